@@ -1,0 +1,96 @@
+"""What can go wrong, for both stacks: one root, the facts as attributes, nothing about HTTP."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+VALUE_CHARACTERS = 80
+"""At how many characters an error sentence cuts the value that it names (legacy contract)."""
+
+MISSING = object()
+"""Stands for the value of a field that was not given."""
+
+ReasonCode = Literal["HALTED", "OUTSIDE_HOURS", "DAILY_LIMIT"]
+
+
+class TradingWindowError(Exception):
+    """Root of every error that this distribution raises on purpose."""
+
+
+class InvalidField(TradingWindowError, ValueError):
+    """A field of a request, a window config or the settings that breaks its rule."""
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        self.field = field
+        self.value = value
+        self.rule = rule
+        super().__init__(f"{_cut(_printable(field))}: {_cut(_shown(value))} is not {rule}")
+
+
+class SettingsError(TradingWindowError):
+    """Settings with which the process must not start; `str()` is the sentence for the operator."""
+
+
+class UnknownWindow(TradingWindowError):
+    """The store holds no window of this id."""
+
+    def __init__(self, window_id: str) -> None:
+        self.window_id = window_id
+        super().__init__(f"no trading window is named {window_id!r}")
+
+
+class StoreUnavailable(TradingWindowError):
+    """The store could not answer; what was to be written is not written."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the store can't answer: {problem}")
+
+
+class KeyReused(TradingWindowError):
+    """An idempotency key that was answered for another request."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"Idempotency-Key: {_cut(_shown(key))} was used for a request with another body")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """One rule that a trade fails.
+
+    `code` is stable; `sentence` is for people; `value` is what was found and `bound` what it was held against.
+    """
+
+    code: ReasonCode
+    sentence: str
+    value: Any
+    bound: Any
+
+
+class Refused(TradingWindowError):
+    """A trade that the rules refuse. The first of `reasons` is the one that the legacy contract answers with."""
+
+    def __init__(self, first: Reason, *others: Reason) -> None:
+        self.reasons = (first, *others)
+        super().__init__(first.sentence)
+
+
+def _printable(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else json.dumps(text)[1:-1]
+
+
+def _shown(value: object) -> str:
+    """The value as JSON where it has such a form, for a person to read."""
+    if value is MISSING:
+        return "missing"
+    if isinstance(value, str):
+        return json.dumps(value[: VALUE_CHARACTERS + 1])
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return repr(type(value).__name__)
+
+
+def _cut(text: str) -> str:
+    return text[:VALUE_CHARACTERS]

@@ -1,0 +1,121 @@
+"""The one door through which a request handler of either stack reaches anything with an effect."""
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.clock import Clock, SystemClock
+from shared.ids import Ids, SystemIds
+from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
+from shared.window import AnswerT, Snapshot, Transition, WindowConfig
+
+SCOPE_KEY = "ports"
+
+
+class Ports:
+    """One request's ports: one instant, and one snapshot of each window, taken at its first touch.
+
+    What the ports stand on is given: live clock, ids and store, frozen ones, or ones that record or replay.
+    Not for use by two tasks at once.
+    """
+
+    __slots__ = ("_clock", "_ids", "_instant", "windows")
+
+    def __init__(self, *, clock: Clock, ids: Ids, store: Store) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._instant: datetime | None = None
+        self.windows = Windows(store, self.instant)
+
+    def instant(self) -> datetime:
+        """The request's instant: drawn once, then always the same."""
+        if self._instant is None:
+            self._instant = self._clock.now()
+        return self._instant
+
+    def new_id(self, kind: str) -> str:
+        return self._ids.new(kind)
+
+
+class Windows:
+    """The trading windows as one request sees them.
+
+    Reads answer from the request's snapshot, until the request writes: then from what it left. `apply` judges the
+    window as it is by then. Each method has a blocking face and an awaited one; see `Store` for errors.
+    """
+
+    __slots__ = ("_instant", "_snapshots", "_store")
+
+    def __init__(self, store: Store, instant: Callable[[], datetime]) -> None:
+        self._store = store
+        self._instant = instant
+        self._snapshots: dict[str, Snapshot] = {}
+
+    def create(self, window_id: str, config: WindowConfig) -> Snapshot:
+        return self._keep(self._store.create(window_id, config))
+
+    async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
+        return self._keep(await self._store.create_async(window_id, config))
+
+    def snapshot(self, window_id: str) -> Snapshot:
+        return self._snapshots.get(window_id) or self._keep(self._store.snapshot(window_id))
+
+    async def snapshot_async(self, window_id: str) -> Snapshot:
+        return self._snapshots.get(window_id) or self._keep(await self._store.snapshot_async(window_id))
+
+    def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
+        as_of = self.snapshot(window_id).sequence
+        return self._store.ledger(window_id, replace(query, through=as_of))
+
+    async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
+        as_of = (await self.snapshot_async(window_id)).sequence
+        return await self._store.ledger_async(window_id, replace(query, through=as_of))
+
+    def apply(
+        self,
+        window_id: str,
+        transition: Transition[AnswerT],
+        *,
+        key: IdempotencyKey | None = None,
+        takes_slot: bool = False,
+    ) -> Applied[AnswerT]:
+        applied = self._store.apply(window_id, transition, instant=self._instant(), key=key, takes_slot=takes_slot)
+        self._keep(applied.after)
+        return applied
+
+    async def apply_async(
+        self,
+        window_id: str,
+        transition: Transition[AnswerT],
+        *,
+        key: IdempotencyKey | None = None,
+        takes_slot: bool = False,
+    ) -> Applied[AnswerT]:
+        applied = await self._store.apply_async(
+            window_id, transition, instant=self._instant(), key=key, takes_slot=takes_slot
+        )
+        self._keep(applied.after)
+        return applied
+
+    def _keep(self, snapshot: Snapshot) -> Snapshot:
+        self._snapshots[snapshot.window_id] = snapshot
+        return snapshot
+
+
+class LivePorts:
+    """What a process's requests share. Makes the ports of one request."""
+
+    def __init__(self, *, store: Store, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.store = store
+        self._clock = clock or SystemClock()
+        self._ids = ids or SystemIds()
+
+    def for_request(self) -> Ports:
+        return Ports(clock=self._clock, ids=self._ids, store=self.store)
+
+
+def ports_of_scope(scope: MutableMapping[str, Any]) -> Ports | None:
+    """The ports that travel with a request at `scope["state"]["ports"]`; None where nobody put any."""
+    ports = scope.get("state", {}).get(SCOPE_KEY)
+    return ports if isinstance(ports, Ports) else None

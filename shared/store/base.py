@@ -1,0 +1,175 @@
+"""The store's contract: what every backend promises, and the one step that all of them carry out."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol
+
+from shared.errors import KeyReused, Reason, Refused
+from shared.window import AnswerT, LedgerEntry, Snapshot, Transition, WindowConfig, WindowState
+
+MAX_LEDGER_ROWS = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdempotencyKey:
+    """A client's name for one request: `value` per window and endpoint; `fingerprint` tells equal bodies."""
+
+    endpoint: str
+    value: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptAnswer:
+    """What the store keeps with the trade that a key was answered with."""
+
+    fingerprint: str
+    answer_json: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerQuery:
+    """Which entries to read, newest first: at most `limit`, none after sequence `through` (None: all so far)."""
+
+    kind: str | None = None
+    trade_day: str | None = None
+    symbol: str | None = None
+    through: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerPage:
+    """Entries, newest first, and the sequence number of the newest entry of the window when they were read."""
+
+    entries: tuple[LedgerEntry, ...]
+    sequence: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write(Generic[AnswerT]):
+    """One `apply`, as it is handed to a backend."""
+
+    window_id: str
+    transition: Transition[AnswerT]
+    instant: datetime
+    key: IdempotencyKey | None
+    takes_slot: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied(Generic[AnswerT]):
+    """A write that is durable. With `replayed` nothing was written: the key's first answer is given again."""
+
+    answer: AnswerT
+    before: Snapshot
+    after: Snapshot
+    entries: tuple[LedgerEntry, ...] = ()
+    replayed: bool = False
+
+
+class Store(Protocol):
+    """Windows and their ledgers, durable. Each method has two faces on one engine: called, it blocks its thread;
+    with `_async`, it is awaited from any event loop. All of them may be called from any thread.
+
+    Every method raises StoreUnavailable when the store can't answer, and then nothing is written; every method but
+    `create` raises UnknownWindow for a window that was never created.
+    """
+
+    def create(self, window_id: str, config: WindowConfig) -> Snapshot:
+        """Makes the window unless it is known, and answers with what is stored: a known window keeps its config."""
+        ...
+
+    async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot: ...
+
+    def snapshot(self, window_id: str) -> Snapshot:
+        """The window as of its newest durable write."""
+        ...
+
+    async def snapshot_async(self, window_id: str) -> Snapshot: ...
+
+    def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
+        """Entries and the window's sequence number, read together."""
+        ...
+
+    async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage: ...
+
+    def apply(
+        self,
+        window_id: str,
+        transition: Transition[AnswerT],
+        *,
+        instant: datetime,
+        key: IdempotencyKey | None = None,
+        takes_slot: bool = False,
+    ) -> Applied[AnswerT]:
+        """Runs the transition on the window as it is, writes its outcome atomically and durably, then answers.
+
+        A transition that raises writes nothing, and its error is the caller's. With `key`, which needs an answer of
+        JSON values, the first answer is kept with the entries and given again to an equal request; an unequal one
+        raises KeyReused. With `takes_slot` a halted window raises Refused.
+        """
+        ...
+
+    async def apply_async(
+        self,
+        window_id: str,
+        transition: Transition[AnswerT],
+        *,
+        instant: datetime,
+        key: IdempotencyKey | None = None,
+        takes_slot: bool = False,
+    ) -> Applied[AnswerT]:
+        """As `apply`. A caller that is cancelled once its write is handed over doesn't undo it."""
+        ...
+
+    def close(self) -> None:
+        """Writes what was handed over, then lets go of files and threads. A closed store opens again when used."""
+        ...
+
+
+def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) -> Applied[AnswerT]:
+    """The step between reading a window and writing it, the same for every backend. Does no I/O."""
+    if write.key is not None and kept is not None:
+        if kept.fingerprint != write.key.fingerprint:
+            raise KeyReused(write.key.value)
+        return Applied(answer=json.loads(kept.answer_json), before=before, after=before, replayed=True)
+    if write.takes_slot:
+        _refuse_while_halted(before.state)
+    config, state, drafts, answer = write.transition(before.config, before.state, write.instant)
+    entries = tuple(
+        LedgerEntry(
+            id=draft.id,
+            kind=draft.kind,
+            data=draft.data,
+            trade_day=draft.trade_day,
+            symbol=draft.symbol,
+            sequence=before.sequence + position,
+            instant=write.instant,
+        )
+        for position, draft in enumerate(drafts, start=1)
+    )
+    after = Snapshot(
+        window_id=before.window_id,
+        config=config,
+        state=state,
+        version=before.version + (config != before.config),
+        sequence=before.sequence + len(entries),
+    )
+    return Applied(answer=answer, before=before, after=after, entries=entries)
+
+
+def _refuse_while_halted(state: WindowState) -> None:
+    if state["halt"] is not None:
+        reason = state["halt"]["reason"]
+        raise Refused(Reason(code="HALTED", sentence=f"halted: {reason}", value=reason, bound=None))
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Compact JSON as the store keeps it. Raises ValueError or TypeError for what JSON can't hold."""
+    return _ENCODE(value)
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
