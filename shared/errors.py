@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 VALUE_CHARACTERS = 80
@@ -31,12 +32,37 @@ class SettingsError(TradingWindowError):
     """Settings with which the process must not start; `str()` is the sentence for the operator."""
 
 
+class UnsupportedMediaType(TradingWindowError):
+    """A body that doesn't come as JSON, by its Content-Type; None where there is none."""
+
+    def __init__(self, content_type: str | None) -> None:
+        self.content_type = content_type
+        shown = _shown(MISSING if content_type is None else content_type)
+        super().__init__(f"Content-Type: {_cut(shown)} is not application/json")
+
+
+class BodyTooLarge(TradingWindowError):
+    """A body of more bytes than are read."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(f"the body is larger than {limit_bytes} bytes")
+
+
+class MalformedBody(TradingWindowError):
+    """A body that no fields can be read from; `problem` is a clause about it."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the body is malformed: {problem}")
+
+
 class UnknownWindow(TradingWindowError):
     """The store holds no window of this id."""
 
     def __init__(self, window_id: str) -> None:
         self.window_id = window_id
-        super().__init__(f"no trading window is named {window_id!r}")
+        super().__init__(f"no trading window is named {_cut(window_id)!r}")
 
 
 class StoreUnavailable(TradingWindowError):
@@ -86,6 +112,8 @@ def _shown(value: object) -> str:
         return "missing"
     if isinstance(value, str):
         return json.dumps(value[: VALUE_CHARACTERS + 1])
+    if isinstance(value, Decimal):
+        return str(value)  # never plain: 1e999999 would have a million digits
     try:
         return json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError):

@@ -1,7 +1,6 @@
 """The store's contract: what every backend promises, and the one step that all of them carry out."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol
@@ -151,6 +150,8 @@ def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) 
         )
         for position, draft in enumerate(drafts, start=1)
     )
+    if write.key is not None and not entries:
+        raise ValueError("a write with an idempotency key needs a ledger entry to keep the answer with")
     after = Snapshot(
         window_id=before.window_id,
         config=config,
@@ -167,7 +168,7 @@ def _refuse_while_halted(state: WindowState) -> None:
         raise Refused(Reason(code="HALTED", sentence=f"halted: {reason}", value=reason, bound=None))
 
 
-def to_json(value: Mapping[str, Any]) -> str:
+def to_json(value: Any) -> str:
     """Compact JSON as the store keeps it. Raises ValueError or TypeError for what JSON can't hold."""
     return _ENCODE(value)
 

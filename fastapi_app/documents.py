@@ -1,0 +1,38 @@
+"""What the OpenAPI document says of endpoints that read and answer for themselves."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.wire import DailyLimitAnswer, ErrorAnswer, OutsideHoursAnswer
+
+Responses = dict[int | str, dict[str, Any]]
+
+BAD_REQUEST: Responses = {400: {"model": ErrorAnswer, "description": "A field, a parameter or the body is wrong."}}
+UNREADABLE: Responses = {
+    413: {"model": ErrorAnswer, "description": "The body is larger than the limit."},
+    415: {"model": ErrorAnswer, "description": "The Content-Type is not JSON."},
+}
+REFUSED_TRADE: Responses = {
+    403: {"model": OutsideHoursAnswer | ErrorAnswer, "description": "Outside the hours, or halted."},
+    409: {"model": DailyLimitAnswer, "description": "The daily limit is reached."},
+    422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."},
+}
+UNAVAILABLE: Responses = {503: {"model": ErrorAnswer, "description": "The store can't answer; nothing was changed."}}
+
+
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The body of an endpoint that reads it itself."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+def query_of(model: type[BaseModel]) -> list[dict[str, Any]]:
+    """A model's fields as query parameters."""
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description")}
+        for name, schema in model.model_json_schema()["properties"].items()
+    ]
+
+
+def header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": description}

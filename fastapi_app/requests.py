@@ -1,0 +1,57 @@
+"""What a native endpoint takes from its request and gives back: ports, body, JSON as the contract writes it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from fastapi_app.trading_window_async import TradingWindowAsync
+from shared.errors import BodyTooLarge
+from shared.ports import SCOPE_KEY, Ports
+from shared.wire import require_json
+
+
+class DirectRoute(APIRoute):
+    """A route whose endpoint takes the request and returns the response itself.
+
+    FastAPI documents it as any other, and calls it without solving dependencies or serialising, which costs more
+    than the endpoints here do.
+    """
+
+    def get_route_handler(self) -> Any:
+        return self.endpoint
+
+
+def ports_of(request: Request) -> Ports:
+    ports: Ports = request.scope["state"][SCOPE_KEY]
+    return ports
+
+
+def window_of(request: Request) -> TradingWindowAsync:
+    return TradingWindowAsync(ports=ports_of(request))
+
+
+async def json_body(request: Request) -> bytes:
+    """The raw body. Raises UnsupportedMediaType, then BodyTooLarge as soon as it is known."""
+    require_json(request.headers.get("content-type"))
+    limit: int = request.app.state.max_body_bytes
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise BodyTooLarge(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def json_answer(content: Mapping[str, Any], status_code: int = 200) -> Response:
+    """As Flask writes it: keys sorted, ASCII only, a newline at the end."""
+    return Response((_ENCODE(content) + "\n").encode(), status_code, media_type="application/json")
+
+
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -1,0 +1,14 @@
+"""`/api/health`"""
+
+from fastapi import APIRouter, Request, Response
+
+from fastapi_app.requests import DirectRoute, json_answer
+from shared.wire import Health
+
+router = APIRouter(route_class=DirectRoute, tags=["service"])
+
+
+@router.get("/api/health", response_model=Health)
+async def health(_request: Request) -> Response:
+    """Whether the process answers."""
+    return json_answer({"status": "healthy"})

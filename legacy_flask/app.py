@@ -1,0 +1,51 @@
+"""The old backend as a Flask app: `flask --app legacy_flask.app run`, gunicorn, or under the new one's bridge."""
+
+import logging
+
+from flask import Flask, Response, jsonify
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import InternalServerError
+
+from legacy_flask.blueprints import health, status, trading_window
+from legacy_flask.requests import LIVE_PORTS, WINDOW_SEED
+from shared.entry import exits_with_a_sentence
+from shared.errors import TradingWindowError
+from shared.ports import LivePorts
+from shared.settings import Settings, load_settings
+from shared.store.opening import open_store
+from shared.wire import answer_to
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> Flask:
+    """The old backend. Without settings, which is how a process starts it, it reads them, and ends the process with
+    one sentence where that fails. Without ports it opens a store of its own. Raises SettingsError, StoreUnavailable.
+    """
+    if settings is None:
+        with exits_with_a_sentence():
+            return create_app(load_settings())
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_body_bytes
+    app.config[WINDOW_SEED] = settings.window.model_dump()
+    app.extensions[LIVE_PORTS] = live_ports or LivePorts(store=open_store(settings))
+    if isinstance(app.json, DefaultJSONProvider):
+        # The contract's bytes don't change with Flask's debug mode.
+        app.json.compact = True
+    app.register_error_handler(TradingWindowError, _answer_error)
+    app.register_error_handler(InternalServerError, _answer_fault)
+    for module in (health, status, trading_window):
+        app.register_blueprint(module.blueprint)
+    return app
+
+
+def _answer_error(error: TradingWindowError) -> tuple[Response, int]:
+    status_code, body = answer_to(error)
+    if status_code >= 500:
+        logger.error("%s", error)
+    return jsonify(body), status_code
+
+
+def _answer_fault(_error: InternalServerError) -> tuple[Response, int]:
+    # Flask has logged the exception with its traceback.
+    return jsonify(error="internal server error"), 500

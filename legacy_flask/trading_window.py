@@ -1,0 +1,169 @@
+"""The old synchronous trading window, with the old arithmetic."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.errors import Reason, Refused, UnknownWindow
+from shared.ports import LivePorts, Ports, Windows
+from shared.store.base import IdempotencyKey, LedgerQuery
+from shared.store.memory import MemoryStore
+from shared.window import (
+    DEFAULT_WINDOW_ID,
+    Entry,
+    Outcome,
+    RegisteredTrade,
+    Snapshot,
+    Trade,
+    WindowConfig,
+    WindowState,
+)
+from shared.wire import ConfigChange, TradeRequest, TradesQuery, plain_decimal, utc_text
+
+
+class TradingWindow:
+    """When and how often the bot may trade.
+
+    With `ports` it works on their store, for one request. Without, it keeps its own state in memory, and each call is a
+    request of its own. `config` seeds a window that the store doesn't know; a wrong key raises InvalidField.
+    """
+
+    def __init__(self, config: Mapping[str, Any], *, ports: Ports | None = None) -> None:
+        self._seed = WindowConfig.parse(config)
+        self._given_ports = ports
+        self._live = LivePorts(store=MemoryStore()) if ports is None else None
+
+    def is_within_window(self) -> bool:
+        ports = self._ports()
+        return _is_open(self._window(ports).config, ports.instant())
+
+    def can_trade(self) -> bool:
+        """Whether today's count leaves a trade. Doesn't look at the hours."""
+        ports = self._ports()
+        window = self._window(ports)
+        return _day_and_count(window.config, window.state, ports.instant())[1] < window.config.max_trades_per_day
+
+    def register_trade(self, request: TradeRequest | None = None) -> None:
+        """Counts a trade that has happened, without asking: also outside the hours and past the limit."""
+        ports = self._ports()
+        trade_id = ports.new_id("trade")
+
+        def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[RegisteredTrade]:
+            return _count(config, state, instant, _Draft(trade_id, request))
+
+        self._seeded(ports).apply(DEFAULT_WINDOW_ID, transition)
+
+    def try_register_trade(self, request: TradeRequest, *, key: IdempotencyKey | None = None) -> RegisteredTrade:
+        """Asks and counts in one step. Raises Refused when the window is halted, closed or used up."""
+        ports = self._ports()
+        trade_id = ports.new_id("trade")
+
+        def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[RegisteredTrade]:
+            if not _is_open(config, instant):
+                hours = f"{config.start_hour}:00 - {config.end_hour}:00"
+                raise Refused(
+                    Reason(
+                        code="OUTSIDE_HOURS",
+                        sentence=f"outside the trading window {hours}",
+                        value=utc_text(instant),
+                        bound=hours,
+                    )
+                )
+            _, count = _day_and_count(config, state, instant)
+            limit = config.max_trades_per_day
+            if count >= limit:
+                sentence = f"daily trade limit of {limit} reached"
+                raise Refused(Reason(code="DAILY_LIMIT", sentence=sentence, value=count, bound=limit))
+            return _count(config, state, instant, _Draft(trade_id, request))
+
+        return self._seeded(ports).apply(DEFAULT_WINDOW_ID, transition, key=key, takes_slot=True).answer
+
+    def trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
+        """The window's trades, newest first."""
+        ports = self._ports()
+        page = self._seeded(ports).ledger(
+            DEFAULT_WINDOW_ID,
+            LedgerQuery(kind="trade", trade_day=query.date, symbol=query.symbol, limit=query.limit),
+        )
+        return [entry.data for entry in page.entries]
+
+    def get_config(self) -> dict[str, Any]:
+        return self._window(self._ports()).config.model_dump()
+
+    def update_config(self, change: ConfigChange) -> dict[str, Any]:
+        """Replaces the given keys and returns the new config."""
+        ports = self._ports()
+        entry_id = ports.new_id("config")
+
+        def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[dict[str, Any]]:
+            after = config.changed(change.changes())
+            if after == config:
+                return Outcome(config, state, (), after.model_dump())
+            data = {"before": config.model_dump(), "after": after.model_dump()}
+            return Outcome(after, state, (Entry(id=entry_id, kind="config", data=data),), after.model_dump())
+
+        return self._seeded(ports).apply(DEFAULT_WINDOW_ID, transition).answer
+
+    def _ports(self) -> Ports:
+        if self._given_ports is not None:
+            return self._given_ports
+        assert self._live is not None  # noqa: S101 - one of the two is always there
+        return self._live.for_request()
+
+    def _window(self, ports: Ports) -> Snapshot:
+        return self._seeded(ports).snapshot(DEFAULT_WINDOW_ID)
+
+    def _seeded(self, ports: Ports) -> Windows:
+        try:
+            ports.windows.snapshot(DEFAULT_WINDOW_ID)
+        except UnknownWindow:
+            ports.windows.create(DEFAULT_WINDOW_ID, self._seed)
+        return ports.windows
+
+
+class _Draft:
+    """A trade that is about to be counted."""
+
+    def __init__(self, trade_id: str, request: TradeRequest | None) -> None:
+        self.trade_id = trade_id
+        self.request = request
+
+    def trade(self, instant: datetime, day: str) -> Trade:
+        request = self.request
+        return Trade(
+            id=self.trade_id,
+            symbol=request.symbol if request else None,
+            side=request.side if request else None,
+            quantity=plain_decimal(request.quantity) if request else None,
+            price=plain_decimal(request.price) if request else None,
+            strategy=request.strategy if request else None,
+            executed_at=utc_text(instant),
+            trade_day=day,
+        )
+
+
+def _is_open(config: WindowConfig, instant: datetime) -> bool:
+    hour = instant.astimezone(ZoneInfo(config.timezone)).hour
+    return config.start_hour <= hour < config.end_hour
+
+
+def _day_and_count(config: WindowConfig, state: WindowState, instant: datetime) -> tuple[str, int]:
+    """The day that counts at this instant, and its trades so far. A day only moves forward."""
+    today = instant.astimezone(ZoneInfo(config.timezone)).date().isoformat()
+    last_day = state["trade_day"]
+    if last_day is None or today > last_day:
+        return today, 0
+    return last_day, state["trades_today"]
+
+
+def _count(config: WindowConfig, state: WindowState, instant: datetime, draft: _Draft) -> Outcome[RegisteredTrade]:
+    day, count = _day_and_count(config, state, instant)
+    count += 1
+    trade = draft.trade(instant, day)
+    return Outcome(
+        config,
+        {**state, "trade_day": day, "trades_today": count},
+        (Entry(id=trade["id"], kind="trade", data=trade, trade_day=day, symbol=trade["symbol"]),),
+        RegisteredTrade(trade=trade, trades_today=count, remaining_trades=max(0, config.max_trades_per_day - count)),
+    )

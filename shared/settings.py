@@ -1,0 +1,164 @@
+"""The settings: typed, from a TOML file and the environment; built once by each entry point and passed in."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared._settings_sources import CONFIG_VARIABLE, read_environment, read_toml, variable_of
+from shared.errors import InvalidField, SettingsError
+from shared.fields import validated
+from shared.window import WindowConfig
+
+DEFAULT_CONFIG_FILE = Path("tradewindow.toml")
+
+
+def _whole(low: int, high: int) -> Any:
+    return Field(ge=low, le=high, description=f"a whole number from {low} to {high}")
+
+
+def _file_path(path: Path) -> Path:
+    if path.name in ("", "..", ":memory:") or "\0" in str(path):
+        raise ValueError("not the path of a file")
+    return path
+
+
+EndpointName = Annotated[str, Field(pattern="^[A-Z]+ /.*$")]
+Mode = Literal["legacy", "native"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ServerSettings(_Section):
+    """The server process."""
+
+    host: Annotated[str, Field(min_length=1, description="an address to listen on, such as 127.0.0.1")] = "127.0.0.1"
+    port: Annotated[int, _whole(0, 65_535)] = 8000
+    workers: Annotated[int, _whole(1, 64)] = 1
+    access_log: Annotated[bool, Field(description="true or false")] = False
+    drain_timeout_seconds: Annotated[int, _whole(0, 3_600)] = 10
+
+
+class StoreSettings(_Section):
+    """Where the state lies. A relative path starts at the working directory."""
+
+    path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = Path(
+        "var/trading-window.sqlite3"
+    )
+    busy_timeout_seconds: Annotated[float, Field(ge=0.1, le=60, description="a number from 0.1 to 60")] = 5.0
+    max_waiting_writes: Annotated[int, _whole(1, 1_000_000)] = 10_000
+
+
+class LimitSettings(_Section):
+    """What a request may cost."""
+
+    max_body_bytes: Annotated[int, _whole(1_024, 1_073_741_824)] = 1_048_576
+
+
+class LegacySettings(_Section):
+    """The old stack under the new one's server."""
+
+    threads: Annotated[int, _whole(1, 256)] = 10
+
+
+class CutoverSettings(_Section):
+    """Which side serves an endpoint; one that isn't named is in mode `legacy`."""
+
+    modes: Annotated[
+        dict[EndpointName, Mode],
+        Field(description='a table of endpoints with "legacy" or "native" each, such as {"GET /api/health": "native"}'),
+    ] = {}
+
+
+class Settings(BaseSettings):
+    """All settings. Made directly, it takes what it is given and reads neither file nor environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    window: WindowConfig = WindowConfig()
+    limits: LimitSettings = LimitSettings()
+    legacy: LegacySettings = LegacySettings()
+    cutover: CutoverSettings = CutoverSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def load_settings(
+    config_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """The settings of this process. `environ` is the process's own unless given.
+
+    The file is the one that the argument names, else TRADEWINDOW_CONFIG, else `tradewindow.toml` in the working
+    directory if it is there. Variables TRADEWINDOW_<SECTION>__<KEY> win over the file, and `options`, by section and
+    key, over both. Raises SettingsError with one sentence: the key, its value and its bound, or what ails the file.
+    """
+    environ = os.environ if environ is None else environ
+    path = config_file or _config_file(environ)
+    layers = [
+        _Layer({} if path is None else read_toml(path), origin=f"{path}"),
+        _Layer(read_environment(Settings, environ), origin=None),
+        _Layer(options or {}, origin="the command line"),
+    ]
+    for section, values in layers[0].values.items():
+        if section not in Settings.model_fields:
+            rule = f"expected: the sections are {', '.join(Settings.model_fields)}"
+            raise SettingsError(f"{InvalidField(section, values, rule)} (from {path})")
+    return Settings(**{name: _section(name, type(default), layers) for name, default in Settings()})
+
+
+def _config_file(environ: Mapping[str, str]) -> Path | None:
+    named = environ.get(CONFIG_VARIABLE)
+    if named is not None:
+        return Path(named)
+    return DEFAULT_CONFIG_FILE if DEFAULT_CONFIG_FILE.exists() else None
+
+
+class _Layer(NamedTuple):
+    """One source of values, by section and key; later layers win. Origin None is the environment."""
+
+    values: Mapping[str, Any]
+    origin: str | None
+
+
+def _section(name: str, model: type[BaseModel], layers: Sequence[_Layer]) -> Any:
+    given: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        values = layer.values.get(name, {})
+        if not isinstance(values, Mapping):
+            raise SettingsError(f"{InvalidField(name, values, 'a table of keys')} (from {layer.origin})")
+        given |= values
+        origins |= {key: layer.origin or variable_of(name, key) for key in values}
+    try:
+        return validated(model, given)
+    except InvalidField as exc:
+        told = InvalidField(f"{name}.{exc.field}", _wrong_part(exc), exc.rule)
+        raise SettingsError(f"{told} (from {origins[exc.field]})") from exc
+
+
+def _wrong_part(error: InvalidField) -> Any:
+    """The value that breaks the rule; of a table, the first entry that does."""
+    if isinstance(error.value, Mapping) and isinstance(error.__cause__, ValidationError):
+        for field, *inner in (problem["loc"] for problem in error.__cause__.errors()):
+            if field == error.field and inner:
+                return {inner[0]: error.value[inner[0]]}
+    return error.value

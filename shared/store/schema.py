@@ -1,0 +1,63 @@
+"""The tables of the store. Imported by migrations and their tests only: it costs SQLAlchemy."""
+
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("window_id", Text, primary_key=True),
+    Column("config", Text, nullable=False, comment="JSON"),
+    Column("state", Text, nullable=False, comment="JSON"),
+    Column("version", Integer, nullable=False, comment="counts configs from 1"),
+    Column("sequence", Integer, nullable=False, comment="of the newest ledger entry, 0 for none"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("window_id", Text, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("instant", Text, nullable=False, comment="ISO 8601, UTC"),
+    Column("trade_day", Text, comment="YYYY-MM-DD"),
+    Column("symbol", Text),
+    Column("data", Text, nullable=False, comment="JSON"),
+    Column("key_endpoint", Text, comment="the idempotency key that made the entry, and what it was answered"),
+    Column("key_value", Text),
+    Column("key_fingerprint", Text),
+    Column("key_answer", Text, comment="JSON"),
+    sqlite_with_rowid=False,
+)
+
+_WITH_KEY = text("key_value IS NOT NULL")
+_WITH_DAY = text("trade_day IS NOT NULL")
+_WITH_SYMBOL = text("symbol IS NOT NULL")
+
+Index(
+    "ledger_key",
+    ledger.c.window_id,
+    ledger.c.key_endpoint,
+    ledger.c.key_value,
+    unique=True,
+    sqlite_where=_WITH_KEY,
+    postgresql_where=_WITH_KEY,
+)
+Index(
+    "ledger_trade_day",
+    ledger.c.window_id,
+    ledger.c.trade_day,
+    ledger.c.sequence,
+    sqlite_where=_WITH_DAY,
+    postgresql_where=_WITH_DAY,
+)
+Index(
+    "ledger_symbol",
+    ledger.c.window_id,
+    ledger.c.symbol,
+    ledger.c.sequence,
+    sqlite_where=_WITH_SYMBOL,
+    postgresql_where=_WITH_SYMBOL,
+)

@@ -1,0 +1,355 @@
+"""The store in an SQLite file: the embedded default, shared by all the processes of one machine."""
+
+import json
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shared.errors import StoreUnavailable, UnknownWindow
+from shared.store.base import (
+    Applied,
+    IdempotencyKey,
+    KeptAnswer,
+    LedgerPage,
+    LedgerQuery,
+    Write,
+    carry_out,
+    to_json,
+)
+from shared.store.group_commit import GroupCommit, Job
+from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition, WindowConfig
+
+SCHEMA_REVISION = "0001"
+"""The newest migration; a file that has it is used without loading the machinery of migrations."""
+
+T = TypeVar("T")
+
+_WINDOW = "SELECT config, state, version, sequence FROM windows WHERE window_id = ?"
+_PUT_WINDOW = """
+    INSERT INTO windows (window_id, config, state, version, sequence) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (window_id) DO UPDATE SET
+        config = excluded.config, state = excluded.state, version = excluded.version, sequence = excluded.sequence
+"""
+_ADD_ENTRY = """
+    INSERT INTO ledger (window_id, sequence, id, kind, instant, trade_day, symbol, data,
+                        key_endpoint, key_value, key_fingerprint, key_answer)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_KEPT = """
+    SELECT key_fingerprint, key_answer FROM ledger WHERE window_id = ? AND key_endpoint = ? AND key_value = ?
+"""
+_LEDGER = """
+    SELECT sequence, id, kind, instant, trade_day, symbol, data FROM ledger
+    WHERE window_id = ? AND sequence <= ?{filters} ORDER BY sequence DESC LIMIT ?
+"""
+_FILTERS = {"kind": " AND kind = ?", "trade_day": " AND trade_day = ?", "symbol": " AND symbol = ?"}
+_NEWEST = 2**63 - 1
+
+
+class SQLiteStore:
+    """A Store in one SQLite file (WAL, `synchronous=FULL`).
+
+    Reads run inline, a few microseconds each, on connections of their own. Writes of one process go through one
+    writer thread, many to a commit. Nothing is open before the first use, and a forked child opens its own.
+    """
+
+    def __init__(
+        self, path: Path | str, *, busy_timeout_seconds: float = 5.0, max_waiting_writes: int = 10_000
+    ) -> None:
+        self.path = Path(path)
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._max_waiting_writes = max_waiting_writes
+        self._opening = threading.Lock()
+        self._process: _Process | None = None
+        self._of_parents: list[_Process] = []
+
+    def prepare(self) -> None:
+        """Makes the folder and the newest schema where they are missing, and leaves nothing open.
+
+        Raises StoreUnavailable with a sentence for the operator.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreUnavailable(f"the folder of {self.path} can't be made: {exc.strerror}") from exc
+        revision = _translated(self._revision)
+        if revision != SCHEMA_REVISION:
+            from shared.store.migrate import migrate  # noqa: PLC0415 - half a second and 40 MB, once in a file's life
+
+            migrate(self.path, current=revision)
+
+    def create(self, window_id: str, config: WindowConfig) -> Snapshot:
+        return self._opened().writer.run(lambda batch: batch.create(window_id, config))
+
+    async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
+        return await self._opened().writer.run_async(lambda batch: batch.create(window_id, config))
+
+    def snapshot(self, window_id: str) -> Snapshot:
+        return self._read(lambda connection: _read_window(connection, window_id))
+
+    async def snapshot_async(self, window_id: str) -> Snapshot:
+        return self.snapshot(window_id)
+
+    def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
+        return self._read(lambda connection: _read_ledger(connection, window_id, query))
+
+    async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
+        return self.ledger(window_id, query)
+
+    def apply(
+        self,
+        window_id: str,
+        transition: Transition[AnswerT],
+        *,
+        instant: datetime,
+        key: IdempotencyKey | None = None,
+        takes_slot: bool = False,
+    ) -> Applied[AnswerT]:
+        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
+        return self._opened().writer.run(lambda batch: batch.apply(write))
+
+    async def apply_async(
+        self,
+        window_id: str,
+        transition: Transition[AnswerT],
+        *,
+        instant: datetime,
+        key: IdempotencyKey | None = None,
+        takes_slot: bool = False,
+    ) -> Applied[AnswerT]:
+        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
+        return await self._opened().writer.run_async(lambda batch: batch.apply(write))
+
+    def close(self) -> None:
+        with self._opening:
+            process, self._process = self._process, None
+        if process is not None and process.pid == os.getpid():
+            process.close()
+
+    def _opened(self) -> "_Process":
+        process = self._process
+        if process is not None and process.pid == os.getpid():
+            return process
+        with self._opening:
+            process = self._process
+            if process is not None and process.pid != os.getpid():
+                # Closing an inherited connection would let go of the parent's file; it is kept and never used.
+                self._of_parents.append(process)
+                process = None
+            if process is None:
+                self.prepare()
+                process = self._process = _Process(self._connect, max_waiting_writes=self._max_waiting_writes)
+            return process
+
+    def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        readers = self._opened().readers
+        try:
+            connection = readers.pop()
+        except IndexError:
+            connection = _translated(self._connect)
+        try:
+            answer = _translated(question, connection)
+        except UnknownWindow:
+            readers.append(connection)
+            raise
+        except BaseException:
+            # A connection that failed is not used again.
+            connection.close()
+            raise
+        readers.append(connection)
+        return answer
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_seconds, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _revision(self) -> str | None:
+        connection = self._connect()
+        try:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
+            return str(row[0]) if row else None
+        finally:
+            connection.close()
+
+
+class _Process:
+    """What one process holds open on the file."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, max_waiting_writes: int) -> None:
+        self.pid = os.getpid()
+        self.readers: deque[sqlite3.Connection] = deque()
+        self.writer: GroupCommit[_Batch] = GroupCommit(self._commit, max_waiting=max_waiting_writes)
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        self.writer.close()
+        if self._connection is not None:
+            self._connection.close()
+        while self.readers:
+            self.readers.pop().close()
+
+    def _commit(self, jobs: Sequence[Job["_Batch", Any]]) -> None:
+        try:
+            _translated(self._transact, jobs)
+        except Exception as exc:
+            # What one job brought must not fail the others; trouble with the file fails all alike.
+            if len(jobs) == 1 or isinstance(exc.__cause__, sqlite3.OperationalError):
+                raise
+            for job in jobs:
+                job.error = None
+                try:
+                    _translated(self._transact, [job])
+                except Exception as own:
+                    job.error = own
+
+    def _transact(self, jobs: Sequence[Job["_Batch", Any]]) -> None:
+        connection = self._connection = self._connection or self._connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            batch = _Batch(connection)
+            for job in jobs:
+                try:
+                    job.result = job.work(batch)
+                except sqlite3.Error:
+                    raise
+                except BaseException as exc:  # also what ends a thread: this one belongs to all callers
+                    job.error = exc
+            batch.write()
+            connection.execute("COMMIT")
+        except BaseException:
+            # Closing rolls back, and a file that failed once is opened anew.
+            self._connection = None
+            connection.close()
+            raise
+
+
+class _Batch:
+    """The jobs of one transaction: later ones see what earlier ones left. Nothing reaches the file before `write`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._windows: dict[str, Snapshot] = {}
+        self._changed: dict[str, tuple[Any, ...]] = {}
+        self._entries: list[tuple[Any, ...]] = []
+        self._kept: dict[tuple[str, str, str], KeptAnswer] = {}
+
+    def create(self, window_id: str, config: WindowConfig) -> Snapshot:
+        try:
+            return self._window(window_id)
+        except UnknownWindow:
+            new = Snapshot(window_id=window_id, config=config, state=NEW_STATE.copy(), version=1, sequence=0)
+            self._changed[window_id] = _window_row(new)
+            self._windows[window_id] = new
+            return new
+
+    def apply(self, write: Write[AnswerT]) -> Applied[AnswerT]:
+        key = write.key
+        applied = carry_out(write, self._window(write.window_id), self._kept_answer(write.window_id, key))
+        if applied.replayed:
+            return applied
+        rows = [_entry_row(write.window_id, entry) for entry in applied.entries]
+        window_row = _window_row(applied.after)
+        if key is not None:
+            kept = KeptAnswer(fingerprint=key.fingerprint, answer_json=to_json(applied.answer))
+            rows[0] = (*rows[0][:-4], key.endpoint, key.value, kept.fingerprint, kept.answer_json)
+            self._kept[write.window_id, key.endpoint, key.value] = kept
+        # From here on nothing can fail, so that a job leaves all of its rows in the batch, or none.
+        self._changed[write.window_id] = window_row
+        self._windows[write.window_id] = applied.after
+        self._entries += rows
+        return applied
+
+    def write(self) -> None:
+        self._connection.executemany(_PUT_WINDOW, self._changed.values())
+        self._connection.executemany(_ADD_ENTRY, self._entries)
+
+    def _window(self, window_id: str) -> Snapshot:
+        known = self._windows.get(window_id)
+        if known is None:
+            known = self._windows[window_id] = _read_window(self._connection, window_id)
+        return known
+
+    def _kept_answer(self, window_id: str, key: IdempotencyKey | None) -> KeptAnswer | None:
+        if key is None:
+            return None
+        place = (window_id, key.endpoint, key.value)
+        if place in self._kept:
+            return self._kept[place]
+        row = self._connection.execute(_KEPT, place).fetchone()
+        return KeptAnswer(fingerprint=row[0], answer_json=row[1]) if row else None
+
+
+def _translated(call: Callable[..., T], *arguments: Any) -> T:
+    """The one place where the driver's errors become ours."""
+    try:
+        return call(*arguments)
+    except sqlite3.Error as exc:
+        raise StoreUnavailable(str(exc)) from exc
+
+
+def _read_window(connection: sqlite3.Connection, window_id: str) -> Snapshot:
+    row = connection.execute(_WINDOW, (window_id,)).fetchone()
+    if row is None:
+        raise UnknownWindow(window_id)
+    config, state, version, sequence = row
+    return Snapshot(
+        window_id=window_id, config=_config(config), state=json.loads(state), version=version, sequence=sequence
+    )
+
+
+def _read_ledger(connection: sqlite3.Connection, window_id: str, query: LedgerQuery) -> LedgerPage:
+    filters = {name: value for name in _FILTERS if (value := getattr(query, name)) is not None}
+    statement = _LEDGER.format(filters="".join(_FILTERS[name] for name in filters))
+    through = _NEWEST if query.through is None else query.through
+    connection.execute("BEGIN")
+    try:
+        sequence = _read_window(connection, window_id).sequence
+        rows = connection.execute(statement, (window_id, through, *filters.values(), query.limit)).fetchall()
+    finally:
+        connection.execute("COMMIT")
+    return LedgerPage(entries=tuple(map(_entry, rows)), sequence=sequence)
+
+
+@lru_cache(maxsize=4096)
+def _config(text: str) -> WindowConfig:
+    return WindowConfig.model_validate_json(text)
+
+
+def _window_row(window: Snapshot) -> tuple[Any, ...]:
+    config = window.config.model_dump_json()
+    return (window.window_id, config, to_json(window.state), window.version, window.sequence)
+
+
+def _entry_row(window_id: str, entry: LedgerEntry) -> tuple[Any, ...]:
+    instant = entry.instant.isoformat()
+    data = to_json(entry.data)
+    own = (window_id, entry.sequence, entry.id, entry.kind, instant, entry.trade_day, entry.symbol, data)
+    return (*own, None, None, None, None)
+
+
+def _entry(row: tuple[Any, ...]) -> LedgerEntry:
+    sequence, entry_id, kind, instant, trade_day, symbol, data = row
+    return LedgerEntry(
+        sequence=sequence,
+        id=entry_id,
+        kind=kind,
+        instant=datetime.fromisoformat(instant),
+        trade_day=trade_day,
+        symbol=symbol,
+        data=json.loads(data),
+    )

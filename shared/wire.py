@@ -1,0 +1,257 @@
+"""The wire, for both stacks: requests read from raw bytes, the models of all answers, the answer to every error."""
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared._json_object import read_object
+from shared._wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol
+from shared.clock import aware
+from shared.errors import (
+    BodyTooLarge,
+    InvalidField,
+    KeyReused,
+    MalformedBody,
+    Reason,
+    Refused,
+    StoreUnavailable,
+    TradingWindowError,
+    UnknownWindow,
+    UnsupportedMediaType,
+)
+from shared.fields import validated
+from shared.store.base import IdempotencyKey
+from shared.window import EndHour, StartHour, TradesPerDay
+
+MAX_QUERY_PARAMETERS = 1000
+
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+def _not_given() -> Any:
+    return None
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TradeRequest(_Request):
+    """A trade to register."""
+
+    symbol: Symbol
+    side: Side
+    quantity: ExactDecimal
+    price: ExactDecimal
+    strategy: Strategy = None
+
+
+class ConfigChange(_Request):
+    """Keys of the window config to change. Read them with `changes`: one that wasn't given has no value."""
+
+    start_hour: StartHour = Field(default_factory=_not_given)
+    end_hour: EndHour = Field(default_factory=_not_given)
+    max_trades_per_day: TradesPerDay = Field(default_factory=_not_given)
+
+    def changes(self) -> dict[str, int]:
+        return self.model_dump(exclude_unset=True)
+
+
+class TradesQuery(_Request):
+    """Which trades to list, newest first; `date` is the trade day."""
+
+    date: QueryDate = None
+    symbol: QuerySymbol = None
+    limit: QueryLimit = 50
+
+
+def require_json(content_type: str | None) -> None:
+    """Raises UnsupportedMediaType unless Flask's `Request.is_json` holds; that comes before the body is looked at."""
+    if content_type == "application/json":
+        return
+    media_type = (content_type or "").partition(";")[0].strip(" \t").lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise UnsupportedMediaType(content_type)
+
+
+def read_trade(content_type: str | None, body: bytes) -> TradeRequest:
+    """Raises UnsupportedMediaType, then MalformedBody, then InvalidField."""
+    require_json(content_type)
+    return validated(TradeRequest, read_object(body))
+
+
+def read_config_change(content_type: str | None, body: bytes) -> ConfigChange:
+    """Raises UnsupportedMediaType, then MalformedBody, then InvalidField."""
+    require_json(content_type)
+    return validated(ConfigChange, read_object(body))
+
+
+def read_trades_query(query_string: bytes) -> TradesQuery:
+    """As Flask reads a query: the first value of a parameter counts, unknown parameters don't. Raises InvalidField."""
+    text = query_string.decode(errors="replace")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_QUERY_PARAMETERS)
+    except ValueError as exc:
+        raise InvalidField("query", text, f"a query of at most {MAX_QUERY_PARAMETERS} parameters") from exc
+    return validated(TradesQuery, {name: value for name, value in reversed(pairs) if name in TradesQuery.model_fields})
+
+
+def read_idempotency_key(header: str | None, *, endpoint: str, request: BaseModel) -> IdempotencyKey | None:
+    """The client's key for a validated request; None without the header. Raises InvalidField.
+
+    The fingerprint is of what the request says, not of how: the order of keys, a number or its string, a null or no
+    key at all, closing zeros (`1.50` and `1.5`) and exponents (`1e2` and `100`) make no other body.
+    """
+    if header is None:
+        return None
+    if not _KEY.fullmatch(header):
+        raise InvalidField("Idempotency-Key", header, "1 to 255 visible ASCII characters")
+    canonical = _CANONICAL_JSON(request.model_dump(exclude_none=True))
+    return IdempotencyKey(endpoint=endpoint, value=header, fingerprint=hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _without_closing_zeros(value: object) -> str:
+    """Of a Decimal, and not by its `normalize`: that rounds to the context's 28 digits."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} has no canonical form")
+    plain = plain_decimal(value)
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+_CANONICAL_JSON = json.JSONEncoder(sort_keys=True, default=_without_closing_zeros).encode
+
+
+def plain_decimal(value: Decimal) -> str:
+    """Without an exponent and with the digits as they came: `1.50` stays `1.50`, `1e2` becomes `100`."""
+    return format(value, "f")
+
+
+def utc_text(instant: datetime) -> str:
+    """ISO 8601 in UTC, six decimals, Z. A naive instant raises ValueError."""
+    return aware(instant).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def answer_to(error: TradingWindowError) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON body of the contract's answer to an error."""
+    if isinstance(error, Refused):
+        return _refusal(error.reasons[0])
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
+    return status, {"error": str(error)}
+
+
+_STATUSES: dict[type[TradingWindowError], int] = {
+    InvalidField: 400,
+    MalformedBody: 400,
+    UnknownWindow: 404,
+    BodyTooLarge: 413,
+    UnsupportedMediaType: 415,
+    KeyReused: 422,
+    StoreUnavailable: 503,
+}
+
+
+def _refusal(reason: Reason) -> tuple[int, dict[str, Any]]:
+    body = {"error": reason.sentence}
+    match reason.code:
+        case "DAILY_LIMIT":
+            return 409, {**body, "trades_today": reason.value, "max_trades_per_day": reason.bound}
+        case "OUTSIDE_HOURS":
+            return 403, {**body, "trading_hours": reason.bound}
+        case "HALTED":
+            return 403, body
+
+
+class Health(BaseModel):
+    status: Literal["healthy"]
+
+
+class BotStatus(BaseModel):
+    status: Literal["running", "stopped"]
+    started_at: str | None
+    symbol: str | None
+    strategies: list[str]
+    last_cycle: dict[str, Any] | None
+
+
+class WithinWindow(BaseModel):
+    within_window: bool
+
+
+class CanTrade(BaseModel):
+    can_trade: bool
+
+
+class WindowStatus(WithinWindow, CanTrade):
+    pass
+
+
+class Status(BaseModel):
+    status: Literal["running"]
+    server_time: str
+    bot: BotStatus
+    trading_window: WindowStatus
+
+
+class RemainingTrades(BaseModel):
+    remaining_trades: int
+
+
+class RecordedTrade(BaseModel):
+    """A trade of the ledger; one that was registered without trade data has null fields.
+
+    Quantity and price are plain decimals with the digits as they came.
+    """
+
+    id: str
+    symbol: str | None
+    side: Literal["buy", "sell"] | None
+    quantity: str | None
+    price: str | None
+    strategy: str | None
+    executed_at: str
+    trade_day: str
+
+
+class TradeAnswer(RemainingTrades):
+    trade: RecordedTrade
+    trades_today: int
+
+
+class TradeList(BaseModel):
+    trades: list[RecordedTrade]
+    count: int
+
+
+class ConfigAnswer(BaseModel):
+    start_hour: int
+    end_hour: int
+    max_trades_per_day: int
+    timezone: str
+
+
+class WindowStateAnswer(WithinWindow, CanTrade, RemainingTrades):
+    trades_today: int
+    max_trades_per_day: int
+    trading_hours: str
+    last_trade_date: str | None
+
+
+class ErrorAnswer(BaseModel):
+    error: str
+
+
+class DailyLimitAnswer(ErrorAnswer):
+    trades_today: int
+    max_trades_per_day: int
+
+
+class OutsideHoursAnswer(ErrorAnswer):
+    trading_hours: str
