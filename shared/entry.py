@@ -1,15 +1,20 @@
 """How a process that a person started ends when it can't start: with one sentence."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import SettingsError, StoreUnavailable
 
+CANT_START_EXIT_CODE = 3
+"""By this code gunicorn's master learns that to start its worker again is no use, and ends too."""
+
 
 @contextmanager
 def exits_with_a_sentence() -> Iterator[None]:
-    """Turns what the operator must mend into SystemExit with a sentence for stderr, without a traceback."""
+    """Turns what the operator must mend into a sentence on stderr, without a traceback, and SystemExit."""
     try:
         yield
     except (SettingsError, StoreUnavailable) as exc:
-        raise SystemExit(f"tradewindow can't start: {exc}") from None
+        print(f"tradewindow can't start: {exc}", file=sys.stderr)  # noqa: T201 - the logs may not be set up yet
+        raise SystemExit(CANT_START_EXIT_CODE) from None
