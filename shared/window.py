@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, NamedTuple, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.fields import first_invalid_field
+from shared.fields import validated
 
 DEFAULT_WINDOW_ID = "default"
 """The window that the legacy routes serve."""
@@ -54,10 +54,7 @@ class WindowConfig(BaseModel):
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "WindowConfig":
         """Raises InvalidField, which names the first wrong key, its value and its bound."""
-        try:
-            return cls.model_validate(dict(given))
-        except ValidationError as exc:
-            raise first_invalid_field(exc, cls, given) from exc
+        return validated(cls, given)
 
     def changed(self, changes: Mapping[str, Any]) -> "WindowConfig":
         """This config with some keys replaced, validated whole. Raises InvalidField."""
