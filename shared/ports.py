@@ -66,11 +66,13 @@ class Windows:
 
     def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
         as_of = self.snapshot(window_id).sequence
-        return self._store.ledger(window_id, replace(query, through=as_of))
+        page = self._store.ledger(window_id, _up_to(as_of, query))
+        return LedgerPage(entries=page.entries, sequence=as_of)
 
     async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
         as_of = (await self.snapshot_async(window_id)).sequence
-        return await self._store.ledger_async(window_id, replace(query, through=as_of))
+        page = await self._store.ledger_async(window_id, _up_to(as_of, query))
+        return LedgerPage(entries=page.entries, sequence=as_of)
 
     def apply(
         self,
@@ -119,3 +121,7 @@ def ports_of_scope(scope: MutableMapping[str, Any]) -> Ports | None:
     """The ports that travel with a request at `scope["state"]["ports"]`; None where nobody put any."""
     ports = scope.get("state", {}).get(SCOPE_KEY)
     return ports if isinstance(ports, Ports) else None
+
+
+def _up_to(sequence: int, query: LedgerQuery) -> LedgerQuery:
+    return replace(query, through=sequence if query.through is None else min(sequence, query.through))

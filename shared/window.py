@@ -123,9 +123,8 @@ class LedgerEntry(Entry):
     instant: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
-    """A window at one point of its history.
+class Snapshot(NamedTuple):
+    """A window at one point of its history. A tuple, since one is made for each request.
 
     `version` counts its configs from 1; `sequence` is that of its newest ledger entry, 0 for none.
     """

@@ -23,7 +23,7 @@ def trading_day(config: WindowConfig, state: WindowState, at: datetime) -> str:
 
 def occupied_slots(config: WindowConfig, state: WindowState, at: datetime) -> int:
     """Today's trades. A day that was not counted yet has none."""
-    return state["trades_today"] if trading_day(config, state, at) == state["trade_day"] else 0
+    return _counted_on(trading_day(config, state, at), state)
 
 
 def free_slots(config: WindowConfig, state: WindowState, at: datetime) -> int:
@@ -57,19 +57,16 @@ def registration(trade_id: str, request: TradeRequest | None) -> Transition[Regi
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[RegisteredTrade]:
         day = trading_day(config, state, instant)
+        count = _counted_on(day, state) + 1
         trade = _trade(trade_id, request, instant, day)
-        counted: WindowState = {
-            **state,
-            "trade_day": day,
-            "trades_today": occupied_slots(config, state, instant) + 1,
-        }
-        answer = RegisteredTrade(
-            trade=trade,
-            trades_today=counted["trades_today"],
-            remaining_trades=free_slots(config, counted, instant),
-        )
         entry = Entry(id=trade_id, kind="trade", data=trade, trade_day=day, symbol=trade["symbol"])
-        return Outcome(config, counted, (entry,), answer)
+        remaining = max(config.max_trades_per_day - count, 0)
+        return Outcome(
+            config,
+            {**state, "trade_day": day, "trades_today": count},
+            (entry,),
+            RegisteredTrade(trade=trade, trades_today=count, remaining_trades=remaining),
+        )
 
     return transition
 
@@ -97,6 +94,10 @@ def config_change(entry_id: str, changes: Mapping[str, Any]) -> Transition[Windo
         return Outcome(changed, state, entries, changed)
 
     return transition
+
+
+def _counted_on(day: str, state: WindowState) -> int:
+    return state["trades_today"] if day == state["trade_day"] else 0
 
 
 def _trade(trade_id: str, request: TradeRequest | None, instant: datetime, day: str) -> Trade:

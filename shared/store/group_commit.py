@@ -34,7 +34,7 @@ class _LoopJob(Job[BatchT, T]):
     def __init__(self, work: Callable[[BatchT], T], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(work)
         self.loop = loop
-        self.future: asyncio.Future[T] = loop.create_future()
+        self.future: asyncio.Future[None] = loop.create_future()
 
 
 class GroupCommit(Generic[BatchT]):
@@ -65,7 +65,10 @@ class GroupCommit(Generic[BatchT]):
         """As `run`, awaited. Once handed over, the work is done even when its caller is cancelled."""
         job = _LoopJob(work, asyncio.get_running_loop())
         self._hand_over(job)
-        return await job.future
+        await job.future
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[return-value]  # set wherever no error is
 
     def close(self) -> None:
         """Commits what was handed over, then ends the thread."""
@@ -84,8 +87,9 @@ class GroupCommit(Generic[BatchT]):
             if self._closed:
                 raise StoreUnavailable("it is closed")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
+                thread.start()
+                self._thread = thread
             self._jobs.put(job)
 
     def _write(self) -> None:
@@ -95,7 +99,7 @@ class GroupCommit(Generic[BatchT]):
             if jobs:
                 try:
                     self._commit(jobs)
-                except Exception as exc:
+                except BaseException as exc:
                     for job in jobs:
                         job.error = exc
                 _settle(jobs)
@@ -133,9 +137,5 @@ def _settle(jobs: Sequence[Job[BatchT, Any]]) -> None:
 
 def _settle_futures(jobs: Sequence[_LoopJob[BatchT, Any]]) -> None:
     for job in jobs:
-        if job.future.done():
-            continue
-        if job.error is not None:
-            job.future.set_exception(job.error)
-        else:
-            job.future.set_result(job.result)
+        if not job.future.done():
+            job.future.set_result(None)

@@ -2,8 +2,9 @@
 
 import json
 import threading
-from bisect import bisect_right
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.errors import UnknownWindow
 from shared.store.base import (
@@ -21,28 +22,33 @@ from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition,
 
 class MemoryStore:
     """A Store in dictionaries. One lock around each short step keeps threads and event loops apart; since the step
-    never waits, an event loop takes it inline."""
+    never waits, an event loop takes it inline. State and data are kept as JSON text, as a file keeps them: what
+    callers do with their own dictionaries doesn't reach the store."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows: dict[str, Snapshot] = {}
-        self._ledgers: dict[str, list[LedgerEntry]] = {}
+        self._windows: dict[str, _KeptWindow] = {}
+        self._ledgers: dict[str, list[_KeptEntry]] = {}
         self._kept: dict[tuple[str, str, str], KeptAnswer] = {}
 
     def create(self, window_id: str, config: WindowConfig) -> Snapshot:
-        new = Snapshot(window_id=window_id, config=config, state=NEW_STATE, version=1, sequence=0)
+        new = _KeptWindow(config=config, state_json=to_json(NEW_STATE), version=1, sequence=0)
         with self._lock:
             self._ledgers.setdefault(window_id, [])
-            return self._windows.setdefault(window_id, new)
+            self._windows.setdefault(window_id, new)
+            return self.snapshot(window_id)
 
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
         return self.create(window_id, config)
 
     def snapshot(self, window_id: str) -> Snapshot:
         try:
-            return self._windows[window_id]
+            config, state_json, version, sequence = self._windows[window_id]
         except KeyError:
             raise UnknownWindow(window_id) from None
+        return Snapshot(
+            window_id=window_id, config=config, state=json.loads(state_json), version=version, sequence=sequence
+        )
 
     async def snapshot_async(self, window_id: str) -> Snapshot:
         return self.snapshot(window_id)
@@ -51,14 +57,15 @@ class MemoryStore:
         with self._lock:
             sequence = self.snapshot(window_id).sequence
             ledger = self._ledgers[window_id]
-            last = len(ledger) if query.through is None else bisect_right(ledger, query.through, key=_sequence)
-            entries: list[LedgerEntry] = []
-            for index in range(last - 1, -1, -1):
-                if len(entries) == query.limit:
+            newest = sequence if query.through is None else min(sequence, query.through)
+            found: list[_KeptEntry] = []
+            for index in range(newest - 1, -1, -1):
+                if len(found) == query.limit:
                     break
-                if _matches(ledger[index], query):
-                    entries.append(ledger[index])
-        return LedgerPage(entries=tuple(entries), sequence=sequence)
+                if _matches(ledger[index].entry, query):
+                    found.append(ledger[index])
+        entries = tuple(replace(entry, data=json.loads(data_json)) for entry, data_json in found)
+        return LedgerPage(entries=entries, sequence=sequence)
 
     async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
         return self.ledger(window_id, query)
@@ -79,11 +86,13 @@ class MemoryStore:
             applied = carry_out(write, self.snapshot(window_id), kept)
             if applied.replayed:
                 return applied
-            _check_is_json(applied)
+            # What is no JSON raises here, before anything is written.
+            window = _kept_window(applied.after)
+            entries = [_KeptEntry(entry, to_json(entry.data)) for entry in applied.entries]
             if key and kept_under:
-                self._kept[kept_under] = KeptAnswer(fingerprint=key.fingerprint, answer_json=json.dumps(applied.answer))
-            self._windows[window_id] = applied.after
-            self._ledgers[window_id].extend(applied.entries)
+                self._kept[kept_under] = KeptAnswer(fingerprint=key.fingerprint, answer_json=to_json(applied.answer))
+            self._windows[window_id] = window
+            self._ledgers[window_id].extend(entries)
         return applied
 
     async def apply_async(
@@ -101,8 +110,22 @@ class MemoryStore:
         """Nothing to let go of; what was written stays readable."""
 
 
-def _sequence(entry: LedgerEntry) -> int:
-    return entry.sequence
+class _KeptWindow(NamedTuple):
+    config: WindowConfig
+    state_json: str
+    version: int
+    sequence: int
+
+
+class _KeptEntry(NamedTuple):
+    entry: LedgerEntry
+    data_json: str
+
+
+def _kept_window(window: Snapshot) -> _KeptWindow:
+    return _KeptWindow(
+        config=window.config, state_json=to_json(window.state), version=window.version, sequence=window.sequence
+    )
 
 
 def _matches(entry: LedgerEntry, query: LedgerQuery) -> bool:
@@ -111,10 +134,3 @@ def _matches(entry: LedgerEntry, query: LedgerQuery) -> bool:
         and (query.trade_day is None or entry.trade_day == query.trade_day)
         and (query.symbol is None or entry.symbol == query.symbol)
     )
-
-
-def _check_is_json(applied: Applied[AnswerT]) -> None:
-    """What a durable store could not keep must not pass here either."""
-    to_json(applied.after.state)
-    for entry in applied.entries:
-        to_json(entry.data)

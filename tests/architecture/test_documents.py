@@ -1,0 +1,36 @@
+"""What the documents at the root say is checked against the code."""
+
+import re
+from pathlib import Path
+
+from fastapi_app.app import create_app
+from shared.ports import LivePorts
+from shared.settings import Settings, load_settings
+from shared.store.memory import MemoryStore
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_settings_in_the_readme_are_all_settings_with_their_defaults(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    file = tmp_path / "tradewindow.toml"
+    file.write_text(block)
+
+    told = load_settings(file, {}).model_dump()
+
+    assert told.pop("cutover") == {"modes": {"GET /api/trading-window/can-trade": "native"}}
+    defaults = Settings().model_dump()
+    del defaults["cutover"]
+    assert told == defaults
+    for section, values in defaults.items():
+        for key in values:
+            assert re.search(rf"^\[{section}\].*?^{key} =", block, re.DOTALL | re.MULTILINE), f"{section}.{key}"
+
+
+def test_the_migration_notes_name_every_endpoint() -> None:
+    notes = (ROOT / "migration_notes.md").read_text()
+    app = create_app(Settings(), live_ports=LivePorts(store=MemoryStore()))
+
+    missing = [endpoint.name for endpoint in app.cutover.endpoints if f"`{endpoint.name}`" not in notes]
+
+    assert missing == []
