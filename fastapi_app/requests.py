@@ -6,9 +6,10 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from fastapi_app.trading_window_async import TradingWindowAsync
-from shared.errors import BodyTooLarge
+from shared.errors import BodyTooLarge, MalformedBody
 from shared.ports import SCOPE_KEY, Ports
 from shared.wire import require_json
 
@@ -34,18 +35,26 @@ def window_of(request: Request) -> TradingWindowAsync:
 
 
 async def json_body(request: Request) -> bytes:
-    """The raw body. Raises UnsupportedMediaType, then BodyTooLarge as soon as it is known."""
-    require_json(request.headers.get("content-type"))
+    """The raw body. Raises UnsupportedMediaType, then BodyTooLarge as soon as it is known, then MalformedBody for one
+    that was cut off."""
+    types = request.headers.getlist("content-type")
+    require_json(",".join(types) if types else None)
     limit: int = request.app.state.max_body_bytes
-    if int(request.headers.get("content-length", 0)) > limit:
+    length = int(request.headers.get("content-length", 0))
+    if length > limit:
         raise BodyTooLarge(limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge(limit)
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(limit)
+            chunks.append(chunk)
+    except ClientDisconnect as exc:
+        raise MalformedBody("it was cut off") from exc
+    if size < length:
+        raise MalformedBody("it was cut off")
     return b"".join(chunks)
 
 

@@ -1,0 +1,48 @@
+"""`tradewindow routes`: every endpoint, who has it, and which side serves it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fastapi_app.app import create_app
+from fastapi_app.cutover.endpoints import Endpoint
+from shared.entry import exits_with_a_sentence
+from shared.ports import LivePorts
+from shared.settings import load_settings
+from shared.store.memory import MemoryStore
+
+
+def routes(
+    *,
+    config: Annotated[Path | None, typer.Option(help="A TOML file, as for `serve`.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show each endpoint, which stacks have it, its mode, and the side that serves it.
+
+    Reads the settings alone: no server has to run, and no state is touched.
+    """
+    with exits_with_a_sentence():
+        app = create_app(load_settings(config), live_ports=LivePorts(store=MemoryStore()))
+    rows = [_row(endpoint) for endpoint in app.cutover.endpoints]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("endpoint", "who has it", "mode", "served by")
+    for row in rows:
+        table.add_row(row["endpoint"], row["has"], row["mode"], row["served_by"])
+    Console(highlight=False, markup=False).print(table)
+
+
+def _row(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "endpoint": endpoint.name,
+        "method": endpoint.method,
+        "rule": endpoint.rule,
+        "has": "both" if endpoint.legacy and endpoint.native else "legacy only" if endpoint.legacy else "native only",
+        "mode": endpoint.mode,
+        "served_by": endpoint.mode,
+    }

@@ -1,0 +1,81 @@
+"""`tradewindow serve`: from the settings to a server that runs until it is told to stop."""
+
+import logging.config
+import signal
+import socket
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from starlette.types import ASGIApp
+
+from fastapi_app.app import create_app
+from fastapi_app.cli.server import LOGGING, listen, run
+from shared.entry import exits_with_a_sentence
+from shared.errors import SettingsError, StoreUnavailable
+from shared.settings import ServerSettings, Settings, load_settings
+
+_DEFAULTS = ServerSettings()
+
+
+def serve(
+    *,
+    host: Annotated[
+        str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers})."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
+    ] = None,
+) -> None:
+    """Serve both stacks from one address, on one state, until Ctrl-C.
+
+    Every setting can stand in the TOML file, as port = 9000 under server, or in the environment, as
+    TRADEWINDOW_SERVER__PORT=9000, which wins; an option wins over both.
+    """
+    # A service manager's stop ends like a person's Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.config.dictConfig(LOGGING)
+    console = Console(highlight=False)
+    given: dict[str, Any] = {"host": host, "port": port, "workers": workers}
+    try:
+        with exits_with_a_sentence():
+            options = {"server": {key: value for key, value in given.items() if value is not None}}
+            settings = load_settings(config, options=options)
+            listener = listen(settings.server.host, settings.server.port)
+            app = _app(settings)
+        _announce(console, settings, listener)
+        run(app, settings, listener)
+    except KeyboardInterrupt:
+        console.print("Stopped; what was acknowledged is kept.")
+
+
+def _app(settings: Settings) -> ASGIApp:
+    try:
+        return create_app(settings)
+    except StoreUnavailable as exc:
+        path = settings.store.path.absolute()
+        raise SettingsError(f"the state file {path} can't be used: {exc.problem} (store.path)") from exc
+
+
+def _announce(console: Console, settings: Settings, listener: socket.socket) -> None:
+    host, port = settings.server.host, listener.getsockname()[1]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    console.print(f"Trading window {version('trading-window')}", style="bold")
+    for label, value in (
+        ("address", address),
+        ("docs", f"{address}/docs"),
+        ("state", str(settings.store.path.absolute())),
+        ("stop", "Ctrl-C"),
+    ):
+        # A path or an address is to be copied, so no line is broken to fit.
+        console.print(Text.assemble((f"  {label:<9}", "cyan"), value), soft_wrap=True)

@@ -1,0 +1,101 @@
+"""One uvicorn process or several, on a socket of ours."""
+
+import copy
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from functools import partial
+from multiprocessing import resource_tracker
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.supervisors import Multiprocess
+
+from fastapi_app.app import create_app
+from shared.errors import SettingsError, TradingWindowError
+from shared.settings import Settings
+
+BACKLOG = 2048
+WORKER_SILENCE_SECONDS = 60
+"""After which the parent replaces a worker. On a busy machine uvicorn's own 5 end before the imports of one do, and
+no worker ever starts."""
+
+LOGGING = copy.deepcopy(LOGGING_CONFIG)
+"""Warnings and errors of every module go to stderr, the access log, where it is on, to stdout."""
+LOGGING["root"] = {"handlers": ["default"], "level": "WARNING"}
+LOGGING["loggers"]["uvicorn"]["level"] = "WARNING"
+LOGGING["loggers"]["uvicorn.error"]["level"] = "WARNING"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; clients may connect from now on and wait. Raises SettingsError."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except (OSError, UnicodeError) as exc:
+        listener.close()
+        problem = exc.strerror if isinstance(exc, OSError) else exc
+        raise SettingsError(
+            f"port {port} of {host} can't be listened on: {problem} (server.port, server.host)"
+        ) from exc
+    return listener
+
+
+def run(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
+    """Serves until told to stop. One worker serves `app` itself; each of several makes its own from the settings.
+
+    Raises KeyboardInterrupt when it was told by a signal, and SystemExit when no worker can start.
+    """
+    alone = settings.server.workers == 1
+    config = uvicorn.Config(
+        app if alone else partial(_app_of_worker, settings),
+        factory=not alone,
+        workers=settings.server.workers,
+        log_config=LOGGING,
+        access_log=settings.server.access_log,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=settings.server.drain_timeout_seconds,
+        timeout_worker_healthcheck=WORKER_SILENCE_SECONDS,
+    )
+    if alone:
+        uvicorn.Server(config).run(sockets=[listener])
+        return
+    workers = _Workers(config, sockets=[listener])
+    workers.run()
+    if any(worker.process.exitcode == uvicorn.config.STARTUP_FAILURE for worker in workers.processes):
+        raise SystemExit(uvicorn.config.STARTUP_FAILURE)
+    raise KeyboardInterrupt
+
+
+class _Workers(Multiprocess):
+    def init_processes(self) -> None:
+        # Ctrl-C reaches the whole terminal, and a worker still at its imports would answer with a traceback. Workers
+        # inherit the block, and stop by the parent's SIGTERM; the parent gets a Ctrl-C of meanwhile right after.
+        resource_tracker.ensure_running()  # or the first worker would start it, which ends the block
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        super().init_processes()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _app_of_worker(settings: Settings) -> ASGIApp:
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    try:
+        return create_app(settings)
+    except TradingWindowError as exc:
+        # The parent's own start went well, so this may pass: with 1 the worker is tried again, with 3 all would stop.
+        sys.stderr.write(f"a worker can't start: {exc}\n")
+        raise SystemExit(1) from exc
+
+
+def _stop_with_parent() -> None:
+    """A worker whose parent was killed would hold the port, and no new server could start."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

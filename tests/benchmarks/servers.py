@@ -1,0 +1,105 @@
+"""Servers under test: each an uvicorn of its own, on a free port of 127.0.0.1, ended with its block."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.benchmarks.load import HOST
+from tests.benchmarks.machine import pinned
+
+ROOT = Path(__file__).parents[2]
+
+STATE_VARIABLE = "BENCHMARK_STATE"
+"""Names the state file to the peers that keep one."""
+
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+
+
+class ServerFailed(Exception):
+    """A server that didn't come up; `str()` is a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerSpec:
+    """An app to serve: `app` is a factory, `modes` its cutover; `keeps` tells that it writes what it acknowledges."""
+
+    name: str
+    app: str = "fastapi_app.app:create_app"
+    modes: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
+    keeps: bool = True
+
+
+@contextmanager
+def serving(spec: ServerSpec, *, state: Path, core: int | None) -> Iterator[int]:
+    """The port on which it answers. Raises ServerFailed."""
+    port = _free_port()
+    command = [sys.executable, "-m", "uvicorn", "--factory", spec.app, "--app-dir", str(ROOT)]
+    command += ["--host", HOST, "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    command += ["--no-access-log", "--timeout-graceful-shutdown", "2"]
+    # One worker is the server itself, without a supervisor.
+    command += ["--workers", str(spec.workers)] if spec.workers > 1 else []
+    with (state.parent / f"{state.stem}.log").open("w") as log:
+        process = subprocess.Popen(
+            pinned(command, core),
+            cwd=state.parent,
+            env=_environment(spec, state),
+            stdout=log,
+            stderr=log,
+            # Ctrl-C is for the benchmarks alone, which then end their servers.
+            start_new_session=True,
+        )
+        try:
+            _wait_until_up(process, spec, log_path=Path(log.name))
+            yield port
+        finally:
+            _end(process)
+
+
+def _environment(spec: ServerSpec, state: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWINDOW_")}
+    return inherited | {
+        STATE_VARIABLE: str(state),
+        "TRADEWINDOW_STORE__PATH": str(state),
+        "TRADEWINDOW_WINDOW__MAX_TRADES_PER_DAY": "1000000",
+        "TRADEWINDOW_CUTOVER__MODES": json.dumps(dict(spec.modes)),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], spec: ServerSpec, *, log_path: Path) -> None:
+    """Until every worker is ready: by what uvicorn logs, for the port of several is open before they are."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        log = log_path.read_text()
+        if log.count("Application startup complete.") == spec.workers and "Uvicorn running on" in log:
+            return
+        if process.poll() is not None:
+            raise ServerFailed(f"{spec.name} ended at its start: {log.strip()[-2000:]}")
+        time.sleep(0.02)
+    raise ServerFailed(f"{spec.name} was not up within {_START_SECONDS} s")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Not reaped yet, so that the group is surely its own: itself and its workers.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

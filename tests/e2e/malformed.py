@@ -1,0 +1,371 @@
+"""Malformed requests, in families; the same ones in each run. What each must be answered with stands beside it."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from tests.e2e.servers import NATIVE_ONLY
+
+REQUESTS_EACH = 300
+TEN_MB = 10_000_000
+
+JSON = (b"Content-Type", b"application/json")
+
+
+class Raw(NamedTuple):
+    """A request, byte by byte, and the status that both sides must answer it with.
+
+    The server may close the connection behind the answer only where `closes` says so.
+    """
+
+    status: int
+    method: bytes
+    target: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    body: bytes | None = None
+    closes: bool = False
+
+    def to_bytes(self) -> bytes:
+        lines = [b"%s %s HTTP/1.1" % (self.method, self.target), b"Host: localhost"]
+        lines += [b"%s: %s" % header for header in self.headers]
+        lines += [] if self.body is None else [b"Content-Length: %d" % len(self.body)]
+        return b"\r\n".join([*lines, b"", self.body or b""])
+
+    def __str__(self) -> str:
+        text = self.to_bytes()
+        return f"{text[:400]!r}{f' … {len(text)} bytes' if len(text) > 400 else ''}"
+
+
+def requests_to(endpoint: str) -> list[Raw]:
+    """At least so many; the hand-written ones all, then as many as it takes with bytes that a seed has drawn."""
+    method, path = endpoint.encode().split()
+    drawn = random.Random(endpoint)
+    if endpoint in _BODIES:
+        written, endless = _to_body(method, path, _BODIES[endpoint]), _damaged(method, path, _BODIES[endpoint], drawn)
+    elif endpoint == "GET /api/trading-window/trades":
+        written, endless = _to_query(path), _drawn_queries(path, drawn)
+    else:
+        written, endless = _to_plain_get(path), _ignored_queries(path, drawn)
+    # What Flask doesn't know it can't find, by no method.
+    wrong_method = 404 if endpoint in NATIVE_ONLY else 405
+    requests = [*written, *_wrong_methods(path, wrong_method), *_broken_http(method, path)]
+    return requests + list(islice(endless, max(0, REQUESTS_EACH - len(requests))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Body:
+    """A body that would be taken, and for each of its fields JSON values that must not."""
+
+    fields: dict[str, str]
+    wrong: dict[str, list[str]]
+    optional: frozenset[str]
+    takes_key: bool
+
+    def text(self, **changed: str) -> bytes:
+        pairs = ",".join(f"{json.dumps(name)}:{value}" for name, value in (self.fields | changed).items())
+        return b"{%s}" % pairs.encode()
+
+
+_WRONG_ANYWHERE = [
+    "true",
+    "false",
+    "[]",
+    "{}",
+    '[1,"a"]',
+    '{"a":1}',
+    '""',
+    '"\\u0000"',
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"\\u001f"',
+    '"\\n"',
+    '"\N{ZERO WIDTH SPACE}"',
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "nan",
+    "1e999999",
+    "-1e999999",
+    "1e-999999",
+    "1e99999999999999999999",
+    "-1",
+    "9" * 25,
+    "1." + "9" * 25,
+    "9" * 5000,
+    "-" + "9" * 5000,
+    "1." + "9" * 5000,
+    json.dumps("x" * 1000),
+    "01",
+    "+1",
+    ".5",
+    "1.",
+    "1_0",
+    "0x10",
+    "'a'",
+    "undefined",
+    '"\t"',
+    '"\\x41"',
+    '"\\u12"',
+    "[" * 200 + "]" * 200,
+    '{"a":' * 200 + "1" + "}" * 200,
+    '{"a":1,"a":1}',
+]
+_NO_SYMBOL = [
+    "null",
+    "1",
+    '"btc-usd"',
+    '"BTC--USD"',
+    '"-BTC"',
+    '"BTC-"',
+    '"BTC USD"',
+    '"BTC-USD\\n"',
+    '"\N{CYRILLIC CAPITAL LETTER VE}TC-USD"',
+]
+_NO_SIDE = ["null", "1", '"BUY"', '"hold"', '"buy "', '"sell\\u0000"', '"b\\u200buy"']
+_NO_DECIMAL = [
+    *("null", "0", "0.0", "-0", "-0.1", "1e19", "1e-19", "1e18", "1e308", "5e-324"),
+    *('"0"', '"-1"', '"+1"', '" 1"', '"1 "', '"1_0"', '"1,5"', '"0x1"', '"01"', '"1."', '".5"', '"1e"', '"1e19"'),
+    *('"NaN"', '"sNaN"', '"Infinity"', '"-0"', '"0e5"', '"1e-19"', '"\N{ARABIC-INDIC DIGIT THREE}"', '"one"'),
+    *(f'"{"9" * 25}"', f'"0.{"9" * 25}"', '"1e999999"', '"1e99999999999999999999"', f'"{"9" * 5000}"'),
+]
+_NO_STRATEGY = ["1", "0.5", json.dumps("x" * 65), '"rsi\\u0007"', '"rsi\\u2028"', '"rsi\\udfff"']
+_NO_WHOLE_NUMBER = [
+    "null",
+    "1.0",
+    "1.5",
+    "1e1",
+    "-0.0",
+    '"9"',
+    '"9:00"',
+    "1000001",
+    "2147483648",
+    "9223372036854775808",
+]
+
+_BODIES = {
+    "POST /api/trading-window/trades": _Body(
+        fields={"symbol": '"BTC-USD"', "side": '"buy"', "quantity": '"0.5"', "price": "64000.10", "strategy": '"rsi"'},
+        wrong={
+            "symbol": _NO_SYMBOL,
+            "side": _NO_SIDE,
+            "quantity": _NO_DECIMAL,
+            "price": _NO_DECIMAL,
+            "strategy": _NO_STRATEGY,
+        },
+        optional=frozenset({"strategy"}),
+        takes_key=True,
+    ),
+    "PUT /api/trading-window/config": _Body(
+        fields={"start_hour": "1", "end_hour": "23", "max_trades_per_day": "7"},
+        wrong={
+            "start_hour": [*_NO_WHOLE_NUMBER, "24", "99", "-23"],
+            "end_hour": [*_NO_WHOLE_NUMBER, "25", "-24"],
+            "max_trades_per_day": _NO_WHOLE_NUMBER,
+        },
+        optional=frozenset({"start_hour", "end_hour", "max_trades_per_day"}),
+        takes_key=False,
+    ),
+}
+
+
+def _to_body(method: bytes, path: bytes, body: _Body) -> Iterator[Raw]:
+    for content in _wrong_bodies(body):
+        yield Raw(400, method, path, [JSON], content)
+    for content_type in _NO_JSON_TYPES:
+        yield Raw(415, method, path, [(b"Content-Type", content_type)], body.text())
+    yield Raw(415, method, path, [], body.text())
+    yield Raw(415, method, path, [], b"")
+    yield Raw(415, method, path, [JSON, (b"Content-Type", b"text/plain")], body.text())
+    yield Raw(415, method, path, [(b"Content-Type", b"text/plain"), JSON], body.text())
+    for content in _large_bodies(body):
+        yield Raw(413, method, path, [JSON], content)
+    yield Raw(415, method, path, [(b"Content-Type", b"text/plain")], b"x" * TEN_MB)
+    for name, value in _ODD_HEADERS:
+        yield Raw(400, method, path, [JSON, (name, value)], b"[]")
+    for query in _ODD_QUERIES:
+        yield Raw(400, method, path + b"?" + query, [JSON], b"[]")
+    if body.takes_key:
+        for keys in _NO_KEYS:
+            yield Raw(400, method, path, [JSON, *((b"Idempotency-Key", key) for key in keys)], body.text())
+
+
+def _wrong_bodies(body: _Body) -> Iterator[bytes]:
+    text = body.text()
+    for name, values in body.wrong.items():
+        for value in [*_WRONG_ANYWHERE, *values]:
+            yield body.text(**{name: value})
+    for name in body.fields.keys() - body.optional:
+        yield b"{%s}" % text[1:-1].replace(f'"{name}":'.encode(), f'"{name}_":'.encode())
+    for unknown in ("timezone", "id", "", "symbol ", "\ud800", "x" * 10_000, "__proto__", "a\x00b"):
+        yield body.text(**{unknown: "1"})
+    yield from (b"", b" ", b"\n\r\t ", b"\x00", b"null", b"true", b"0", b"1e999999", b"NaN", b'"a"', b"[]", b"[null]")
+    yield from (b"[%s]" % text, b"%s,%s" % (text, text), text * 2, text[:-1], text[1:], b"{%s}" % text, text + b"x")
+    yield from (text[:-1] + b",}", b"/**/" + text, text + b"//", text.replace(b'"', b"'"), text.replace(b":", b"="))
+    yield from (b"\xef\xbb\xbf" + text, *(text.decode().encode(name) for name in ("utf-16", "utf-16-le", "utf-32")))
+    for bad in (b"\xff", b"\xc3", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82", b"\x80"):
+        yield text.replace(b"{", b'{"%s":1,' % bad)
+        yield text + bad
+    for name, value in body.fields.items():
+        yield text[:-1] + f",{json.dumps(name)}:{value}}}".encode()
+        yield text[:-1] + f",{json.dumps(name)}:null,{json.dumps(name)}:1}}".encode()
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        for depth in (257, 1_000, 100_000):
+            yield opening * depth
+            yield opening * depth + b"1" + closing * depth
+            yield text[:-1] + b',"a":' + opening * depth + b"1" + closing * depth + b"}"
+    yield b"symbol=BTC-USD&side=buy&quantity=1&price=1"
+    yield b"<trade><symbol>BTC-USD</symbol></trade>"
+    yield b"\x1f\x8b\x08\x00" + text
+    yield b"{" + b" " * 1_000_000
+    yield b'{"' + b"a" * 1_000_000
+
+
+def _large_bodies(body: _Body) -> Iterator[bytes]:
+    text = body.text()
+    yield text + b" " * (TEN_MB - len(text))
+    yield b"[" * TEN_MB
+    yield b'{"symbol":"' + b"A" * TEN_MB + b'"}'
+    yield text + b" " * (1_048_576 + 1 - len(text))
+
+
+def _damaged(method: bytes, path: bytes, body: _Body, drawn: random.Random) -> Iterator[Raw]:
+    """A good body, cut short or with a byte in it that JSON has no place for."""
+    text = body.text()
+    while True:
+        place = drawn.randrange(len(text))
+        inserted = bytes([drawn.choice((0x00, 0x01, 0x0B, 0x1F, 0x80, 0xBF, 0xC0, 0xF8, 0xFE, 0xFF))])
+        damaged = drawn.choice((text[:place], text[:place] + inserted + text[place:]))
+        yield Raw(400, method, path, [JSON], damaged)
+
+
+def _to_query(path: bytes) -> Iterator[Raw]:
+    for name, values in _WRONG_PARAMETERS.items():
+        for value in values:
+            yield Raw(400, b"GET", path + b"?" + name + b"=" + value)
+            # The first value of a parameter counts, and another parameter doesn't help.
+            yield Raw(400, b"GET", path + b"?x=1&" + name + b"=" + value + b"&" + name + b"=1")
+    yield Raw(400, b"GET", path + b"?" + b"&".join(b"x=%d" % number for number in range(1001)))
+    yield Raw(400, b"GET", path + b"?date=&symbol=&limit=")
+    yield Raw(400, b"GET", path + b"?limit=1%2630")
+    yield from _odd_gets(path)
+
+
+def _drawn_queries(path: bytes, drawn: random.Random) -> Iterator[Raw]:
+    while True:
+        # A percent sign of our own makes sure that it is no date, no symbol and no number.
+        value = b"%25" + _escaped(drawn)
+        yield Raw(400, b"GET", path + b"?" + drawn.choice((b"date", b"symbol", b"limit")) + b"=" + value)
+
+
+def _to_plain_get(path: bytes) -> Iterator[Raw]:
+    """No query is wrong where none is read."""
+    for name, values in _WRONG_PARAMETERS.items():
+        for value in values:
+            yield Raw(200, b"GET", path + b"?" + name + b"=" + value)
+    yield Raw(200, b"GET", path + b"?" + b"&".join(b"x=%d" % number for number in range(1001)))
+    yield from _odd_gets(path)
+
+
+def _ignored_queries(path: bytes, drawn: random.Random) -> Iterator[Raw]:
+    while True:
+        yield Raw(200, b"GET", path + b"?" + _escaped(drawn))
+
+
+def _escaped(drawn: random.Random) -> bytes:
+    return b"".join(b"%%%02x" % drawn.randrange(256) for _ in range(drawn.randrange(1, 20)))
+
+
+def _odd_gets(path: bytes) -> Iterator[Raw]:
+    """Bodies, headers and queries that a GET has no use for."""
+    for query in _ODD_QUERIES:
+        yield Raw(200, b"GET", path + b"?" + query)
+    for name, value in _ODD_HEADERS:
+        yield Raw(200, b"GET", path, [(name, value)])
+    for content_type in (b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data", b"\xff"):
+        for body in (b"", b"null", b"[]", b'{"limit":0}', b"\xff\x00", b"[" * 100_000, b"limit=0", b"x" * TEN_MB):
+            yield Raw(200, b"GET", path, [(b"Content-Type", content_type)], body)
+
+
+def _wrong_methods(path: bytes, status: int) -> Iterator[Raw]:
+    for method in (b"PATCH", b"DELETE", b"TRACE", b"PURGE", b"PROPFIND", b"MKCOL", b"LOCK", b"SEARCH", b"CONNECT"):
+        yield Raw(status, method, path, closes=method == b"CONNECT")
+    for method in (b"PATCH", b"DELETE", b"PROPFIND"):
+        yield Raw(status, method, path, [JSON], b'{"max_trades_per_day":9}')
+        yield Raw(status, method, path, [JSON], b"\xff" * TEN_MB)
+    for suffix in (b"/", b"//", b"/x", b"%00", b"%ff", b"%2f", b"%20", b";x", b"/../trades/"):
+        yield Raw(404, b"POST", path + suffix, [JSON], b"{}")
+
+
+def _broken_http(method: bytes, path: bytes) -> Iterator[Raw]:
+    """What is no HTTP is refused by the server itself, which then closes the connection."""
+    for odd in (b"get", b"FOO", b"G\x00T", b"", b"\xff", b"GET\t"):
+        yield Raw(400, odd, path, closes=True)
+    for target in (path + b"?\xff", path + b"?a b", path + b"?\x01", path + b"\x7f", b""):
+        yield Raw(400, method, target, closes=True)
+    for header in ((b"X\x00", b"1"), (b"X", b"\x00"), (b"X", b"1\r\n folded\x01"), (b"", b"1"), (b"X Y", b"1")):
+        yield Raw(400, method, path, [header], closes=True)
+    for length in (b"-1", b"1x", b"9" * 5000, b"0x1", b"1\r\nContent-Length: 2", b"1\r\nTransfer-Encoding: chunked"):
+        yield Raw(400, method, path, [JSON, (b"Content-Length", length)], closes=True)
+
+
+_NO_JSON_TYPES = [
+    *(b"text/plain", b"text/json", b"application/jsonx", b"application/x-json", b"xapplication/json", b"json"),
+    *(b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"application/octet-stream", b""),
+    *(b";", b"/", b"*/*", b"application/", b"application", b"application/json/x", b"text/html, application/json"),
+    *(b'"application/json"', b"application /json", b"application\\json", b"\xff", b"\xc3\xa9/json", b"a" * 10_000),
+    *(b"application/xml", b"image/png", b"text/plain;application/json", b"text/plain+json", b"application/json x"),
+]
+_NO_KEYS = [
+    *([b""], [b"a b"], [b"a\tb"], [b"\xff"], [b"\xa0"], [b"\xc3\xa9"], [b"x" * 256], [b"x" * 50_000]),
+    *([b"a b", b"c"], [b"x" * 200, b"y" * 200], [b"", b"a b"], [b"\xe2\x80\x8b"], [b"k\x80"]),
+]
+_WRONG_PARAMETERS = {
+    b"date": [
+        *(b"", b"today", b"2026-13-01", b"2026-02-30", b"2026-2-3", b"20260203", b"2026-02-03T00:00:00", b"0000-01-01"),
+        *(b"2026-02-03%00", b"2026-02-03%0a", b"+2026-02-03", b"-2026-02-03", b"%ff", b"9" * 5000, b"NaN", b"[]"),
+        *(b"%D9%A2%D9%A0%D9%A2%D9%A6-02-03", b"%ED%A0%80", b"2026-W05-1", b"2026-034", b"null", b"%", b"%zz"),
+    ],
+    b"symbol": [
+        *(b"", b"btc-usd", b"BTC--USD", b"-", b"BTC-", b"BTC%20USD", b"BTC%00USD", b"%ff", b"%C3%89", b"A" * 33),
+        *(b"A" * 5000, b"%F0%9F%92%B0", b"'%20OR%201=1--", b"%2e%2e%2f", b"BTC-USD%0d%0aX:1", b"%ED%A0%80", b"[]"),
+    ],
+    b"limit": [
+        *(b"", b"0", b"-1", b"501", b"1.0", b"1e1", b"NaN", b"Infinity", b"%2B1", b"+1", b"1%20", b"0x10", b"1_0"),
+        *(b"9" * 25, b"9" * 5000, b"null", b"true", b"%ff", b"%00", b"%D9%A3", b"1%00", b"[1]", b"1,2", b"50%"),
+    ],
+}
+_ODD_QUERIES = [
+    *(b"", b"&", b"=", b"==", b"&&&", b"?", b"%", b"%00", b"%ff", b"a=%ff&%ff=a", b"a;b", b"+", b"#", b"Limit=0"),
+    *(
+        b"limit%00=0",
+        b"%20limit=0",
+        b"x=" + b"a" * 50_000,
+        b"[limit]=0",
+        b"limit[]=0",
+        b"a=\\",
+        b"x={}",
+        b"__proto__=1",
+    ),
+]
+_ODD_HEADERS = [
+    *((b"Accept", b"text/xml;q=x"), (b"Accept", b"\xff"), (b"Accept-Encoding", b"br;q=9,,"), (b"Accept-Charset", b"x")),
+    *(
+        (b"Authorization", b"Basic \xff"),
+        (b"Authorization", b"Bearer"),
+        (b"Cookie", b"\xff=;;;a=\x80"),
+        (b"Cookie", b"="),
+    ),
+    *(
+        (b"Range", b"bytes=-1"),
+        (b"Range", b"bytes=a-b"),
+        (b"If-None-Match", b'"'),
+        (b"If-Modified-Since", b"yesterday"),
+    ),
+    *((b"X-Forwarded-For", b"\xff,,1.2.3.4"), (b"X-Forwarded-Proto", b"javascript"), (b"X-Forwarded-Host", b"a b")),
+    *((b"Forwarded", b"for=;;"), (b"Host", b"a b\xff/"), (b"Referer", b"\xff"), (b"User-Agent", b"a" * 50_000)),
+    *((b"X-HTTP-Method-Override", b"DELETE"), (b"Content-Encoding", b"gzip"), (b"Expect", b"miracles"), (b"Te", b"x")),
+    *((b"X-Cutover-Side", b"native"), (b"Date", b"never"), (b"Via", b"\xff"), (b"Max-Forwards", b"-1"), (b"A", b"")),
+]

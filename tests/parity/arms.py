@@ -1,0 +1,256 @@
+"""The five ways in which a parity case is served, each a world of its own: a store, a clock, ids, and apps on them."""
+
+import asyncio
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import unquote, unquote_to_bytes
+
+from flask import Flask
+from starlette.types import ASGIApp, Message
+from werkzeug.test import run_wsgi_app
+
+from fastapi_app.app import create_app
+from legacy_flask.app import create_app as create_flask_app
+from shared.clock import FrozenClock
+from shared.ids import FrozenIds
+from shared.ports import LivePorts
+from shared.settings import CutoverSettings, LimitSettings, Mode, Settings
+from shared.store.base import LedgerPage, LedgerQuery, Store
+from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowConfig, WindowState
+from tests.parity.case import HOST, Answer, At, Case, HaltedBy, MovedTo, Request, Step, StoreFails
+
+Arm = Literal["Flask alone", "legacy", "native", "legacy, then native", "native, then legacy"]
+ARMS: tuple[Arm, ...] = ("Flask alone", "legacy", "native", "legacy, then native", "native, then legacy")
+ARMS_OF_NATIVE_ONLY: tuple[Arm, ...] = ("legacy", "native")
+
+BOTH_SIDES = (
+    "GET /api/health",
+    "GET /api/status",
+    "GET /api/trading-window/can-trade",
+    "GET /api/trading-window/config",
+    "GET /api/trading-window/trades",
+    "GET /api/trading-window/within-window",
+    "POST /api/trading-window/trades",
+    "PUT /api/trading-window/config",
+)
+
+MODES: dict[str, dict[str, Mode]] = {"legacy": {}, "native": dict.fromkeys(BOTH_SIDES, "native")}
+
+Serve = Callable[[Request], tuple[Answer, str | None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leftovers:
+    window: Snapshot
+    ledger: LedgerPage
+
+
+class Breakable:
+    """A store that can be told to fail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.error: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self.error is not None:
+            raise self.error
+        return getattr(self._store, name)
+
+
+class World:
+    """One case's window on one arm."""
+
+    def __init__(self, case: Case, store: Store) -> None:
+        self.case = case
+        self.store = store
+        self.clock = FrozenClock(_instant(case.at))
+        self._breakable = Breakable(store)
+        self.live_ports = LivePorts(store=self._breakable, clock=self.clock, ids=FrozenIds())
+        store.create(DEFAULT_WINDOW_ID, WindowConfig.parse(case.config))
+        self._write(
+            state=WindowState(trade_day=case.trade_day, trades_today=case.trades_today, halt=_halt(case.halt)),
+            entries=tuple(
+                Entry(id=trade["id"], kind="trade", data=trade, trade_day=trade["trade_day"], symbol=trade["symbol"])
+                for trade in case.trades
+            ),
+        )
+
+    def left(self) -> Leftovers:
+        return Leftovers(
+            window=self.store.snapshot(DEFAULT_WINDOW_ID),
+            ledger=self.store.ledger(DEFAULT_WINDOW_ID, LedgerQuery(limit=10_000)),
+        )
+
+    def take(self, step: Step, serve: Serve) -> tuple[Answer, str | None] | None:
+        """The answer and the side that it came from, where the step is a request."""
+        match step:
+            case At(instant):
+                self.clock.set(_instant(instant))
+            case HaltedBy(reason):
+                self._write(state={**self.left().window.state, "halt": _halt(reason)})
+            case MovedTo(timezone):
+                self._write(config=self.left().window.config.changed({"timezone": timezone}))
+            case StoreFails(fault):
+                self._breakable.error = fault
+            case request, _:
+                return serve(request)
+        return None
+
+    def _write(
+        self,
+        *,
+        config: WindowConfig | None = None,
+        state: WindowState | None = None,
+        entries: tuple[Entry, ...] = (),
+    ) -> None:
+        def transition(config_before: WindowConfig, before: WindowState, _instant: datetime) -> Outcome[None]:
+            return Outcome(config or config_before, state or before, entries, None)
+
+        self.store.apply(DEFAULT_WINDOW_ID, transition, instant=self.clock.now())
+
+
+@contextmanager
+def serving(arm: Arm, world: World) -> Iterator[Serve]:
+    """What an arm's requests are put to."""
+    if arm == "Flask alone":
+        flask_app = create_flask_app(_settings(world, {}), live_ports=world.live_ports)
+        yield lambda request: (ask_wsgi(flask_app, request), None)
+    else:
+        with under_modes(world, [MODES[side] for side in arm.split(", then ")]) as serve:
+            yield serve
+
+
+@contextmanager
+def under_modes(world: World, tables: Iterable[Mapping[str, Mode]]) -> Iterator[Serve]:
+    """The whole app, under tables of modes that take turns, a request each; on one event loop."""
+    turns = [create_app(_settings(world, modes), live_ports=world.live_ports) for modes in tables]
+    with asyncio.Runner() as runner:
+
+        def serve(request: Request) -> tuple[Answer, str | None]:
+            turns.append(turns.pop(0))
+            return runner.run(ask_asgi(turns[-1], request))
+
+        yield serve
+
+
+def sides(arm: Arm, case: Case) -> list[str | None]:
+    """Which side must name itself in each of the case's answers."""
+    turns: Sequence[str | None] = [None] if arm == "Flask alone" else arm.split(", then ")
+    requests = [step[0] for step in case.steps if isinstance(step, tuple)]
+    expected: list[str | None] = []
+    for number, request in enumerate(requests):
+        side = turns[number % len(turns)]
+        if side is not None and not request.claimed:
+            side = "legacy"
+        elif side is not None and case.native_only:
+            side = "native"
+        expected.append(side)
+    return expected
+
+
+def _settings(world: World, modes: Mapping[str, Mode]) -> Settings:
+    return Settings(
+        window=WindowConfig.parse(world.case.config),
+        limits=LimitSettings(max_body_bytes=world.case.max_body_bytes),
+        cutover=CutoverSettings(modes=dict(modes)),
+    )
+
+
+def ask_wsgi(app: Flask, request: Request) -> Answer:
+    """As gunicorn asks (PEP 3333)."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "QUERY_STRING": request.query,
+        "SERVER_NAME": HOST,
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in (("Host", HOST), *request.headers):
+        plain = name.upper().replace("-", "_")
+        variable = plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}"
+        environ[variable] = f"{environ[variable]},{value}" if variable in environ else value
+    body, status, headers = run_wsgi_app(app, environ)
+    return _answer(int(status.split(" ")[0]), list(headers), b"".join(body))
+
+
+async def ask_asgi(app: ASGIApp, request: Request) -> tuple[Answer, str | None]:
+    """As uvicorn asks; and the side that answered."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": unquote(request.path),
+        "raw_path": request.path.encode("ascii"),
+        "query_string": request.query.encode("ascii"),
+        "root_path": "",
+        "headers": [
+            (name.lower().encode("ascii"), value.encode("latin-1"))
+            for name, value in (("Host", HOST), *request.headers)
+        ],
+        "client": ("127.0.0.1", 50_000),
+        "server": (HOST, 80),
+        "state": {},
+    }
+    inbox: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return inbox.pop() if inbox else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    try:
+        await app(scope, receive, send)
+    except Exception:
+        # Starlette answers a fault and raises it again for the server's log.
+        if not sent:
+            raise
+    start, *rest = sent
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+    side = dict(headers).get("x-cutover-side")
+    shown = [header for header in headers if header[0] != "x-cutover-side"]
+    return _answer(start["status"], shown, b"".join(message.get("body", b"") for message in rest)), side
+
+
+def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    answer = Answer(status=status, body=body, content_type=None, content_length=None)
+    others: list[tuple[str, str]] = []
+    for name, value in sorted((name.lower(), value) for name, value in headers):
+        match name:
+            case "content-type":
+                answer = replace(answer, content_type=value)
+            case "content-length":
+                answer = replace(answer, content_length=value)
+            case "location":
+                answer = replace(answer, location=value)
+            case "allow":
+                answer = replace(answer, allow=frozenset(value.split(", ")))
+            case _:
+                others.append((name, value))
+    return replace(answer, other_headers=tuple(others))
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _halt(reason: str | None) -> Halt | None:
+    return None if reason is None else Halt(reason=reason)

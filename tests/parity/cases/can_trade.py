@@ -1,0 +1,126 @@
+"""`/api/trading-window/can-trade`"""
+
+from tests.parity.case import (
+    NOT_FOUND,
+    At,
+    Case,
+    Left,
+    MovedTo,
+    allows,
+    get,
+    head,
+    head_of,
+    not_allowed,
+    ok,
+    stray,
+)
+
+ASK = get("/api/trading-window/can-trade")
+YES = ok('{"can_trade":true}')
+NO = ok('{"can_trade":false}')
+
+CASES = (
+    Case(name="can-trade: before the first trade", steps=((ASK, YES),), also_on_sqlite=True),
+    Case(name="can-trade: one slot left", trade_day="2025-03-03", trades_today=4, steps=((ASK, YES),)),
+    Case(name="can-trade: no slot left", trade_day="2025-03-03", trades_today=5, steps=((ASK, NO),)),
+    Case(name="can-trade: past the limit", trade_day="2025-03-03", trades_today=7, steps=((ASK, NO),)),
+    Case(name="can-trade: a limit of none", config={"max_trades_per_day": 0}, steps=((ASK, NO),)),
+    Case(
+        name="can-trade: the hours don't matter",
+        config={"start_hour": 9, "end_hour": 17},
+        at="2025-03-03T03:00:00Z",
+        steps=((ASK, YES),),
+    ),
+    Case(name="can-trade: a halt doesn't matter", halt="maintenance", steps=((ASK, YES),)),
+    Case(
+        name="can-trade: the next day is derived and not written",
+        trade_day="2025-03-03",
+        trades_today=5,
+        at="2025-03-03T23:59:59.999999Z",
+        steps=((ASK, NO), At("2025-03-04T00:00:00Z"), (ASK, YES), At("2025-03-03T23:59:59Z"), (ASK, NO)),
+    ),
+    Case(
+        name="can-trade: a clock that steps back over midnight refills nothing",
+        trade_day="2025-03-04",
+        trades_today=5,
+        at="2025-03-04T00:00:01Z",
+        steps=(
+            (ASK, NO),
+            At("2025-03-03T23:59:59Z"),
+            (ASK, NO),
+            At("2024-01-01T12:00:00Z"),
+            (ASK, NO),
+            At("2025-03-04T23:59:59Z"),
+            (ASK, NO),
+            At("2025-03-05T00:00:00Z"),
+            (ASK, YES),
+        ),
+    ),
+    Case(
+        name="can-trade: the day turns at midnight in Stockholm",
+        config={"timezone": "Europe/Stockholm"},
+        trade_day="2025-03-03",
+        trades_today=5,
+        at="2025-03-03T22:59:59Z",
+        steps=((ASK, NO), At("2025-03-03T23:00:00Z"), (ASK, YES)),
+    ),
+    Case(
+        name="can-trade: the days around the change of clocks in New York last 23 and 25 hours",
+        config={"timezone": "America/New_York"},
+        trade_day="2025-03-09",
+        trades_today=5,
+        at="2025-03-09T05:00:00Z",
+        steps=(
+            (ASK, NO),
+            At("2025-03-10T03:59:59Z"),
+            (ASK, NO),
+            At("2025-03-10T04:00:00Z"),
+            (ASK, YES),
+        ),
+    ),
+    Case(
+        name="can-trade: a day of 25 hours in New York",
+        config={"timezone": "America/New_York"},
+        trade_day="2025-11-02",
+        trades_today=5,
+        at="2025-11-02T04:00:00Z",
+        steps=((ASK, NO), At("2025-11-03T04:59:59Z"), (ASK, NO), At("2025-11-03T05:00:00Z"), (ASK, YES)),
+    ),
+    Case(
+        name="can-trade: after a move west the day turns once the new zone's date passes it",
+        config={"timezone": "Asia/Tokyo"},
+        trade_day="2025-03-04",
+        trades_today=5,
+        at="2025-03-03T18:00:00Z",
+        steps=(
+            (ASK, NO),
+            MovedTo("America/New_York"),
+            (ASK, NO),
+            At("2025-03-04T05:00:00Z"),
+            (ASK, NO),
+            At("2025-03-05T04:59:59Z"),
+            (ASK, NO),
+            At("2025-03-05T05:00:00Z"),
+            (ASK, YES),
+        ),
+        leaves=Left(trade_day="2025-03-04", trades_today=5, version=2, config={"timezone": "America/New_York"}),
+    ),
+    Case(
+        name="can-trade: after a move east over midnight the day has turned",
+        trade_day="2025-03-03",
+        trades_today=5,
+        at="2025-03-03T18:00:00Z",
+        steps=((ASK, NO), MovedTo("Asia/Tokyo"), (ASK, YES)),
+        leaves=Left(trade_day="2025-03-03", trades_today=5, version=2, config={"timezone": "Asia/Tokyo"}),
+    ),
+    Case(
+        name="can-trade: HEAD, OPTIONS, other methods and slashes",
+        steps=(
+            (head("/api/trading-window/can-trade"), head_of(YES)),
+            (stray("OPTIONS", "/api/trading-window/can-trade"), allows("GET, HEAD, OPTIONS")),
+            (stray("DELETE", "/api/trading-window/can-trade"), not_allowed("GET, HEAD, OPTIONS")),
+            (stray("GET", "/api/trading-window/can-trade/"), NOT_FOUND),
+        ),
+        rows=(2, 33, 35, 36),
+    ),
+)

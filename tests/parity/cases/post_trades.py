@@ -1,0 +1,401 @@
+"""`POST /api/trading-window/trades`: what is counted, and what is refused by the rules."""
+
+from tests.parity.case import (
+    NOT_FOUND,
+    TRADE,
+    At,
+    Case,
+    HaltedBy,
+    Left,
+    MovedTo,
+    Step,
+    answers,
+    entry_of,
+    error,
+    get,
+    not_allowed,
+    ok,
+    post_trade,
+    registered,
+    stray,
+    trade_of,
+)
+
+FIRST = trade_of("trade-1", "2025-03-03T12:00:00")
+SECOND = trade_of("trade-2", "2025-03-03T12:00:00")
+
+
+def limit_reached(trades_today: int, limit: int) -> Step:
+    return post_trade(TRADE), answers(
+        409,
+        f'{{"error":"daily trade limit of {limit} reached",'
+        f'"max_trades_per_day":{limit},"trades_today":{trades_today}}}',
+    )
+
+
+def outside(hours: str) -> Step:
+    return post_trade(TRADE), answers(
+        403, f'{{"error":"outside the trading window {hours}","trading_hours":"{hours}"}}'
+    )
+
+
+CASES = (
+    Case(
+        name="trades: the first of a day",
+        at="2025-03-03T12:30:15.123456Z",
+        steps=(
+            (
+                post_trade(
+                    '{"symbol": "BTC-USD", "side": "buy", "quantity": "0.50", "price": "64250.10", "strategy": "rsi"}'
+                ),
+                answers(
+                    201,
+                    '{"remaining_trades":4,"trade":{"executed_at":"2025-03-03T12:30:15.123456Z","id":"trade-1",'
+                    '"price":"64250.10","quantity":"0.50","side":"buy","strategy":"rsi","symbol":"BTC-USD",'
+                    '"trade_day":"2025-03-03"},"trades_today":1}',
+                ),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-03-03",
+            trades_today=1,
+            ledger=(
+                entry_of(
+                    1,
+                    {
+                        "id": "trade-1",
+                        "symbol": "BTC-USD",
+                        "side": "buy",
+                        "quantity": "0.50",
+                        "price": "64250.10",
+                        "strategy": "rsi",
+                        "executed_at": "2025-03-03T12:30:15.123456Z",
+                        "trade_day": "2025-03-03",
+                    },
+                ),
+            ),
+        ),
+        also_on_sqlite=True,
+        rows=(13, 14, 16, 17, 24),
+    ),
+    Case(
+        name="trades: a refused trade takes no id's place in the ledger, and the last slot is the last",
+        config={"max_trades_per_day": 2},
+        steps=(
+            (post_trade(TRADE), registered(FIRST, trades_today=1, remaining=1)),
+            (post_trade(TRADE), registered(SECOND, trades_today=2, remaining=0)),
+            limit_reached(2, 2),
+            limit_reached(2, 2),
+            (get("/api/trading-window/can-trade"), ok('{"can_trade":false}')),
+            At("2025-03-04T00:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-5", "2025-03-04T00:00:00"), trades_today=1, remaining=1),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-03-04",
+            trades_today=1,
+            ledger=(
+                entry_of(1, FIRST),
+                entry_of(2, SECOND),
+                entry_of(3, trade_of("trade-5", "2025-03-04T00:00:00")),
+            ),
+        ),
+        also_on_sqlite=True,
+    ),
+    Case(name="trades: a limit of none", config={"max_trades_per_day": 0}, steps=(limit_reached(0, 0),)),
+    Case(
+        name="trades: a count past the limit is told as it is",
+        trade_day="2025-03-03",
+        trades_today=7,
+        steps=(limit_reached(7, 5),),
+    ),
+    Case(
+        name="trades: outside the hours",
+        config={"start_hour": 9, "end_hour": 17},
+        at="2025-03-03T08:59:59.999999Z",
+        steps=(
+            outside("9:00 - 17:00"),
+            At("2025-03-03T17:00:00Z"),
+            outside("9:00 - 17:00"),
+            At("2025-03-03T16:59:59Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-3", "2025-03-03T16:59:59"), trades_today=1, remaining=4),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-03-03",
+            trades_today=1,
+            ledger=(entry_of(1, trade_of("trade-3", "2025-03-03T16:59:59")),),
+        ),
+    ),
+    Case(
+        name="trades: start after end is never open",
+        config={"start_hour": 22, "end_hour": 6},
+        at="2025-03-03T23:00:00Z",
+        steps=(outside("22:00 - 6:00"), At("2025-03-04T03:00:00Z"), outside("22:00 - 6:00")),
+    ),
+    Case(
+        name="trades: outside the hours comes before the limit",
+        config={"start_hour": 9, "end_hour": 17},
+        at="2025-03-03T20:00:00Z",
+        trade_day="2025-03-03",
+        trades_today=5,
+        steps=(outside("9:00 - 17:00"),),
+    ),
+    Case(
+        name="trades: a halt comes before the hours and the limit, until it is lifted",
+        config={"start_hour": 9, "end_hour": 17},
+        at="2025-03-03T20:00:00Z",
+        trade_day="2025-03-03",
+        trades_today=5,
+        halt="exchange down",
+        steps=(
+            (post_trade(TRADE), error(403, "halted: exchange down")),
+            HaltedBy('Ä "quoted" reason'),
+            (post_trade(TRADE), answers(403, '{"error":"halted: \\u00c4 \\"quoted\\" reason"}')),
+            HaltedBy(None),
+            outside("9:00 - 17:00"),
+            At("2025-03-03T12:00:00Z"),
+            limit_reached(5, 5),
+        ),
+        leaves=Left(trade_day="2025-03-03", trades_today=5),
+        also_on_sqlite=True,
+        rows=(15,),
+    ),
+    Case(
+        name="trades: numbers and strings are read exactly and printed plain, with the digits as they came",
+        config={"max_trades_per_day": 20},
+        steps=tuple(
+            (
+                post_trade(f'{{"symbol":"ETH-USD","side":"sell","quantity":{given},"price":{given}}}'),
+                registered(
+                    trade_of(
+                        f"trade-{number}",
+                        "2025-03-03T12:00:00",
+                        symbol="ETH-USD",
+                        side="sell",
+                        quantity=plain,
+                        price=plain,
+                    ),
+                    trades_today=number,
+                    remaining=20 - number,
+                ),
+            )
+            for number, (given, plain) in enumerate(
+                (
+                    ("1", "1"),
+                    ("1.50", "1.50"),
+                    ('"1.50"', "1.50"),
+                    ("0.1", "0.1"),
+                    ("1e2", "100"),
+                    ('"1E+2"', "100"),
+                    ("5e-3", "0.005"),
+                    ("0.30000000000000000", "0.30000000000000000"),
+                    ("999999999999999999.999999999999999999", "999999999999999999.999999999999999999"),
+                    ("0.000000000000000001", "0.000000000000000001"),
+                    ("9007199254740993", "9007199254740993"),
+                ),
+                start=1,
+            )
+        ),
+        leaves=Left(
+            trade_day="2025-03-03",
+            trades_today=11,
+            ledger=tuple(
+                entry_of(
+                    number,
+                    trade_of(
+                        f"trade-{number}",
+                        "2025-03-03T12:00:00",
+                        symbol="ETH-USD",
+                        side="sell",
+                        quantity=plain,
+                        price=plain,
+                    ),
+                )
+                for number, plain in enumerate(
+                    (
+                        "1",
+                        "1.50",
+                        "1.50",
+                        "0.1",
+                        "100",
+                        "100",
+                        "0.005",
+                        "0.30000000000000000",
+                        "999999999999999999.999999999999999999",
+                        "0.000000000000000001",
+                        "9007199254740993",
+                    ),
+                    start=1,
+                )
+            ),
+        ),
+        rows=(18,),
+    ),
+    Case(
+        name="trades: an absent strategy is null, one beyond ASCII is escaped",
+        steps=(
+            (
+                post_trade('{"symbol":"BTC-USD","side":"buy","quantity":"0.50","price":"64250.10","strategy":null}'),
+                registered(FIRST, trades_today=1, remaining=4),
+            ),
+            (
+                post_trade(
+                    '{"symbol":"BTC-USD","side":"buy","quantity":"0.50","price":"64250.10","strategy":"återköp"}'
+                ),
+                answers(
+                    201,
+                    '{"remaining_trades":3,"trade":{"executed_at":"2025-03-03T12:00:00.000000Z","id":"trade-2",'
+                    '"price":"64250.10","quantity":"0.50","side":"buy","strategy":"\\u00e5terk\\u00f6p",'
+                    '"symbol":"BTC-USD","trade_day":"2025-03-03"},"trades_today":2}',
+                ),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-03-03",
+            trades_today=2,
+            ledger=(
+                entry_of(1, FIRST),
+                entry_of(2, trade_of("trade-2", "2025-03-03T12:00:00", strategy="återköp")),
+            ),
+        ),
+        rows=(15,),
+    ),
+    Case(
+        name="trades: the day turns at midnight in Stockholm, and a clock stepped back refills nothing",
+        config={"timezone": "Europe/Stockholm", "max_trades_per_day": 2},
+        trade_day="2025-03-03",
+        trades_today=1,
+        at="2025-03-03T22:59:59Z",
+        steps=(
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-1", "2025-03-03T22:59:59", day="2025-03-03"), trades_today=2, remaining=0),
+            ),
+            limit_reached(2, 2),
+            At("2025-03-03T23:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-3", "2025-03-03T23:00:00", day="2025-03-04"), trades_today=1, remaining=1),
+            ),
+            At("2025-03-03T22:59:58Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-4", "2025-03-03T22:59:58", day="2025-03-04"), trades_today=2, remaining=0),
+            ),
+            limit_reached(2, 2),
+            At("2025-03-04T12:00:00Z"),
+            limit_reached(2, 2),
+        ),
+        leaves=Left(
+            trade_day="2025-03-04",
+            trades_today=2,
+            ledger=(
+                entry_of(1, trade_of("trade-1", "2025-03-03T22:59:59", day="2025-03-03")),
+                entry_of(2, trade_of("trade-3", "2025-03-03T23:00:00", day="2025-03-04")),
+                entry_of(3, trade_of("trade-4", "2025-03-03T22:59:58", day="2025-03-04")),
+            ),
+        ),
+        also_on_sqlite=True,
+    ),
+    Case(
+        name="trades: the day on which New York changes to summer time has 23 hours",
+        config={"timezone": "America/New_York", "max_trades_per_day": 1},
+        trade_day="2025-03-08",
+        trades_today=1,
+        at="2025-03-09T04:59:59Z",
+        steps=(
+            limit_reached(1, 1),
+            At("2025-03-09T05:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-2", "2025-03-09T05:00:00", day="2025-03-09"), trades_today=1, remaining=0),
+            ),
+            At("2025-03-10T03:59:59Z"),
+            limit_reached(1, 1),
+            At("2025-03-10T04:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-4", "2025-03-10T04:00:00", day="2025-03-10"), trades_today=1, remaining=0),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-03-10",
+            trades_today=1,
+            ledger=(
+                entry_of(1, trade_of("trade-2", "2025-03-09T05:00:00", day="2025-03-09")),
+                entry_of(2, trade_of("trade-4", "2025-03-10T04:00:00", day="2025-03-10")),
+            ),
+        ),
+    ),
+    Case(
+        name="trades: the day on which Stockholm changes to winter time has 25 hours",
+        config={"timezone": "Europe/Stockholm", "max_trades_per_day": 1},
+        trade_day="2025-10-26",
+        trades_today=1,
+        at="2025-10-25T22:00:00Z",
+        steps=(
+            limit_reached(1, 1),
+            At("2025-10-26T22:59:59Z"),
+            limit_reached(1, 1),
+            At("2025-10-26T23:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-3", "2025-10-26T23:00:00", day="2025-10-27"), trades_today=1, remaining=0),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-10-27",
+            trades_today=1,
+            ledger=(entry_of(1, trade_of("trade-3", "2025-10-26T23:00:00", day="2025-10-27")),),
+        ),
+    ),
+    Case(
+        name="trades: after a change of zone a trade counts on the stored day until the new date passes it",
+        config={"timezone": "Asia/Tokyo", "max_trades_per_day": 2},
+        at="2025-03-03T18:00:00Z",
+        steps=(
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-1", "2025-03-03T18:00:00", day="2025-03-04"), trades_today=1, remaining=1),
+            ),
+            MovedTo("America/New_York"),
+            At("2025-03-04T04:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-2", "2025-03-04T04:00:00", day="2025-03-04"), trades_today=2, remaining=0),
+            ),
+            At("2025-03-05T04:59:59Z"),
+            limit_reached(2, 2),
+            At("2025-03-05T05:00:00Z"),
+            (
+                post_trade(TRADE),
+                registered(trade_of("trade-4", "2025-03-05T05:00:00", day="2025-03-05"), trades_today=1, remaining=1),
+            ),
+        ),
+        leaves=Left(
+            trade_day="2025-03-05",
+            trades_today=1,
+            version=2,
+            config={"timezone": "America/New_York"},
+            ledger=(
+                entry_of(1, trade_of("trade-1", "2025-03-03T18:00:00", day="2025-03-04")),
+                entry_of(2, trade_of("trade-2", "2025-03-04T04:00:00", day="2025-03-04")),
+                entry_of(3, trade_of("trade-4", "2025-03-05T05:00:00", day="2025-03-05")),
+            ),
+        ),
+    ),
+    Case(
+        name="trades: other methods and slashes",
+        steps=(
+            (stray("DELETE", "/api/trading-window/trades"), not_allowed("GET, HEAD, OPTIONS, POST")),
+            (stray("PUT", "/api/trading-window/trades", body=b"{}"), not_allowed("GET, HEAD, OPTIONS, POST")),
+            (stray("POST", "/api/trading-window/trades/", body=TRADE.encode()), NOT_FOUND),
+        ),
+        rows=(2, 33),
+    ),
+)

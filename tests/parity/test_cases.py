@@ -1,0 +1,150 @@
+"""Every case on every arm: what comes back and what is left, against the case's literals and between the arms."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fastapi_app.app import create_app
+from shared.ports import LivePorts
+from shared.settings import Settings
+from shared.store.base import Store
+from shared.store.memory import MemoryStore
+from shared.store.sqlite import SQLiteStore
+from shared.window import LedgerEntry, Snapshot, WindowConfig
+from tests.parity.arms import ARMS, ARMS_OF_NATIVE_ONLY, BOTH_SIDES, Arm, Leftovers, World, serving, sides
+from tests.parity.case import Answer, Case, Left, Request
+from tests.parity.cases import CASES
+
+ROWS_OF_DIFFERENCES = {1, 2, *range(4, 16), 18, 25, 26, 27, 29, 33, 35, 36, 37, 40}
+"""Those of the list of differences between the two frameworks that these endpoints can meet."""
+
+DOCUMENTS = {"GET /docs", "GET /docs/oauth2-redirect", "GET /openapi.json", "GET /redoc"}
+OF_LEGACY_ALONE = {"GET /static/<path:filename>"}
+
+
+def _named(case: Case) -> str:
+    return case.name
+
+
+@pytest.mark.parametrize("case", CASES, ids=_named)
+def test_a_case_in_memory(case: Case) -> None:
+    _check(case, {arm: MemoryStore() for arm in _arms(case)})
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("state") / "empty.sqlite3"
+    SQLiteStore(path).prepare()
+    return path
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.also_on_sqlite], ids=_named)
+def test_a_case_on_sqlite(case: Case, empty_file: Path, tmp_path: Path) -> None:
+    stores: dict[Arm, SQLiteStore] = {}
+    for arm in _arms(case):
+        path = shutil.copy(empty_file, tmp_path / f"{arm}.sqlite3")
+        stores[arm] = SQLiteStore(path)
+    try:
+        _check(case, stores)
+    finally:
+        for store in stores.values():
+            store.close()
+
+
+def _arms(case: Case) -> tuple[Arm, ...]:
+    return ARMS_OF_NATIVE_ONLY if case.native_only else ARMS
+
+
+def _check(case: Case, stores: Mapping[Arm, Store]) -> None:
+    observed: dict[Arm, tuple[list[Answer], Leftovers]] = {}
+    for arm, store in stores.items():
+        world = World(case, store)
+        before = world.left()
+        with serving(arm, world) as serve:
+            taken = [world.take(step, serve) for step in case.steps]
+        served = [one for one in taken if one is not None]
+        observed[arm] = ([answer for answer, _ in served], world.left())
+        _check_answers(case, arm, served)
+        _check_left(case, before, world.left())
+    first = next(iter(observed.values()))
+    assert all(each == first for each in observed.values())
+
+
+def _check_answers(case: Case, arm: Arm, served: list[tuple[Answer, str | None]]) -> None:
+    exchanges = [step for step in case.steps if isinstance(step, tuple)]
+    for (request, expected), (answer, _) in zip(exchanges, served, strict=True):
+        assert answer == expected, f"{arm}: {request}"
+    assert [side for _, side in served] == sides(arm, case), arm
+
+
+def _check_left(case: Case, before: Leftovers, after: Leftovers) -> None:
+    old = before.ledger.entries
+    assert after.ledger.entries[len(after.ledger.entries) - len(old) :] == old
+    assert [entry.sequence for entry in after.ledger.entries] == list(range(after.window.sequence, 0, -1))
+    if case.leaves is None:
+        assert after == before
+        return
+    added: tuple[LedgerEntry, ...] = tuple(reversed(after.ledger.entries[: len(after.ledger.entries) - len(old)]))
+    assert added == case.leaves.ledger
+    assert after.window == _snapshot(case, case.leaves, sequence=len(old) + len(case.leaves.ledger))
+
+
+def _snapshot(case: Case, left: Left, *, sequence: int) -> Snapshot:
+    return Snapshot(
+        window_id="default",
+        config=WindowConfig(**{**case.config, **left.config}),
+        state={
+            "trade_day": left.trade_day,
+            "trades_today": left.trades_today,
+            "halt": None if left.halt is None else {"reason": left.halt},
+        },
+        version=left.version,
+        sequence=sequence,
+    )
+
+
+def test_every_endpoint_of_the_inventory_has_a_case() -> None:
+    app = create_app(Settings(), live_ports=LivePorts(store=MemoryStore()))
+    endpoints = {endpoint.name: endpoint for endpoint in app.cutover.endpoints}
+    covered = {_name(request) for case in CASES for request in _requests(case)}
+    assert endpoints.keys() - DOCUMENTS - OF_LEGACY_ALONE - covered == set()
+    assert {name for name, endpoint in endpoints.items() if endpoint.legacy and endpoint.native} == set(BOTH_SIDES)
+
+
+def test_each_get_endpoint_has_a_case_for_head_and_options() -> None:
+    covered = {_name(request) for case in CASES for request in _requests(case)}
+    rules = {name.removeprefix("GET ") for name in BOTH_SIDES if name.startswith("GET ")}
+    assert {f"{method} {rule}" for method in ("HEAD", "OPTIONS") for rule in rules} - covered == set()
+
+
+def test_every_trap_that_these_endpoints_can_meet_has_a_case() -> None:
+    assert {row for case in CASES for row in case.rows} >= ROWS_OF_DIFFERENCES
+
+
+def test_cases_have_names_of_their_own() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
+
+
+def test_a_case_that_says_something_wrong_fails() -> None:
+    right = next(case for case in CASES if case.leaves is not None and case.leaves.trades_today == 1)
+    assert right.leaves is not None
+    request, answer = next(step for step in right.steps if isinstance(step, tuple))
+    wrong_answer = replace(right, steps=((request, replace(answer, status=299)), *right.steps[1:]))
+    wrong_state = replace(right, leaves=replace(right.leaves, trades_today=2))
+    wrong_ledger = replace(right, leaves=replace(right.leaves, ledger=()))
+    unclaimed = replace(right, steps=((replace(request, claimed=False), answer), *right.steps[1:]))
+    for wrong in (wrong_answer, wrong_state, wrong_ledger, unclaimed):
+        with pytest.raises(AssertionError):
+            _check(wrong, {"legacy": MemoryStore(), "native": MemoryStore()})
+
+
+def _requests(case: Case) -> list[Request]:
+    return [step[0] for step in case.steps if isinstance(step, tuple)]
+
+
+def _name(request: Request) -> str:
+    return f"{request.method} {request.path}"

@@ -1,0 +1,291 @@
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import Settings, StoreSettings, load_settings
+from shared.window import WindowConfig
+
+
+@pytest.fixture(autouse=True)
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(environ: Mapping[str, str], config_file: Path | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config_file, environ)
+    return str(caught.value)
+
+
+def refusal_of_file(toml: str | bytes) -> str:
+    path = Path("given.toml")
+    path.write_bytes(toml.encode() if isinstance(toml, str) else toml)
+    return refusal({}, path)
+
+
+def test_defaults() -> None:
+    assert load_settings(environ={}).model_dump() == {
+        "server": {
+            "host": "127.0.0.1",
+            "port": 8000,
+            "workers": 1,
+            "access_log": False,
+            "drain_timeout_seconds": 10,
+        },
+        "store": {
+            "path": Path("var/trading-window.sqlite3"),
+            "busy_timeout_seconds": 5.0,
+            "max_waiting_writes": 10_000,
+        },
+        "window": {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"},
+        "limits": {"max_body_bytes": 1_048_576},
+        "legacy": {"threads": 10},
+        "cutover": {"modes": {}},
+    }
+
+
+def test_every_key_can_come_from_the_file() -> None:
+    Path("given.toml").write_text("""
+        [server]
+        host = "::1"
+        port = 0
+        workers = 4
+        access_log = true
+        drain_timeout_seconds = 0
+        [store]
+        path = "/srv/state.sqlite3"
+        busy_timeout_seconds = 60
+        max_waiting_writes = 1
+        [window]
+        start_hour = 9
+        end_hour = 17
+        max_trades_per_day = 100
+        timezone = "Europe/Stockholm"
+        [limits]
+        max_body_bytes = 1024
+        [legacy]
+        threads = 256
+        [cutover.modes]
+        "GET /api/health" = "native"
+        "PUT /api/trading-window/config" = "legacy"
+    """)
+    assert load_settings(Path("given.toml"), {}).model_dump() == {
+        "server": {"host": "::1", "port": 0, "workers": 4, "access_log": True, "drain_timeout_seconds": 0},
+        "store": {"path": Path("/srv/state.sqlite3"), "busy_timeout_seconds": 60.0, "max_waiting_writes": 1},
+        "window": {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 100, "timezone": "Europe/Stockholm"},
+        "limits": {"max_body_bytes": 1024},
+        "legacy": {"threads": 256},
+        "cutover": {"modes": {"GET /api/health": "native", "PUT /api/trading-window/config": "legacy"}},
+    }
+
+
+def test_every_key_can_come_from_the_environment() -> None:
+    settings = load_settings(
+        environ={
+            "TRADEWINDOW_SERVER__HOST": "0.0.0.0",
+            "TRADEWINDOW_SERVER__PORT": "65535",
+            "TRADEWINDOW_SERVER__WORKERS": "64",
+            "TRADEWINDOW_SERVER__ACCESS_LOG": "true",
+            "TRADEWINDOW_SERVER__DRAIN_TIMEOUT_SECONDS": "3600",
+            "TRADEWINDOW_STORE__PATH": "state/window.sqlite3",
+            "TRADEWINDOW_STORE__BUSY_TIMEOUT_SECONDS": "0.1",
+            "TRADEWINDOW_STORE__MAX_WAITING_WRITES": "1000000",
+            "TRADEWINDOW_WINDOW__START_HOUR": "9",
+            "TRADEWINDOW_WINDOW__END_HOUR": "17",
+            "TRADEWINDOW_WINDOW__MAX_TRADES_PER_DAY": "0",
+            "TRADEWINDOW_WINDOW__TIMEZONE": "America/New_York",
+            "TRADEWINDOW_LIMITS__MAX_BODY_BYTES": "1073741824",
+            "TRADEWINDOW_LEGACY__THREADS": "1",
+            "TRADEWINDOW_CUTOVER__MODES": '{"GET /api/health": "native"}',
+            "HOME": "/home/trader",
+        }
+    )
+    assert settings.model_dump() == {
+        "server": {
+            "host": "0.0.0.0",
+            "port": 65_535,
+            "workers": 64,
+            "access_log": True,
+            "drain_timeout_seconds": 3_600,
+        },
+        "store": {
+            "path": Path("state/window.sqlite3"),
+            "busy_timeout_seconds": 0.1,
+            "max_waiting_writes": 1_000_000,
+        },
+        "window": {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 0, "timezone": "America/New_York"},
+        "limits": {"max_body_bytes": 1_073_741_824},
+        "legacy": {"threads": 1},
+        "cutover": {"modes": {"GET /api/health": "native"}},
+    }
+
+
+def test_the_environment_wins_over_the_file_and_options_over_both() -> None:
+    Path("given.toml").write_text('[server]\nhost = "10.0.0.1"\nport = 1\nworkers = 2\n')
+    environ = {"TRADEWINDOW_SERVER__PORT": "2", "TRADEWINDOW_SERVER__WORKERS": "3"}
+    server = load_settings(Path("given.toml"), environ, options={"server": {"workers": 4}}).server
+    assert (server.host, server.port, server.workers) == ("10.0.0.1", 2, 4)
+
+
+def test_the_file_is_looked_for_in_three_places() -> None:
+    Path("tradewindow.toml").write_text("[server]\nport = 1\n")
+    Path("named.toml").write_text("[server]\nport = 2\n")
+    Path("given.toml").write_text("[server]\nport = 3\n")
+    named = {"TRADEWINDOW_CONFIG": "named.toml"}
+    assert load_settings(environ={}).server.port == 1
+    assert load_settings(environ=named).server.port == 2
+    assert load_settings(Path("given.toml"), named).server.port == 3
+
+
+def test_the_process_s_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEWINDOW_SERVER__PORT", "4321")
+    assert load_settings().server.port == 4321
+
+
+def test_settings_made_directly_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEWINDOW_SERVER__PORT", "4321")
+    Path("tradewindow.toml").write_text("[server]\nworkers = 9\n")
+    settings = Settings(store=StoreSettings(path=Path("other.sqlite3")))
+    assert (settings.server.port, settings.server.workers) == (8000, 1)
+    assert settings.store.path == Path("other.sqlite3")
+
+
+def test_the_window_section_is_a_window_config() -> None:
+    window = load_settings(environ={"TRADEWINDOW_WINDOW__START_HOUR": "22"}).window
+    assert type(window) is WindowConfig
+    assert window.model_dump() == {"start_hour": 22, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
+
+
+def test_settings_travel_to_worker_processes() -> None:
+    settings = load_settings(environ={"TRADEWINDOW_CUTOVER__MODES": '{"GET /api/health": "native"}'})
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("WINDOW__START_HOUR", "99", "window.start_hour: 99 is not a whole number from 0 to 23"),
+        ("WINDOW__START_HOUR", "-1", "window.start_hour: -1 is not a whole number from 0 to 23"),
+        ("WINDOW__START_HOUR", "nine", 'window.start_hour: "nine" is not a whole number from 0 to 23'),
+        ("WINDOW__START_HOUR", "true", 'window.start_hour: "true" is not a whole number from 0 to 23'),
+        ("WINDOW__END_HOUR", "25", "window.end_hour: 25 is not a whole number from 0 to 24"),
+        ("WINDOW__END_HOUR", "", 'window.end_hour: "" is not a whole number from 0 to 24'),
+        (
+            "WINDOW__TIMEZONE",
+            "Mars/Olympus",
+            'window.timezone: "Mars/Olympus" is not a time zone of the IANA database, such as Europe/Stockholm',
+        ),
+        ("SERVER__PORT", "65536", "server.port: 65536 is not a whole number from 0 to 65535"),
+        ("SERVER__WORKERS", "0", "server.workers: 0 is not a whole number from 1 to 64"),
+        ("SERVER__ACCESS_LOG", "perhaps", 'server.access_log: "perhaps" is not true or false'),
+        ("SERVER__HOST", "", 'server.host: "" is not an address to listen on, such as 127.0.0.1'),
+        ("STORE__PATH", "", 'store.path: "." is not the path of a file'),
+        ("STORE__PATH", ":memory:", 'store.path: ":memory:" is not the path of a file'),
+        ("STORE__BUSY_TIMEOUT_SECONDS", "0.09", "store.busy_timeout_seconds: 0.09 is not a number from 0.1 to 60"),
+        ("STORE__BUSY_TIMEOUT_SECONDS", "nan", "store.busy_timeout_seconds: NaN is not a number from 0.1 to 60"),
+        ("LIMITS__MAX_BODY_BYTES", "1023", "limits.max_body_bytes: 1023 is not a whole number from 1024 to 1073741824"),
+        ("LEGACY__THREADS", "257", "legacy.threads: 257 is not a whole number from 1 to 256"),
+    ],
+)
+def test_a_wrong_variable_is_refused_with_its_key_value_and_bound(variable: str, text: str, sentence: str) -> None:
+    name = f"TRADEWINDOW_{variable}"
+    assert refusal({name: text}) == f"{sentence} (from {name})"
+
+
+MODES_RULE = 'a table of endpoints with "legacy" or "native" each, such as {"GET /api/health": "native"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"GET /api/health": "shadow"}', '{"GET /api/health": "shadow"}'),
+        ('{"GET /api/status": "native", "/api/health": "native"}', '{"/api/health": "native"}'),
+        ('{"get /api/health": "native"}', '{"get /api/health": "native"}'),
+        ("[]", "[]"),
+        ("native", '"native"'),
+        ('{"GET', '"{\\"GET"'),
+    ],
+)
+def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> None:
+    name = "TRADEWINDOW_CUTOVER__MODES"
+    assert refusal({name: text}) == f"cutover.modes: {shown} is not {MODES_RULE} (from {name})"
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ('[server]\nport = "80"', 'server.port: "80" is not a whole number from 0 to 65535'),
+        ("[server]\nport = true", "server.port: true is not a whole number from 0 to 65535"),
+        ("[server]\nport = 80.0", "server.port: 80.0 is not a whole number from 0 to 65535"),
+        ('[server]\naccess_log = "yes"', 'server.access_log: "yes" is not true or false'),
+        ("[server]\nhost = 1", "server.host: 1 is not an address to listen on, such as 127.0.0.1"),
+        ("[store]\nbusy_timeout_seconds = true", "store.busy_timeout_seconds: true is not a number from 0.1 to 60"),
+        ("[window]\nstart_hour = 24", "window.start_hour: 24 is not a whole number from 0 to 23"),
+        ('[cutover.modes]\n"GET /x" = "both"', f'cutover.modes: {{"GET /x": "both"}} is not {MODES_RULE}'),
+        (
+            "[server]\nprot = 80",
+            "server.prot: 80 is not expected: "
+            "the known fields are host, port, workers, access_log, drain_timeout_seconds",
+        ),
+        (
+            "[sever]\nport = 80",
+            'sever: {"port": 80} is not expected: the sections are server, store, window, limits, legacy, cutover',
+        ),
+        ("server = 80", "server: 80 is not a table of keys"),
+    ],
+)
+def test_a_wrong_key_of_the_file_is_refused_with_the_file(toml: str, sentence: str) -> None:
+    assert refusal_of_file(toml) == f"{sentence} (from given.toml)"
+
+
+def test_a_wrong_option_is_refused() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ={}, options={"server": {"workers": 65}})
+    assert str(caught.value) == "server.workers: 65 is not a whole number from 1 to 64 (from the command line)"
+
+
+def test_the_first_wrong_key_in_the_order_of_the_sections_is_named() -> None:
+    toml = "[window]\nend_hour = 25\nstart_hour = 99\n[store]\nmax_waiting_writes = 0\n"
+    sentence = "store.max_waiting_writes: 0 is not a whole number from 1 to 1000000 (from given.toml)"
+    assert refusal_of_file(toml) == sentence
+
+
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        (
+            "TRADEWINDOW_SERVER__PROT",
+            "TRADEWINDOW_SERVER__PROT: no setting has this name; is it TRADEWINDOW_SERVER__PORT?",
+        ),
+        (
+            "TRADEWINDOW_SERVER_PORT",
+            "TRADEWINDOW_SERVER_PORT: no setting has this name; is it TRADEWINDOW_SERVER__PORT?",
+        ),
+        ("TRADEWINDOW_ZZZ", "TRADEWINDOW_ZZZ: no setting has this name"),
+    ],
+)
+def test_an_unknown_variable_is_refused(variable: str, sentence: str) -> None:
+    assert refusal({variable: "80"}) == sentence
+
+
+def test_a_file_that_is_named_and_missing_is_refused() -> None:
+    sentence = "the config file nowhere.toml can't be read: No such file or directory"
+    assert refusal({"TRADEWINDOW_CONFIG": "nowhere.toml"}) == sentence
+    assert refusal({}, Path("nowhere.toml")) == sentence
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    assert refusal({}, tmp_path) == f"the config file {tmp_path} can't be read: Is a directory"
+
+
+def test_a_file_that_is_not_toml_is_refused_with_its_line() -> None:
+    sentence = refusal_of_file('[server]\nhost = "127.0.0.1"\nport 80\n')
+    assert sentence.startswith("the config file given.toml is not TOML: ")
+    assert "line 3" in sentence
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_its_line() -> None:
+    assert refusal_of_file(b'[server]\nhost = "\xff"\n') == "the config file given.toml is not UTF-8 (at line 2)"
