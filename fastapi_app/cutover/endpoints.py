@@ -10,9 +10,9 @@ from flask import Flask
 from starlette.routing import Route
 
 from shared.errors import SettingsError
+from shared.settings import Mode
 
 Side = Literal["legacy", "native"]
-Mode = Literal["legacy", "native"]
 
 # Starlette's {name} and {name:convertor} as Flask writes them.
 _PARAMETER = re.compile(r"{(\w+)(?::(\w+))?}")
