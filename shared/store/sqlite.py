@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -128,9 +129,11 @@ class SQLiteStore:
 
     def close(self) -> None:
         with self._opening:
-            process, self._process = self._process, None
-        if process is not None and process.pid == os.getpid():
-            process.close()
+            process = self._process
+            if process is None or process.pid != os.getpid():
+                return
+            self._process = None
+        process.close()
 
     def _opened(self) -> "_Process":
         process = self._process
@@ -148,21 +151,21 @@ class SQLiteStore:
             return process
 
     def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        readers = self._opened().readers
+        process = self._opened()
         try:
-            connection = readers.pop()
+            connection = process.readers.pop()
         except IndexError:
             connection = _translated(self._connect)
         try:
             answer = _translated(question, connection)
         except UnknownWindow:
-            readers.append(connection)
+            process.give_back(connection)
             raise
         except BaseException:
             # A connection that failed is not used again.
             connection.close()
             raise
-        readers.append(connection)
+        process.give_back(connection)
         return answer
 
     def _connect(self) -> sqlite3.Connection:
@@ -195,13 +198,24 @@ class _Process:
         self.writer: GroupCommit[_Batch] = GroupCommit(self._commit, max_waiting=max_waiting_writes)
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     def close(self) -> None:
         self.writer.close()
         if self._connection is not None:
             self._connection.close()
-        while self.readers:
-            self.readers.pop().close()
+        self._closed = True
+        self._close_readers()
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        self.readers.append(connection)
+        if self._closed:  # the read outlasted the closing
+            self._close_readers()
+
+    def _close_readers(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self.readers.pop().close()
 
     def _commit(self, jobs: Sequence[Job["_Batch", Any]]) -> None:
         try:
