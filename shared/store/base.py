@@ -156,7 +156,7 @@ def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) 
         window_id=before.window_id,
         config=config,
         state=state,
-        version=before.version + (config != before.config),
+        version=before.version + (config is not before.config and config != before.config),
         sequence=before.sequence + len(entries),
     )
     return Applied(answer=answer, before=before, after=after, entries=entries)

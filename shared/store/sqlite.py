@@ -46,10 +46,16 @@ _KEPT = """
     SELECT key_fingerprint, key_answer FROM ledger WHERE window_id = ? AND key_endpoint = ? AND key_value = ?
 """
 _LEDGER = """
-    SELECT sequence, id, kind, instant, trade_day, symbol, data FROM ledger
-    WHERE window_id = ? AND sequence <= ?{filters} ORDER BY sequence DESC LIMIT ?
+    SELECT sequence, id, kind, instant, trade_day, symbol, data FROM ledger{index}
+    WHERE window_id = :window_id AND sequence <= :through{filters} ORDER BY sequence DESC LIMIT :limit
 """
-_FILTERS = {"kind": " AND kind = ?", "trade_day": " AND trade_day = ?", "symbol": " AND symbol = ?"}
+_FILTERS = {"kind": " AND kind = :kind", "trade_day": " AND trade_day = :trade_day", "symbol": " AND symbol = :symbol"}
+# A symbol's rows of one day lie together, since a day only moves forward; without these bounds SQLite walks all of the
+# symbol's rows after that day.
+_WITHIN_DAY = """
+    AND sequence BETWEEN (SELECT min(sequence) FROM ledger WHERE window_id = :window_id AND trade_day = :trade_day)
+                     AND (SELECT max(sequence) FROM ledger WHERE window_id = :window_id AND trade_day = :trade_day)
+"""
 _NEWEST = 2**63 - 1
 
 
@@ -327,13 +333,22 @@ def _read_window(connection: sqlite3.Connection, window_id: str) -> Snapshot:
 
 
 def _read_ledger(connection: sqlite3.Connection, window_id: str, query: LedgerQuery) -> LedgerPage:
-    filters = {name: value for name in _FILTERS if (value := getattr(query, name)) is not None}
-    statement = _LEDGER.format(filters="".join(_FILTERS[name] for name in filters))
-    through = _NEWEST if query.through is None else query.through
+    given = [name for name in _FILTERS if getattr(query, name) is not None]
+    statement = _LEDGER.format(
+        index=" INDEXED BY ledger_symbol" if "symbol" in given else "",
+        filters="".join(_FILTERS[name] for name in given)
+        + (_WITHIN_DAY if {"symbol", "trade_day"} <= {*given} else ""),
+    )
+    values = {
+        "window_id": window_id,
+        "through": _NEWEST if query.through is None else query.through,
+        "limit": query.limit,
+        **{name: getattr(query, name) for name in given},
+    }
     connection.execute("BEGIN")
     try:
         sequence = _read_window(connection, window_id).sequence
-        rows = connection.execute(statement, (window_id, through, *filters.values(), query.limit)).fetchall()
+        rows = connection.execute(statement, values).fetchall()
     finally:
         connection.execute("COMMIT")
     return LedgerPage(entries=tuple(map(_entry, rows)), sequence=sequence)

@@ -45,8 +45,8 @@ MEASURES: dict[Part, Callable[[Bench], Section]] = {
     Part.WORKERS: workers,
 }
 
-_SECONDS_DIVISOR = {Part.GROWTH: 3}
-"""Where there are so many measurements that each gets less time."""
+_SHARE_OF_SECONDS = {Part.GROWTH: 1 / 3, Part.WORKERS: 2 / 3}
+"""Where there are many measurements, or no bound to keep, each gets less time."""
 
 
 def bench(
@@ -106,7 +106,7 @@ def _section(part: Part, progress: Progress, *, rounds: int, seconds: int, folde
     own_folder.mkdir()
     measuring = Bench(
         rounds=rounds,
-        seconds=max(1, seconds // _SECONDS_DIVISOR.get(part, 1)),
+        seconds=max(1, round(seconds * _SHARE_OF_SECONDS.get(part, 1))),
         folder=own_folder,
         pins=pins(),
         step=lambda doing: progress.update(task, doing=doing),

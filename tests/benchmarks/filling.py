@@ -12,7 +12,7 @@ from shared.window import DEFAULT_WINDOW_ID, MAX_TRADES_PER_DAY, NEW_STATE, Wind
 RARE_SYMBOL = "RARE-USD"
 """The symbol of the oldest trade alone; one in twenty of the others, on each day, has the common one."""
 
-COMMON_SYMBOL = "COIN1-USD"
+COMMON_SYMBOL = "COIN2-USD"
 FIRST_DAY = "2020-01-01"
 
 _CONFIG = WindowConfig(max_trades_per_day=MAX_TRADES_PER_DAY).model_dump_json()

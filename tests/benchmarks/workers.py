@@ -28,13 +28,13 @@ def workers(bench: Bench) -> Section:
     ]
     return Section(
         title="Workers",
-        blocks=(_METHOD.format(cores=cores()), Table(head=head, rows=rows), _MEANING),
+        blocks=(_METHOD.format(cores=cores(), seconds=bench.seconds), Table(head=head, rows=rows), _MEANING),
     )
 
 
-_METHOD = (
-    "Nothing is pinned here: the workers and wrk share the machine's {cores} cores. All workers are on one state file."
-)
+_METHOD = """\
+Nothing is pinned here: the workers and wrk share the machine's {cores} cores. All workers are on one state file;
+{seconds} s a measurement."""
 
 _MEANING = """\
 On two cores a second worker gets at most what wrk leaves of the second core, and four only take turns: what
