@@ -34,7 +34,7 @@ class WindowSummary(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Registration:
+class Decision:
     """What came of asking to trade: `registered`, or every one of the `reasons` why not."""
 
     registered: RegisteredTrade | None = None
@@ -105,7 +105,7 @@ class TradingWindowAsync:
 
     async def try_register_trade(
         self, trade: TradeRequest | Mapping[str, Any] | None = None, *, key: IdempotencyKey | None = None
-    ) -> Registration:
+    ) -> Decision:
         """Checks and counts in one step, so that no two callers get the same slot.
 
         Raises InvalidField for bad trade data, KeyReused for a key that was answered for other trade data.
@@ -115,8 +115,8 @@ class TradingWindowAsync:
         try:
             applied = await ports.windows.apply_async(self._window_id, transition, key=key, takes_slot=True)
         except Refused as refusal:
-            return Registration(reasons=refusal.reasons)
-        return Registration(registered=applied.answer)
+            return Decision(reasons=refusal.reasons)
+        return Decision(registered=applied.answer)
 
     async def get_trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
@@ -176,6 +176,9 @@ class _OwnWindow:
                 if not self._seeded:
                     await self._live.store.create_async(self._window_id, self._seed)
                     self._seeded = True
+            with self._mutex:
+                # A lock that was waited for holds on to its loop.
+                self._locks.clear()
         return self._live.for_request()
 
     def _lock_of_this_loop(self) -> asyncio.Lock:

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.errors import Reason, Refused, UnknownWindow
-from shared.ports import LivePorts, Ports, Windows
+from shared.errors import Reason, Refused
+from shared.ports import LivePorts, Ports
 from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.store.memory import MemoryStore
 from shared.window import (
@@ -25,14 +25,16 @@ from shared.wire import ConfigChange, TradeRequest, TradesQuery, plain_decimal, 
 class TradingWindow:
     """When and how often the bot may trade.
 
-    With `ports` it works on their store, for one request. Without, it keeps its own state in memory, and each call is a
-    request of its own. `config` seeds a window that the store doesn't know; a wrong key raises InvalidField.
+    Without `ports` it is a window of its own in memory, with the rules of `config`, and each call is a request of its
+    own; a wrong key raises InvalidField. With `ports` it serves one request on the window that is there already, whose
+    own config counts.
     """
 
     def __init__(self, config: Mapping[str, Any], *, ports: Ports | None = None) -> None:
-        self._seed = WindowConfig.parse(config)
         self._given_ports = ports
-        self._live = LivePorts(store=MemoryStore()) if ports is None else None
+        self._live = None if ports is not None else LivePorts(store=MemoryStore())
+        if self._live is not None:
+            self._live.store.create(DEFAULT_WINDOW_ID, WindowConfig.parse(config))
 
     def is_within_window(self) -> bool:
         ports = self._ports()
@@ -52,7 +54,7 @@ class TradingWindow:
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[RegisteredTrade]:
             return _count(config, state, instant, _Draft(trade_id, request))
 
-        self._seeded(ports).apply(DEFAULT_WINDOW_ID, transition)
+        ports.windows.apply(DEFAULT_WINDOW_ID, transition)
 
     def try_register_trade(self, request: TradeRequest, *, key: IdempotencyKey | None = None) -> RegisteredTrade:
         """Asks and counts in one step. Raises Refused when the window is halted, closed or used up."""
@@ -77,12 +79,12 @@ class TradingWindow:
                 raise Refused(Reason(code="DAILY_LIMIT", sentence=sentence, value=count, bound=limit))
             return _count(config, state, instant, _Draft(trade_id, request))
 
-        return self._seeded(ports).apply(DEFAULT_WINDOW_ID, transition, key=key, takes_slot=True).answer
+        return ports.windows.apply(DEFAULT_WINDOW_ID, transition, key=key, takes_slot=True).answer
 
     def trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
         ports = self._ports()
-        page = self._seeded(ports).ledger(
+        page = ports.windows.ledger(
             DEFAULT_WINDOW_ID,
             LedgerQuery(kind="trade", trade_day=query.date, symbol=query.symbol, limit=query.limit),
         )
@@ -103,7 +105,7 @@ class TradingWindow:
             data = {"before": config.model_dump(), "after": after.model_dump()}
             return Outcome(after, state, (Entry(id=entry_id, kind="config", data=data),), after.model_dump())
 
-        return self._seeded(ports).apply(DEFAULT_WINDOW_ID, transition).answer
+        return ports.windows.apply(DEFAULT_WINDOW_ID, transition).answer
 
     def _ports(self) -> Ports:
         if self._given_ports is not None:
@@ -112,14 +114,7 @@ class TradingWindow:
         return self._live.for_request()
 
     def _window(self, ports: Ports) -> Snapshot:
-        return self._seeded(ports).snapshot(DEFAULT_WINDOW_ID)
-
-    def _seeded(self, ports: Ports) -> Windows:
-        try:
-            ports.windows.snapshot(DEFAULT_WINDOW_ID)
-        except UnknownWindow:
-            ports.windows.create(DEFAULT_WINDOW_ID, self._seed)
-        return ports.windows
+        return ports.windows.snapshot(DEFAULT_WINDOW_ID)
 
 
 class _Draft:

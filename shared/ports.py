@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock, SystemClock, aware
 from shared.ids import Ids, SystemIds
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
 from shared.window import AnswerT, Snapshot, Transition, WindowConfig
@@ -29,9 +29,9 @@ class Ports:
         self.windows = Windows(store, self.instant)
 
     def instant(self) -> datetime:
-        """The request's instant: drawn once, then always the same."""
+        """The request's instant, in UTC: drawn once, then always the same. A naive clock raises ValueError."""
         if self._instant is None:
-            self._instant = self._clock.now()
+            self._instant = aware(self._clock.now())
         return self._instant
 
     def new_id(self, kind: str) -> str:

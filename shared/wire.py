@@ -31,6 +31,9 @@ from shared.window import EndHour, StartHour, TradesPerDay
 
 MAX_QUERY_PARAMETERS = 1000
 
+REGISTER_TRADE = "POST /api/trading-window/trades"
+"""The endpoint under which the idempotency keys of trades are kept, whichever side takes them."""
+
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -53,8 +56,9 @@ class TradeRequest(_Request):
 
 
 class ConfigChange(_Request):
-    """Keys of the window config to change. Read them with `changes`: one that wasn't given has no value."""
+    """Keys of the window config to change."""
 
+    # A key that wasn't given has no value here: read them with `changes`.
     start_hour: StartHour = Field(default_factory=_not_given)
     end_hour: EndHour = Field(default_factory=_not_given)
     max_trades_per_day: TradesPerDay = Field(default_factory=_not_given)

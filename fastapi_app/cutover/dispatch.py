@@ -20,22 +20,29 @@ class Cutover:
         self.endpoints = tuple(endpoints)
         self._native = native
         self._legacy = legacy
-        self._served_natively = {
-            (endpoint.method, endpoint.rule) for endpoint in self.endpoints if endpoint.mode == "native"
-        }
+        native_endpoints = [endpoint for endpoint in self.endpoints if endpoint.mode == "native"]
+        self._native_paths = {(endpoint.method, endpoint.rule) for endpoint in native_endpoints}
+        self._native_patterns = [
+            (endpoint.method, pattern) for endpoint in native_endpoints if (pattern := endpoint.pattern())
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._native(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
-        if (method, path) in self._served_natively:
+        if self._is_native(method, path):
             await self._native(scope, receive, _naming(send, "native"))
-        elif method == "HEAD" and ("GET", path) in self._served_natively:
+        elif method == "HEAD" and self._is_native("GET", path):
             get_scope = {**scope, "method": "GET"}
             await self._native(get_scope, receive, _naming(_without_body(send), "native"))
         else:
             await self._legacy(scope, receive, _naming(send, "legacy"))
+
+    def _is_native(self, method: str, path: str) -> bool:
+        return (method, path) in self._native_paths or any(
+            method == native_method and pattern.fullmatch(path) for native_method, pattern in self._native_patterns
+        )
 
 
 def _naming(send: Send, side: Side) -> Send:

@@ -18,6 +18,10 @@ Side = Literal["legacy", "native"]
 _PARAMETER = re.compile(r"{(\w+)(?::(\w+))?}")
 _CONVERTERS = {"int": "int:", "float": "float:", "path": "path:", "uuid": "uuid:", "str": "", None: ""}
 
+# Flask's <name> and <converter:name>, and what a converter takes that isn't one segment of anything.
+_FLASK_PARAMETER = re.compile(r"<(?:(\w+):)?\w+>")
+_CONVERTED = {"path": ".+", "int": "[0-9]+", "float": r"[0-9]+\.[0-9]+"}
+
 _FOLLOWING_METHODS = {"HEAD", "OPTIONS"}
 
 
@@ -34,6 +38,15 @@ class Endpoint:
     @property
     def name(self) -> str:
         return f"{self.method} {self.rule}"
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """What the paths of a rule with parameters look like; None for a rule that is a path itself."""
+        if "<" not in self.rule:
+            return None
+        parts = _FLASK_PARAMETER.split(self.rule)
+        # Odd parts are the parameters' converters.
+        texts = (_CONVERTED.get(part, "[^/]+") if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        return re.compile("".join(texts))
 
 
 def pair(native: FastAPI, legacy: Flask, modes: Mapping[str, Mode]) -> tuple[Endpoint, ...]:

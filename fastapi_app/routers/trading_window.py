@@ -6,6 +6,7 @@ from fastapi_app.documents import BAD_REQUEST, REFUSED_TRADE, UNAVAILABLE, UNREA
 from fastapi_app.requests import DirectRoute, json_answer, json_body, window_of
 from shared.errors import Refused
 from shared.wire import (
+    REGISTER_TRADE,
     CanTrade,
     ConfigAnswer,
     ConfigChange,
@@ -24,7 +25,6 @@ from shared.wire import (
 
 router = APIRouter(prefix="/api/trading-window", route_class=DirectRoute, tags=["trading window"])
 
-_TRADES_ENDPOINT = "POST /api/trading-window/trades"
 _KEY_HEADER = header("Idempotency-Key", "1 to 255 visible ASCII characters; an equal request gets the first 201 again")
 
 
@@ -45,7 +45,7 @@ async def post_trade(request: Request) -> Response:
     """Asks and counts in one step: registers one trade, unless the window is halted, closed or used up."""
     trade = read_trade(request.headers.get("content-type"), await json_body(request))
     keys = request.headers.getlist("idempotency-key")
-    key = read_idempotency_key(",".join(keys) if keys else None, endpoint=_TRADES_ENDPOINT, request=trade)
+    key = read_idempotency_key(",".join(keys) if keys else None, endpoint=REGISTER_TRADE, request=trade)
     registration = await window_of(request).try_register_trade(trade, key=key)
     if registration.registered is None:
         raise Refused(*registration.reasons)

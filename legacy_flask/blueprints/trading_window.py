@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 
 from legacy_flask.requests import current_window, json_body
-from shared.wire import read_config_change, read_idempotency_key, read_trade, read_trades_query
+from shared.wire import REGISTER_TRADE, read_config_change, read_idempotency_key, read_trade, read_trades_query
 
 blueprint = Blueprint("trading_window", __name__, url_prefix="/api/trading-window")
 
@@ -21,9 +21,7 @@ def can_trade() -> Response:
 @blueprint.post("/trades")
 def post_trade() -> tuple[Response, int]:
     trade = read_trade(request.content_type, json_body())
-    key = read_idempotency_key(
-        request.headers.get("Idempotency-Key"), endpoint="POST /api/trading-window/trades", request=trade
-    )
+    key = read_idempotency_key(request.headers.get("Idempotency-Key"), endpoint=REGISTER_TRADE, request=trade)
     return jsonify(current_window().try_register_trade(trade, key=key)), 201
 
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol
 
+from shared.clock import aware
 from shared.errors import KeyReused, Reason, Refused
 from shared.window import AnswerT, LedgerEntry, Snapshot, Transition, WindowConfig, WindowState
-
-MAX_LEDGER_ROWS = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +107,7 @@ class Store(Protocol):
 
         A transition that raises writes nothing, and its error is the caller's. With `key`, which needs an answer of
         JSON values, the first answer is kept with the entries and given again to an equal request; an unequal one
-        raises KeyReused. With `takes_slot` a halted window raises Refused.
+        raises KeyReused. With `takes_slot` a halted window raises Refused, with the reasons of the transition behind.
         """
         ...
 
@@ -135,9 +134,16 @@ def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) 
         if kept.fingerprint != write.key.fingerprint:
             raise KeyReused(write.key.value)
         return Applied(answer=json.loads(kept.answer_json), before=before, after=before, replayed=True)
-    if write.takes_slot:
-        _refuse_while_halted(before.state)
-    config, state, drafts, answer = write.transition(before.config, before.state, write.instant)
+    instant = aware(write.instant)
+    halted = _halted(before.state) if write.takes_slot else None
+    try:
+        config, state, drafts, answer = write.transition(before.config, before.state, instant)
+    except Refused as refusal:
+        if halted:
+            raise Refused(halted, *refusal.reasons) from None
+        raise
+    if halted:
+        raise Refused(halted)
     entries = tuple(
         LedgerEntry(
             id=draft.id,
@@ -146,7 +152,7 @@ def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) 
             trade_day=draft.trade_day,
             symbol=draft.symbol,
             sequence=before.sequence + position,
-            instant=write.instant,
+            instant=instant,
         )
         for position, draft in enumerate(drafts, start=1)
     )
@@ -162,10 +168,11 @@ def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) 
     return Applied(answer=answer, before=before, after=after, entries=entries)
 
 
-def _refuse_while_halted(state: WindowState) -> None:
-    if state["halt"] is not None:
-        reason = state["halt"]["reason"]
-        raise Refused(Reason(code="HALTED", sentence=f"halted: {reason}", value=reason, bound=None))
+def _halted(state: WindowState) -> Reason | None:
+    if state["halt"] is None:
+        return None
+    reason = state["halt"]["reason"]
+    return Reason(code="HALTED", sentence=f"halted: {reason}", value=reason, bound=None)
 
 
 def to_json(value: Any) -> str:

@@ -88,7 +88,10 @@ class GroupCommit(Generic[BatchT]):
                 raise StoreUnavailable("it is closed")
             if self._thread is None:
                 thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as exc:
+                    raise StoreUnavailable(f"its writer can't start: {exc}") from exc
                 self._thread = thread
             self._jobs.put(job)
 

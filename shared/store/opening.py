@@ -4,7 +4,7 @@ import logging
 
 from shared.settings import Settings
 from shared.store.sqlite import SQLiteStore
-from shared.window import DEFAULT_WINDOW_ID
+from shared.window import DEFAULT_WINDOW_ID, WindowConfig
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,14 @@ def open_store(settings: Settings) -> SQLiteStore:
     store.close()
     if stored != seed:
         logger.warning(
-            "the window %r keeps its stored config %s; the settings say %s",
+            "the window %r keeps its stored config (%s), though the settings say %s; to change it, use "
+            "PUT /api/trading-window/config",
             DEFAULT_WINDOW_ID,
-            stored.model_dump(),
-            seed.model_dump(),
+            _told(stored),
+            _told(seed),
         )
     return store
+
+
+def _told(config: WindowConfig) -> str:
+    return ", ".join(f"{key} {value}" for key, value in config.model_dump().items())

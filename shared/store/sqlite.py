@@ -1,5 +1,6 @@
 """The store in an SQLite file: the embedded default, shared by all the processes of one machine."""
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -50,8 +51,8 @@ _LEDGER = """
     WHERE window_id = :window_id AND sequence <= :through{filters} ORDER BY sequence DESC LIMIT :limit
 """
 _FILTERS = {"kind": " AND kind = :kind", "trade_day": " AND trade_day = :trade_day", "symbol": " AND symbol = :symbol"}
-# A symbol's rows of one day lie together, since a day only moves forward; without these bounds SQLite walks all of the
-# symbol's rows after that day.
+# A day's rows lie together, since a day only moves forward; without these bounds SQLite walks all of the symbol's rows
+# after that day.
 _WITHIN_DAY = """
     AND sequence BETWEEN (SELECT min(sequence) FROM ledger WHERE window_id = :window_id AND trade_day = :trade_day)
                      AND (SELECT max(sequence) FROM ledger WHERE window_id = :window_id AND trade_day = :trade_day)
@@ -85,8 +86,9 @@ class SQLiteStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise StoreUnavailable(f"the folder of {self.path} can't be made: {exc.strerror}") from exc
-        revision = _translated(self._revision)
-        if revision != SCHEMA_REVISION:
+        revision, journal_mode = _translated(self._condition)
+        # A copy that was made with VACUUM INTO has the schema, but not the mode.
+        if revision != SCHEMA_REVISION or journal_mode != "wal":
             from shared.store.migrate import migrate  # noqa: PLC0415 - half a second and 40 MB, once in a file's life
 
             migrate(self.path, current=revision)
@@ -95,19 +97,22 @@ class SQLiteStore:
         return self._opened().writer.run(lambda batch: batch.create(window_id, config))
 
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
-        return await self._opened().writer.run_async(lambda batch: batch.create(window_id, config))
+        process = await self._opened_async()
+        return await process.writer.run_async(lambda batch: batch.create(window_id, config))
 
     def snapshot(self, window_id: str) -> Snapshot:
-        return self._read(lambda connection: _read_window(connection, window_id))
+        return self._read(self._opened(), lambda connection: _read_window(connection, window_id))
 
     async def snapshot_async(self, window_id: str) -> Snapshot:
-        return self.snapshot(window_id)
+        process = await self._opened_async()
+        return self._read(process, lambda connection: _read_window(connection, window_id))
 
     def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
-        return self._read(lambda connection: _read_ledger(connection, window_id, query))
+        return self._read(self._opened(), lambda connection: _read_ledger(connection, window_id, query))
 
     async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
-        return self.ledger(window_id, query)
+        process = await self._opened_async()
+        return self._read(process, lambda connection: _read_ledger(connection, window_id, query))
 
     def apply(
         self,
@@ -131,7 +136,8 @@ class SQLiteStore:
         takes_slot: bool = False,
     ) -> Applied[AnswerT]:
         write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
-        return await self._opened().writer.run_async(lambda batch: batch.apply(write))
+        process = await self._opened_async()
+        return await process.writer.run_async(lambda batch: batch.apply(write))
 
     def close(self) -> None:
         with self._opening:
@@ -140,6 +146,13 @@ class SQLiteStore:
                 return
             self._process = None
         process.close()
+
+    async def _opened_async(self) -> "_Process":
+        """To open may take a migration and its lock, which no event loop should wait for."""
+        process = self._process
+        if process is not None and process.pid == os.getpid():
+            return process
+        return await asyncio.to_thread(self._opened)
 
     def _opened(self) -> "_Process":
         process = self._process
@@ -156,8 +169,7 @@ class SQLiteStore:
                 process = self._process = _Process(self._connect, max_waiting_writes=self._max_waiting_writes)
             return process
 
-    def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        process = self._opened()
+    def _read(self, process: "_Process", question: Callable[[sqlite3.Connection], T]) -> T:
         try:
             connection = process.readers.pop()
         except IndexError:
@@ -185,12 +197,14 @@ class SQLiteStore:
             raise
         return connection
 
-    def _revision(self) -> str | None:
+    def _condition(self) -> tuple[str | None, str]:
+        """The file's schema revision and journal mode."""
         connection = self._connect()
         try:
+            journal_mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
             found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
-            return str(row[0]) if row else None
+            return str(row[0]) if row else None, journal_mode
         finally:
             connection.close()
 
@@ -235,6 +249,8 @@ class _Process:
                 try:
                     _translated(self._transact, [job])
                 except Exception as own:
+                    if isinstance(own.__cause__, sqlite3.OperationalError):
+                        raise
                     job.error = own
 
     def _transact(self, jobs: Sequence[Job["_Batch", Any]]) -> None:
@@ -327,9 +343,10 @@ def _read_window(connection: sqlite3.Connection, window_id: str) -> Snapshot:
     if row is None:
         raise UnknownWindow(window_id)
     config, state, version, sequence = row
-    return Snapshot(
-        window_id=window_id, config=_config(config), state=json.loads(state), version=version, sequence=sequence
-    )
+    try:
+        return Snapshot(window_id, _config(config), json.loads(state), version, sequence)
+    except ValueError as exc:
+        raise StoreUnavailable(f"the window {window_id!r} holds what this version doesn't understand: {exc}") from exc
 
 
 def _read_ledger(connection: sqlite3.Connection, window_id: str, query: LedgerQuery) -> LedgerPage:

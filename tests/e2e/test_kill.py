@@ -16,7 +16,7 @@ MOMENT_SECONDS = 0.5
 def test_kill_9_loses_no_acknowledged_trade_and_doubles_none(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     kills: int = request.config.getoption("--kills", default=5)
     seed: int = request.config.getoption("--kill-seed", default=None) or random.SystemRandom().randrange(2**32)
-    print(f"\n--kill-seed {seed}")  # noqa: T201 - to hit at the same moments again
+    _say(f"--kill-seed {seed}")
     moments = random.Random(seed)
     state = tmp_path / "state.sqlite3"
     sides = [
@@ -42,6 +42,12 @@ def test_kill_9_loses_no_acknowledged_trade_and_doubles_none(tmp_path: Path, req
             for server in (new, old):
                 crowd.wait_for_trades(server.port)
             crowd.stop()
+        broken = sum(trader.broken_connections for trader in crowd.traders)
+        found_again = sum(trader.found_again for trader in crowd.traders)
+        _say(
+            f"{kills} kills, {broken} broken connections or none at all, {len(crowd.acknowledged)} trades acknowledged,"
+        )
+        _say(f"{found_again} of them by a retry that found its trade in the ledger")
         _check(state, crowd)
         _ask_again([new, old], crowd, moments)
         _check(state, crowd)
@@ -73,3 +79,8 @@ def _ask_again(servers: list[Server], crowd: Crowd, moments: random.Random) -> N
             answer = client.post_trade(key)
             assert (answer.status, answer.body) == (201, acknowledged[key])
         client.close()
+
+
+def _say(line: str) -> None:
+    """Shown when the test fails, or with `-s`: what it takes to hit at the same moments again, and what came of it."""
+    print(line)  # noqa: T201

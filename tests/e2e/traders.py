@@ -7,8 +7,10 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from shared.wire import utc_text
 from tests.e2e.servers import DEADLINE_SECONDS, HOST, wait_for
 
 PATH = "/api/trading-window/trades"
@@ -50,7 +52,8 @@ class Trader(threading.Thread):
         self.acknowledged: dict[str, dict[str, Any]] = {}
         self.unexpected: list[Answer] = []
         self.broken_connections = 0
-        self.late_acknowledgements = 0
+        self.found_again = 0
+        """How many trades were in the ledger already when their acknowledgement came: it was lost on the way before."""
         self._stopping = stopping
         self._gentle = gentle
 
@@ -65,9 +68,8 @@ class Trader(threading.Thread):
     def _trade(self, client: Client, key: str) -> None:
         """Comes back with an answer: also one that is told to stop must know what became of its trade."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        tries = 0
         while time.monotonic() < deadline:
-            tries += 1
+            asked_at = utc_text(datetime.now(UTC))
             try:
                 answer = client.post_trade(key)
             except (OSError, http.client.HTTPException):
@@ -77,7 +79,7 @@ class Trader(threading.Thread):
             else:
                 if answer.status == 201:
                     self.acknowledged[key] = answer.body
-                    self.late_acknowledgements += tries > 1
+                    self.found_again += answer.body["trade"]["executed_at"] < asked_at
                 else:
                     self.unexpected.append(answer)
                 return

@@ -208,15 +208,19 @@ async def test_a_refusal_names_every_rule_that_fails(clock: FrozenClock) -> None
     ]
 
 
+async def test_a_halt_is_named_before_the_rules_that_fail_too(clock: FrozenClock) -> None:
+    store = MemoryStore()
+    store.create("default", WindowConfig(start_hour=13, max_trades_per_day=0))
+    store.apply("default", _halt, instant=NOON)
+    refused = await TradingWindowAsync(store=store, clock=clock).try_register_trade()
+    assert [reason.code for reason in refused.reasons] == ["HALTED", "OUTSIDE_HOURS", "DAILY_LIMIT"]
+
+
 async def test_a_halted_window_refuses_and_a_fact_is_counted(clock: FrozenClock) -> None:
     store = MemoryStore()
     window = TradingWindowAsync(store=store, clock=clock)
     await window.get_config()
-
-    def halt(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
-        return Outcome(config, {**state, "halt": {"reason": "maintenance"}}, (), None)
-
-    store.apply("default", halt, instant=NOON)
+    store.apply("default", _halt, instant=NOON)
     (reason,) = (await window.try_register_trade()).reasons
     assert (reason.code, reason.sentence) == ("HALTED", "halted: maintenance")
     await window.register_trade()
@@ -244,7 +248,7 @@ async def test_trade_data_may_be_a_dictionary_and_is_judged(clock: FrozenClock) 
     trade = await window.register_trade(given)
     assert (trade["quantity"], trade["price"], trade["strategy"]) == ("0.50", "64250", None)
     for register in (window.register_trade, window.try_register_trade):
-        with pytest.raises(InvalidField, match='^quantity: "-1" is not a decimal greater than 0'):
+        with pytest.raises(InvalidField, match=r'^quantity: "-1" is not a decimal greater than 0'):
             await register({**given, "quantity": "-1"})
     assert await window.get_trades(TradesQuery()) == [trade]
 
@@ -266,7 +270,7 @@ async def test_a_change_of_the_rules_is_in_force_at_once_or_refused_whole(store:
     window = TradingWindowAsync(store=store, clock=clock)
     assert await window.update_config({"end_hour": 12, "timezone": "UTC"}) == WindowConfig(end_hour=12)
     assert await window.is_within_window() is False
-    with pytest.raises(InvalidField, match="^max_trades_per_day: -1 "):
+    with pytest.raises(InvalidField, match=r"^max_trades_per_day: -1 "):
         await window.update_config({"end_hour": 24, "max_trades_per_day": -1})
     assert await window.get_config() == WindowConfig(end_hour=12)
     assert store.snapshot("default").version == 2
@@ -369,6 +373,10 @@ def test_four_threads_with_a_loop_each_get_exactly_the_limit(store: Store, clock
 def test_a_window_outlives_the_loop_in_which_it_was_first_used(clock: FrozenClock) -> None:
     window = TradingWindowAsync({"max_trades_per_day": 2}, clock=clock)
     assert [asyncio.run(window.try_register_trade()).allowed for _ in range(3)] == [True, True, False]
+
+
+def _halt(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+    return Outcome(config, {**state, "halt": {"reason": "maintenance"}}, (), None)
 
 
 def _in_four_threads(work: Callable[[], Coroutine[Any, Any, list[Any]]]) -> list[list[Any]]:

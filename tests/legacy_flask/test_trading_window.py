@@ -7,7 +7,7 @@ import time_machine
 
 from legacy_flask.trading_window import TradingWindow
 from shared.clock import FrozenClock
-from shared.errors import InvalidField, KeyReused, Refused, StoreUnavailable
+from shared.errors import InvalidField, KeyReused, Refused, StoreUnavailable, UnknownWindow
 from shared.ids import FrozenIds
 from shared.ports import LivePorts
 from shared.store.base import IdempotencyKey, LedgerQuery
@@ -40,7 +40,9 @@ class Bench:
         self.live_ports = LivePorts(store=self.store, clock=self.clock, ids=FrozenIds())
 
     def window(self, **config: Any) -> TradingWindow:
-        return TradingWindow(config, ports=self.live_ports.for_request())
+        """For one request. The first one's config is the window's."""
+        self.store.create("default", WindowConfig(**config))
+        return TradingWindow({}, ports=self.live_ports.for_request())
 
     def state(self) -> WindowState:
         return self.store.snapshot("default").state
@@ -109,10 +111,18 @@ def test_a_wrong_config_is_refused_by_name(config: dict[str, Any], sentence: str
 # on the shared store
 
 
-def test_it_seeds_a_window_that_the_store_does_not_know_and_no_other(bench: Bench) -> None:
-    assert bench.window(start_hour=9).get_config()["start_hour"] == 9
-    assert bench.window(start_hour=11).get_config()["start_hour"] == 9
+def test_the_stored_config_counts_and_not_the_given_one(bench: Bench) -> None:
+    bench.store.create("default", WindowConfig(start_hour=9))
+    window = TradingWindow({"start_hour": 11}, ports=bench.live_ports.for_request())
+    assert window.get_config()["start_hour"] == 9
     assert bench.store.snapshot("default").version == 1
+
+
+def test_a_window_that_the_store_does_not_know_is_not_made(bench: Bench) -> None:
+    window = TradingWindow({}, ports=bench.live_ports.for_request())
+    for call in (window.can_trade, window.is_within_window, window.register_trade, window.get_config):
+        with pytest.raises(UnknownWindow):
+            call()
 
 
 def test_a_read_writes_nothing(bench: Bench) -> None:
@@ -235,10 +245,11 @@ def test_a_refusal_tells_the_first_rule_that_fails(
 
 
 def test_a_halted_window_refuses(bench: Bench) -> None:
-    bench.window().get_config()
+    bench.window(start_hour=13).get_config()
     bench.halt("maintenance")
-    with pytest.raises(Refused, match=r"^halted: maintenance$"):
+    with pytest.raises(Refused, match=r"^halted: maintenance$") as caught:
         bench.window().try_register_trade(TRADE)
+    assert [reason.code for reason in caught.value.reasons] == ["HALTED", "OUTSIDE_HOURS"]
 
 
 def test_a_key_is_answered_once_and_again(bench: Bench) -> None:

@@ -162,7 +162,7 @@ def _settings(world: World, modes: Mapping[str, Mode]) -> Settings:
 
 
 def ask_wsgi(app: Flask, request: Request) -> Answer:
-    """As gunicorn asks (PEP 3333)."""
+    """As a WSGI server asks (PEP 3333)."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
@@ -208,7 +208,9 @@ async def ask_asgi(app: ASGIApp, request: Request) -> tuple[Answer, str | None]:
         "server": (HOST, 80),
         "state": {},
     }
-    inbox: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
+    announced = int(dict(request.headers).get("Content-Length", len(request.body)))
+    cut_off = len(request.body) < announced
+    inbox: list[Message] = [{"type": "http.request", "body": request.body, "more_body": cut_off}]
     sent: list[Message] = []
 
     async def receive() -> Message:

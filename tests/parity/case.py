@@ -123,7 +123,7 @@ def head(target: str) -> Request:
 
 
 def post_trade(body: str | bytes, *headers: tuple[str, str], key: str | None = None) -> Request:
-    """With JSON's Content-Type unless `headers` bring one."""
+    """With JSON's Content-Type and the body's Content-Length unless `headers` bring others."""
     keys = () if key is None else (("Idempotency-Key", key),)
     return _with_body("POST", "/api/trading-window/trades", body, headers + keys)
 
@@ -144,9 +144,10 @@ def without_content_type(request: Request) -> Request:
 
 def _with_body(method: str, target: str, body: str | bytes, headers: tuple[tuple[str, str], ...]) -> Request:
     raw = body.encode() if isinstance(body, str) else body
-    if not any(name == "Content-Type" for name, _ in headers):
-        headers = (("Content-Type", JSON), *headers)
-    return Request(method=method, target=target, headers=(*headers, ("Content-Length", str(len(raw)))), body=raw)
+    given = {name for name, _ in headers}
+    usual = (("Content-Type", JSON), ("Content-Length", str(len(raw))))
+    own = tuple(header for header in usual if header[0] not in given)
+    return Request(method=method, target=target, headers=own + headers, body=raw)
 
 
 def answers(status: int, text: str) -> Answer:

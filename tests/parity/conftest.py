@@ -1,4 +1,4 @@
-"""How long the searches of this folder take: `pytest tests/parity --hypothesis-profile=soak` searches for an hour."""
+"""How long this folder searches: `pytest tests/parity --hypothesis-profile=soak` takes an hour or two."""
 
 from hypothesis import settings
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -279,3 +279,22 @@ def test_live_ports_have_the_machine_s_clock_and_ids_unless_given(store: MemoryS
     ports = LivePorts(store=store).for_request()
     assert before <= ports.instant() <= datetime.now(UTC)
     assert ports.new_id("trade") != ports.new_id("trade")
+
+
+def test_an_instant_is_in_utc_whatever_zone_the_clock_tells_it_in() -> None:
+    class Karachi:
+        def now(self) -> datetime:
+            return datetime(2025, 3, 3, 12, tzinfo=timezone(timedelta(hours=5)))
+
+    ports = LivePorts(store=MemoryStore(), clock=Karachi()).for_request()
+
+    assert ports.instant().isoformat() == "2025-03-03T07:00:00+00:00"
+
+
+def test_a_naive_clock_is_refused() -> None:
+    class Naive:
+        def now(self) -> datetime:
+            return datetime(2025, 3, 3, 12)  # noqa: DTZ001 - that is the point
+
+    with pytest.raises(ValueError, match="not aware"):
+        LivePorts(store=MemoryStore(), clock=Naive()).for_request().instant()

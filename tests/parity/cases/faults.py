@@ -1,6 +1,6 @@
 """What a client sees when the store can't answer, or a handler fails: JSON on both sides, and nothing is changed."""
 
-from shared.errors import StoreUnavailable
+from shared.errors import StoreUnavailable, UnknownWindow
 from tests.parity.case import (
     TRADE,
     Case,
@@ -30,6 +30,7 @@ ON_THE_STORE: tuple[Request, ...] = (
     put_config('{"start_hour":9}'),
 )
 UNAVAILABLE = error(503, "the store can't answer: the disk is gone")
+UNKNOWN = error(404, "no trading window is named 'default'")
 FAULT = error(500, "internal server error")
 SECOND = trade_of("trade-2", "2025-03-03T12:00:00")
 
@@ -58,6 +59,15 @@ CASES = (
             (get("/api/trading-window/can-trade"), ok('{"can_trade":true}')),
         ),
         rows=(4, 5),
+    ),
+    Case(
+        name="faults: the store doesn't know the window",
+        steps=(
+            StoreFails(UnknownWindow("default")),
+            *((request, UNKNOWN) for request in ON_THE_STORE),
+            (head("/api/trading-window/can-trade"), head_of(UNKNOWN)),
+            (get("/api/health"), ok('{"status":"healthy"}')),
+        ),
     ),
     Case(
         name="faults: a key whose write failed is free, and the trade is counted once",

@@ -69,6 +69,10 @@ CASES = (
                 typed("t/" + "a" * 100),
                 error(415, 'Content-Type: "t/' + "a" * 77 + " is not application/json"),
             ),
+            (
+                post_trade(TRADE, ("Content-Type", JSON), ("Content-Type", JSON)),
+                error(415, 'Content-Type: "application/json,application/json" is not application/json'),
+            ),
             (typed("tëxt/plain"), error(415, 'Content-Type: "t\\u00ebxt/plain" is not application/json')),
             (
                 typed("application/json, text/plain"),
@@ -108,6 +112,24 @@ CASES = (
             (post_trade(b"\xff" * 50_000), error(413, "the body is larger than 1024 bytes")),
         ),
         leaves=Left(trade_day="2025-03-03", trades_today=1, ledger=(entry_of(1, FIRST),)),
+    ),
+    Case(
+        name="trades: a body that is cut off, by the end of a valid one too",
+        steps=(
+            (
+                post_trade(TRADE, ("Content-Length", "71")),
+                error(400, "the body is malformed: it was cut off"),
+            ),
+            (
+                post_trade(TRADE[:20], ("Content-Length", "70")),
+                error(400, "the body is malformed: it was cut off"),
+            ),
+            (
+                post_trade("", ("Content-Length", "70")),
+                error(400, "the body is malformed: it was cut off"),
+            ),
+        ),
+        rows=(7,),
     ),
     Case(
         name="trades: errors come in the contract's order",

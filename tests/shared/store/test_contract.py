@@ -548,11 +548,19 @@ async def test_a_halted_window_gives_no_slot(face: Face) -> None:
     await face.create()
     await face.halt()
     with pytest.raises(Refused) as raised:
-        await face.apply(NEVER, takes_slot=True, key=key())
+        await face.apply(trade(), takes_slot=True, key=key())
     [reason] = raised.value.reasons
     assert (reason.code, reason.value, reason.bound) == ("HALTED", "fat finger", None)
     assert "fat finger" in reason.sentence
     assert await face.snapshot() == Snapshot(window_id="w", config=CONFIG, state=HALTED, version=1, sequence=0)
+
+
+async def test_a_halted_window_names_the_reasons_behind_the_halt_too(face: Face) -> None:
+    await face.create(config=WindowConfig(max_trades_per_day=0))
+    await face.halt()
+    with pytest.raises(Refused) as raised:
+        await face.apply(trade_within_limit("1"), takes_slot=True)
+    assert [reason.code for reason in raised.value.reasons] == ["HALTED", "DAILY_LIMIT"]
 
 
 async def test_a_write_that_takes_no_slot_passes_a_halt(face: Face) -> None:

@@ -769,3 +769,43 @@ def test_an_entry_is_kept_in_columns_that_people_can_read(store: SQLiteStore) ->
         trade_day="2025-03-03",
         symbol="BTC-USD",
     )
+
+
+def test_a_copy_without_write_ahead_log_gets_it_back(tmp_path: Path) -> None:
+    first = SQLiteStore(tmp_path / "first.sqlite3")
+    first.create("w", WindowConfig(max_trades_per_day=7))
+    first.close()
+    with closing(sqlite3.connect(tmp_path / "first.sqlite3")) as connection:
+        connection.execute(f"VACUUM INTO '{tmp_path / 'copy.sqlite3'}'")
+
+    copy = SQLiteStore(tmp_path / "copy.sqlite3")
+    assert copy.snapshot("w").config.max_trades_per_day == 7
+    copy.close()
+
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite3")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_the_first_opening_leaves_the_event_loop_free(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "w.sqlite3")
+    with FileLock(f"{store.path}.lock"):
+        opening = asyncio.create_task(store.create_async("w", WindowConfig()))
+        deadline = asyncio.get_running_loop().time() + 0.3
+        while asyncio.get_running_loop().time() < deadline:
+            before = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.01)
+            assert asyncio.get_running_loop().time() - before < 5
+        assert not opening.done()
+    assert (await opening).version == 1
+    store.close()
+
+
+def test_a_stored_config_that_is_not_understood_is_said_to_be_so(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "w.sqlite3")
+    store.create("w", WindowConfig())
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("""UPDATE windows SET config = '{"timezone": "Mars/Olympus_Mons"}'""")
+
+    with pytest.raises(StoreUnavailable, match="the window 'w' holds what this version doesn't understand"):
+        store.snapshot("w")
+    store.close()

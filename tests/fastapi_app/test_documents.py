@@ -1,0 +1,206 @@
+"""The OpenAPI document of endpoints that read and answer for themselves shows what FastAPI would have shown."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from fastapi.openapi.models import OpenAPI
+
+from fastapi_app.app import create_app
+from shared.ports import LivePorts
+from shared.settings import Settings
+from shared.store.memory import MemoryStore
+from tests.parity.arms import ask_asgi
+from tests.parity.case import get
+
+DECIMAL_PATTERN = r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    app = create_app(Settings(), live_ports=LivePorts(store=MemoryStore()))
+    answer, side = asyncio.run(ask_asgi(app, get("/openapi.json")))
+    assert (answer.status, side) == (200, "native")
+    return json.loads(answer.body)
+
+
+def operation(document: Any, name: str) -> Any:
+    method, _, rule = name.partition(" ")
+    return document["paths"][rule][method.lower()]
+
+
+def answer_models(document: Any, name: str) -> dict[str, set[str]]:
+    """The models that each status of an operation may answer with."""
+    return {
+        status: _models(response["content"]["application/json"]["schema"])
+        for status, response in operation(document, name)["responses"].items()
+    }
+
+
+def _models(schema: Any) -> set[str]:
+    return {each["$ref"].removeprefix("#/components/schemas/") for each in schema.get("anyOf", [schema])}
+
+
+def test_the_document_is_valid(document: Any) -> None:
+    assert document["openapi"].startswith("3.1.")
+    OpenAPI.model_validate(document)
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    ids = [one["operationId"] for one in operations]
+    assert len(ids) == len(set(ids))
+    assert all(one["summary"] and one["description"] and one["tags"] for one in operations)
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    references = _references(document)
+    assert references
+    for reference in references:
+        place = document
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
+        assert place
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        found = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+        return found.union(*map(_references, value.values()))
+    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+
+
+def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
+    shown = {
+        f"{method.upper()} {rule}": answer_models(document, f"{method} {rule}")
+        for rule, methods in document["paths"].items()
+        for method in methods
+    }
+    unavailable = {"503": {"ErrorAnswer"}}
+    assert shown == {
+        "GET /api/health": {"200": {"Health"}},
+        "GET /api/status": {"200": {"Status"}, **unavailable},
+        "GET /api/trading-window": {"200": {"WindowStateAnswer"}, **unavailable},
+        "GET /api/trading-window/can-trade": {"200": {"CanTrade"}, **unavailable},
+        "GET /api/trading-window/config": {"200": {"ConfigAnswer"}, **unavailable},
+        "PUT /api/trading-window/config": {
+            "200": {"ConfigAnswer"},
+            "400": {"ErrorAnswer"},
+            "413": {"ErrorAnswer"},
+            "415": {"ErrorAnswer"},
+            **unavailable,
+        },
+        "GET /api/trading-window/remaining-trades": {"200": {"RemainingTrades"}, **unavailable},
+        "GET /api/trading-window/trades": {"200": {"TradeList"}, "400": {"ErrorAnswer"}, **unavailable},
+        "POST /api/trading-window/trades": {
+            "201": {"TradeAnswer"},
+            "400": {"ErrorAnswer"},
+            "403": {"OutsideHoursAnswer", "ErrorAnswer"},
+            "409": {"DailyLimitAnswer"},
+            "413": {"ErrorAnswer"},
+            "415": {"ErrorAnswer"},
+            "422": {"ErrorAnswer"},
+            **unavailable,
+        },
+        "GET /api/trading-window/within-window": {"200": {"WithinWindow"}, **unavailable},
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("Health", {"status"}),
+        ("Status", {"status", "server_time", "bot", "trading_window"}),
+        ("BotStatus", {"status", "started_at", "symbol", "strategies", "last_cycle"}),
+        ("WindowStatus", {"within_window", "can_trade"}),
+        ("WithinWindow", {"within_window"}),
+        ("CanTrade", {"can_trade"}),
+        ("RemainingTrades", {"remaining_trades"}),
+        ("ConfigAnswer", {"start_hour", "end_hour", "max_trades_per_day", "timezone"}),
+        ("TradeList", {"trades", "count"}),
+        ("TradeAnswer", {"trade", "trades_today", "remaining_trades"}),
+        ("RecordedTrade", {"id", "symbol", "side", "quantity", "price", "strategy", "executed_at", "trade_day"}),
+        (
+            "WindowStateAnswer",
+            {
+                "within_window",
+                "can_trade",
+                "trades_today",
+                "max_trades_per_day",
+                "remaining_trades",
+                "trading_hours",
+                "last_trade_date",
+            },
+        ),
+        ("ErrorAnswer", {"error"}),
+        ("OutsideHoursAnswer", {"error", "trading_hours"}),
+        ("DailyLimitAnswer", {"error", "trades_today", "max_trades_per_day"}),
+    ],
+)
+def test_a_model_shows_its_fields_and_all_of_them_come(document: Any, model: str, fields: set[str]) -> None:
+    schema = document["components"]["schemas"][model]
+    assert schema["properties"].keys() == fields
+    assert set(schema["required"]) == fields
+
+
+def test_the_trade_s_body_shows_each_field_s_rule(document: Any) -> None:
+    body = operation(document, "POST /api/trading-window/trades")["requestBody"]
+    assert body["required"] is True
+    assert body["content"].keys() == {"application/json"}
+    schema = body["content"]["application/json"]["schema"]
+    assert schema["required"] == ["symbol", "side", "quantity", "price"]
+    assert schema["additionalProperties"] is False
+    properties = schema["properties"]
+    assert list(properties) == ["symbol", "side", "quantity", "price", "strategy"]
+    assert properties["symbol"]["pattern"] == "^[A-Z0-9]+(-[A-Z0-9]+)*$"
+    assert properties["symbol"]["maxLength"] == 32
+    assert properties["side"]["enum"] == ["buy", "sell"]
+    for name in ("quantity", "price"):
+        assert properties[name]["anyOf"] == [
+            {"type": "string", "pattern": DECIMAL_PATTERN},
+            {"type": "number", "exclusiveMinimum": 0},
+        ]
+    assert {"type": "null"} in properties["strategy"]["anyOf"]
+    assert all(each["description"] for each in properties.values())
+
+
+def test_the_config_s_body_shows_each_key_and_its_bounds(document: Any) -> None:
+    body = operation(document, "PUT /api/trading-window/config")["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    assert "required" not in schema
+    assert schema["additionalProperties"] is False
+    bounds = {name: (each["type"], each["minimum"], each["maximum"]) for name, each in schema["properties"].items()}
+    assert bounds == {
+        "start_hour": ("integer", 0, 23),
+        "end_hour": ("integer", 0, 24),
+        "max_trades_per_day": ("integer", 0, 1_000_000),
+    }
+
+
+def test_the_idempotency_key_is_a_header_of_its_own(document: Any) -> None:
+    (parameter,) = operation(document, "POST /api/trading-window/trades")["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == ("Idempotency-Key", "header", False)
+    assert parameter["schema"]["type"] == "string"
+    assert "1 to 255 visible ASCII characters" in parameter["description"]
+
+
+def test_the_list_s_query_shows_each_parameter_s_rule(document: Any) -> None:
+    parameters = {one["name"]: one for one in operation(document, "GET /api/trading-window/trades")["parameters"]}
+    assert list(parameters) == ["date", "symbol", "limit"]
+    assert {(one["in"], one["required"]) for one in parameters.values()} == {("query", False)}
+    assert parameters["date"]["description"] == "a date, written YYYY-MM-DD"
+    assert parameters["symbol"]["description"].startswith("a symbol such as BTC-USD")
+    limit = parameters["limit"]["schema"]
+    assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 500, 50)
+
+
+def test_no_other_endpoint_takes_parameters_or_a_body(document: Any) -> None:
+    with_parameters = {
+        f"{method.upper()} {rule}"
+        for rule, methods in document["paths"].items()
+        for method, one in methods.items()
+        if one.get("parameters") or one.get("requestBody")
+    }
+    assert with_parameters == {
+        "GET /api/trading-window/trades",
+        "POST /api/trading-window/trades",
+        "PUT /api/trading-window/config",
+    }
