@@ -36,7 +36,7 @@ ALL_NATIVE = dict.fromkeys(ENDPOINTS, "native")
 
 
 class Server:
-    """A server process in a session of its own, which can be stopped, killed and started again on the same port.
+    """A server process in a process group of its own, to be stopped, killed and started again on the same port.
 
     It is ready once it answers and `ready_marks` stand so many times in what it printed.
     """

@@ -63,8 +63,10 @@ def _gunicorn(*, preload: bool) -> Start:
         pytest.param(_serve(2, "legacy"), Server.terminate, 0, id="serve-2-workers-legacy-SIGTERM"),
         # uvicorn ends by the signal itself, once all is closed.
         pytest.param(_uvicorn(1), Server.terminate, -signal.SIGTERM, id="uvicorn-SIGTERM"),
+        # Not by SIGINT: gunicorn's handler for it waits now and then for a lock that it interrupted (seen with 27.0.1,
+        # ThreadWorker.handle_quit), and its workers then end by SIGKILL after half a minute.
         pytest.param(_gunicorn(preload=False), Server.terminate, 0, id="gunicorn-SIGTERM"),
-        pytest.param(_gunicorn(preload=True), Server.interrupt, 0, id="gunicorn-preload-SIGINT"),
+        pytest.param(_gunicorn(preload=True), Server.terminate, 0, id="gunicorn-preload-SIGTERM"),
     ],
 )
 def test_a_signal_under_load_ends_a_server_cleanly_and_it_comes_back_with_its_count(
