@@ -1,0 +1,65 @@
+"""The head of a response: what an app hands to `start_response`, checked."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.types import Message
+
+# RFC 9112, 4 and RFC 9110, 5.1 and 5.5. Under uvicorn what is amiss here ends in no answer at all, for a2wsgi passes
+# it on unread; gunicorn answers 500.
+_STATUS = re.compile(r"[2-5][0-9]{2}(?: [ \t\x21-\x7e\x80-\xff]*)?")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[ \t\x21-\x7e\x80-\xff]*")
+
+# Of one connection, not of the message (PEP 3333), or the server's own: gunicorn drops them (row 32).
+_NOT_THE_APPS = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers"),
+        *("transfer-encoding", "upgrade", "server", "date"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    content_length: int | None
+    bodiless: bool
+    """A response to HEAD, a 204 or a 304: it has no body, whatever the app yields."""
+
+    def message(self) -> Message:
+        return {"type": "http.response.start", "status": self.status, "headers": self.headers}
+
+
+def head_of(status: str, headers: list[tuple[str, str]], *, is_head: bool, max_bytes: int) -> Head:
+    """Raises ValueError for what must not go out."""
+    # a2wsgi wants a reason behind the number (row 23).
+    if not _STATUS.fullmatch(status):
+        raise ValueError(f"the response's status is {status!r}, not 200 to 599 and a reason")
+    code = int(status[:3])
+    bodiless = is_head or code in {204, 304}
+    content_length: int | None = None
+    size = 0
+    kept = []
+    for name, value in headers:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a response header")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"the value of the response header {name!r} holds what a header can't")
+        size += len(name) + len(value)
+        lower = name.lower()
+        if lower in _NOT_THE_APPS:
+            continue
+        if lower == "content-length":
+            length = int(value)
+            if length < 0 or content_length not in {None, length}:
+                raise ValueError("the response has no one Content-Length")
+            content_length = length
+            if code in {204, 304}:
+                # RFC 9110, 8.6 forbids it on a 204. On a 304 uvicorn would take it for the length of this very body.
+                continue
+        kept.append((lower.encode("latin-1"), value.strip(" \t").encode("latin-1")))
+    if size > max_bytes:
+        raise ValueError(f"the response's headers are {size} bytes, more than {max_bytes}")
+    return Head(code, kept, None if bodiless else content_length, bodiless)
