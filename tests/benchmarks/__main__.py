@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.benchmarks.bridge import bridge
 from tests.benchmarks.concurrency import concurrency
 from tests.benchmarks.growth import growth
 from tests.benchmarks.load import WrongAnswers
@@ -32,6 +33,7 @@ class Part(StrEnum):
 
     CAN_TRADE = "can-trade"
     POST_TRADES = "post-trades"
+    BRIDGE = "bridge"
     GROWTH = "growth"
     CONCURRENCY = "concurrency"
     WORKERS = "workers"
@@ -40,6 +42,7 @@ class Part(StrEnum):
 MEASURES: dict[Part, Callable[[Bench], Section]] = {
     Part.CAN_TRADE: can_trade,
     Part.POST_TRADES: post_trades,
+    Part.BRIDGE: bridge,
     Part.GROWTH: growth,
     Part.CONCURRENCY: concurrency,
     Part.WORKERS: workers,

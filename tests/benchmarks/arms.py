@@ -26,7 +26,7 @@ def native(name: str = "native", *, workers: int = 1) -> ServerSpec:
     return ServerSpec(name=name, modes=_NATIVE_MODES, workers=workers)
 
 
-OLD_SIDE = ServerSpec(name="old side, through the mount")
+OLD_SIDE = ServerSpec(name="old side, behind plain a2wsgi", app="tests.benchmarks.peers:old_side")
 BARE = ServerSpec(name="bare FastAPI", app="tests.benchmarks.peers:bare", keeps=False)
 ONE_COMMIT = ServerSpec(name="one commit per request", app="tests.benchmarks.peers:one_commit")
 ONE_COMMIT_IN_LINE = ServerSpec(

@@ -14,7 +14,18 @@ WRK_IS_MISSING = (
     "wrk is missing, which makes the load. On Debian and Ubuntu: sudo apt install wrk. On macOS: brew install wrk."
 )
 
-_PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic", "flask", "a2wsgi")
+_PACKAGES = (
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "pydantic",
+    "flask",
+    "a2wsgi",
+    "gunicorn",
+    "waitress",
+)
 _SYNCS = 100
 
 

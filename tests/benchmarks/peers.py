@@ -1,15 +1,21 @@
-"""What the product is held against: the bare framework, and the plain way to keep trades."""
+"""What the product is held against: the bare framework, the old side, and the plain way to keep trades."""
 
+import gc
 import json
 import os
 import sqlite3
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import cast
 
+from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi_typing import WSGIApp
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from fastapi_app.window import rules
+from legacy_flask.app import create_app as create_legacy
 from shared.clock import SystemClock
 from shared.ids import SystemIds
 from shared.store.base import to_json
@@ -19,6 +25,7 @@ from shared.wire import CanTrade, RecordedTrade, TradeAnswer, TradeRequest, plai
 from tests.benchmarks.servers import STATE_VARIABLE
 
 _BUSY_SECONDS = 60.0
+_MOUNT_THREADS = 10
 
 
 def bare() -> FastAPI:
@@ -44,6 +51,15 @@ def bare() -> FastAPI:
         return TradeAnswer(trade=recorded, trades_today=1, remaining_trades=999_999)
 
     return app
+
+
+def old_side() -> ASGIApp:
+    """The old backend behind plain a2wsgi: what a migration begins with, without a cutover and without the bridge."""
+    mount = WSGIMiddleware(cast("WSGIApp", create_legacy()), workers=_MOUNT_THREADS)
+    # As the product does at its start.
+    gc.collect()
+    gc.freeze()
+    return cast("ASGIApp", mount)
 
 
 def one_commit() -> FastAPI:

@@ -102,8 +102,8 @@ figures beside them are those of one machine."""
 
 _HOW = """\
 Measured on {day} in {minutes:.1f} min; rounds: {rounds}; {seconds} s a measurement, less where a section says
-so. {pinning} Every server is an uvicorn with uvloop and httptools, without an access log, and with one worker
-where nothing else is said. wrk keeps 64 connections busy, so every server is saturated, and a p99 is that of a
+so. {pinning} Where nothing else is said, a server is an uvicorn with uvloop and httptools, without an access
+log, and with one worker. wrk keeps 64 connections busy, so every server is saturated, and a p99 is that of a
 full house.
 
 In each round, fresh processes on fresh state files are measured one after the other, every second round in the
