@@ -4,10 +4,11 @@ from starlette.types import Receive, Scope, Send
 
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.endpoints import pair
-from fastapi_app.legacy import create_legacy, mounted
+from fastapi_app.legacy import bridged, create_legacy
 from fastapi_app.native import create_native
 from shared.entry import exits_with_a_sentence
 from shared.ports import SCOPE_KEY, LivePorts
+from shared.request_id import HEADER, RequestId, request_id
 from shared.settings import Settings, load_settings
 from shared.store.opening import open_store
 
@@ -29,11 +30,14 @@ class TradingWindowApp:
 
     def __init__(self, settings: Settings, live_ports: LivePorts) -> None:
         self._live_ports = live_ports
-        self.native = create_native(live_ports, max_body_bytes=settings.limits.max_body_bytes)
         self.legacy = create_legacy(settings, live_ports)
+        self.bridge = bridged(self.legacy, settings)
+        self.native = create_native(
+            live_ports, max_body_bytes=settings.limits.max_body_bytes, before_close=self.bridge.aclose
+        )
         self.cutover = Cutover(
             self.native,
-            mounted(self.legacy, threads=settings.legacy.threads),
+            self.bridge,
             endpoints=pair(self.native, self.legacy, settings.cutover.modes),
         )
 
@@ -41,4 +45,5 @@ class TradingWindowApp:
         if scope["type"] == "http":
             # Ports that a test handed in stay.
             scope.setdefault("state", {}).setdefault(SCOPE_KEY, self._live_ports.for_request())
+            request_id.set(RequestId(next((value for name, value in scope["headers"] if name == HEADER), None)))
         await self.cutover(scope, receive, send)

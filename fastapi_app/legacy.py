@@ -1,12 +1,8 @@
 """The one place where the new stack meets the old one."""
 
-from typing import cast
-
-from a2wsgi import WSGIMiddleware
-from a2wsgi.wsgi_typing import WSGIApp
 from flask import Flask
-from starlette.types import ASGIApp
 
+from fastapi_app.bridge import Bridge
 from legacy_flask.app import create_app
 from shared.ports import LivePorts
 from shared.settings import Settings
@@ -17,6 +13,17 @@ def create_legacy(settings: Settings, live_ports: LivePorts) -> Flask:
     return create_app(settings, live_ports=live_ports)
 
 
-def mounted(legacy: Flask, *, threads: int) -> ASGIApp:
-    """The old backend as an ASGI app, on a pool of that many threads."""
-    return cast("ASGIApp", WSGIMiddleware(cast("WSGIApp", legacy), workers=threads))
+def bridged(legacy: Flask, settings: Settings) -> Bridge:
+    """The old backend as an ASGI app."""
+    return Bridge(
+        legacy,
+        threads=settings.bridge.threads,
+        max_queued=settings.bridge.max_queued,
+        max_body_bytes=settings.bridge.max_body_bytes,
+        body_memory_bytes=settings.bridge.body_memory_bytes,
+        max_header_bytes=settings.bridge.max_header_bytes,
+        abandon_after_seconds=settings.bridge.abandon_after_seconds,
+        # By its own drain time the server has cut off who still waited for an answer; the threads are to stop.
+        drain_timeout_seconds=0,
+        multiprocess=settings.server.workers > 1,
+    )

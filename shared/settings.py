@@ -60,10 +60,15 @@ class LimitSettings(_Section):
     max_body_bytes: Annotated[int, _whole(1_024, 1_073_741_824)] = 1_048_576
 
 
-class LegacySettings(_Section):
+class BridgeSettings(_Section):
     """The old stack under the new one's server."""
 
     threads: Annotated[int, _whole(1, 256)] = 10
+    max_queued: Annotated[int, _whole(0, 1_000_000)] = 1_000
+    max_body_bytes: Annotated[int, _whole(1_024, 1_099_511_627_776)] = 104_857_600
+    body_memory_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 65_536
+    max_header_bytes: Annotated[int, _whole(1_024, 1_048_576)] = 65_536
+    abandon_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 5.0
 
 
 class CutoverSettings(_Section):
@@ -84,7 +89,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     window: WindowConfig = WindowConfig()
     limits: LimitSettings = LimitSettings()
-    legacy: LegacySettings = LegacySettings()
+    bridge: BridgeSettings = BridgeSettings()
     cutover: CutoverSettings = CutoverSettings()
 
     @classmethod

@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from fastapi_app.app import create_app
 from shared.errors import SettingsError, TradingWindowError
+from shared.request_id import RequestIdFilter
 from shared.settings import Settings
 
 BACKLOG = 2048
@@ -25,7 +26,11 @@ WORKER_SILENCE_SECONDS = 60
 no worker ever starts."""
 
 LOGGING = copy.deepcopy(LOGGING_CONFIG)
-"""Warnings and errors of every module go to stderr, the access log, where it is on, to stdout."""
+"""Warnings and errors of every module go to stderr, with the id of their request, the access log, where it is on, to
+stdout."""
+LOGGING["filters"] = {"request_id": {"()": RequestIdFilter}}
+LOGGING["handlers"]["default"]["filters"] = ["request_id"]
+LOGGING["formatters"]["default"]["fmt"] = "%(levelprefix)s [%(request_id)s] %(message)s"
 LOGGING["root"] = {"handlers": ["default"], "level": "WARNING"}
 LOGGING["loggers"]["uvicorn"]["level"] = "WARNING"
 LOGGING["loggers"]["uvicorn.error"]["level"] = "WARNING"

@@ -208,9 +208,7 @@ async def ask_asgi(app: ASGIApp, request: Request) -> tuple[Answer, str | None]:
         "server": (HOST, 80),
         "state": {},
     }
-    announced = int(dict(request.headers).get("Content-Length", len(request.body)))
-    cut_off = len(request.body) < announced
-    inbox: list[Message] = [{"type": "http.request", "body": request.body, "more_body": cut_off}]
+    inbox: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
     sent: list[Message] = []
 
     async def receive() -> Message:

@@ -42,7 +42,14 @@ def test_defaults() -> None:
         },
         "window": {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"},
         "limits": {"max_body_bytes": 1_048_576},
-        "legacy": {"threads": 10},
+        "bridge": {
+            "threads": 10,
+            "max_queued": 1_000,
+            "max_body_bytes": 104_857_600,
+            "body_memory_bytes": 65_536,
+            "max_header_bytes": 65_536,
+            "abandon_after_seconds": 5.0,
+        },
         "cutover": {"modes": {}},
     }
 
@@ -66,8 +73,13 @@ def test_every_key_can_come_from_the_file() -> None:
         timezone = "Europe/Stockholm"
         [limits]
         max_body_bytes = 1024
-        [legacy]
+        [bridge]
         threads = 256
+        max_queued = 0
+        max_body_bytes = 1024
+        body_memory_bytes = 0
+        max_header_bytes = 1048576
+        abandon_after_seconds = 0.5
         [cutover.modes]
         "GET /api/health" = "native"
         "PUT /api/trading-window/config" = "legacy"
@@ -77,7 +89,14 @@ def test_every_key_can_come_from_the_file() -> None:
         "store": {"path": Path("/srv/state.sqlite3"), "busy_timeout_seconds": 60.0, "max_waiting_writes": 1},
         "window": {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 100, "timezone": "Europe/Stockholm"},
         "limits": {"max_body_bytes": 1024},
-        "legacy": {"threads": 256},
+        "bridge": {
+            "threads": 256,
+            "max_queued": 0,
+            "max_body_bytes": 1024,
+            "body_memory_bytes": 0,
+            "max_header_bytes": 1_048_576,
+            "abandon_after_seconds": 0.5,
+        },
         "cutover": {"modes": {"GET /api/health": "native", "PUT /api/trading-window/config": "legacy"}},
     }
 
@@ -98,7 +117,12 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_WINDOW__MAX_TRADES_PER_DAY": "0",
             "TRADEWINDOW_WINDOW__TIMEZONE": "America/New_York",
             "TRADEWINDOW_LIMITS__MAX_BODY_BYTES": "1073741824",
-            "TRADEWINDOW_LEGACY__THREADS": "1",
+            "TRADEWINDOW_BRIDGE__THREADS": "1",
+            "TRADEWINDOW_BRIDGE__MAX_QUEUED": "1000000",
+            "TRADEWINDOW_BRIDGE__MAX_BODY_BYTES": "1099511627776",
+            "TRADEWINDOW_BRIDGE__BODY_MEMORY_BYTES": "1073741824",
+            "TRADEWINDOW_BRIDGE__MAX_HEADER_BYTES": "1024",
+            "TRADEWINDOW_BRIDGE__ABANDON_AFTER_SECONDS": "3600",
             "TRADEWINDOW_CUTOVER__MODES": '{"GET /api/health": "native"}',
             "HOME": "/home/trader",
         }
@@ -118,7 +142,14 @@ def test_every_key_can_come_from_the_environment() -> None:
         },
         "window": {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 0, "timezone": "America/New_York"},
         "limits": {"max_body_bytes": 1_073_741_824},
-        "legacy": {"threads": 1},
+        "bridge": {
+            "threads": 1,
+            "max_queued": 1_000_000,
+            "max_body_bytes": 1_099_511_627_776,
+            "body_memory_bytes": 1_073_741_824,
+            "max_header_bytes": 1_024,
+            "abandon_after_seconds": 3_600.0,
+        },
         "cutover": {"modes": {"GET /api/health": "native"}},
     }
 
@@ -187,7 +218,7 @@ def test_settings_travel_to_worker_processes() -> None:
         ("STORE__BUSY_TIMEOUT_SECONDS", "0.09", "store.busy_timeout_seconds: 0.09 is not a number from 0.1 to 60"),
         ("STORE__BUSY_TIMEOUT_SECONDS", "nan", "store.busy_timeout_seconds: NaN is not a number from 0.1 to 60"),
         ("LIMITS__MAX_BODY_BYTES", "1023", "limits.max_body_bytes: 1023 is not a whole number from 1024 to 1073741824"),
-        ("LEGACY__THREADS", "257", "legacy.threads: 257 is not a whole number from 1 to 256"),
+        ("BRIDGE__THREADS", "257", "bridge.threads: 257 is not a whole number from 1 to 256"),
     ],
 )
 def test_a_wrong_variable_is_refused_with_its_key_value_and_bound(variable: str, text: str, sentence: str) -> None:
@@ -232,7 +263,7 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ),
         (
             "[sever]\nport = 80",
-            'sever: {"port": 80} is not expected: the sections are server, store, window, limits, legacy, cutover',
+            'sever: {"port": 80} is not expected: the sections are server, store, window, limits, bridge, cutover',
         ),
         ("server = 80", "server: 80 is not a table of keys"),
     ],

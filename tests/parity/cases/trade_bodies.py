@@ -114,24 +114,6 @@ CASES = (
         leaves=Left(trade_day="2025-03-03", trades_today=1, ledger=(entry_of(1, FIRST),)),
     ),
     Case(
-        name="trades: a body that is cut off, by the end of a valid one too",
-        steps=(
-            (
-                post_trade(TRADE, ("Content-Length", "71")),
-                error(400, "the body is malformed: it was cut off"),
-            ),
-            (
-                post_trade(TRADE[:20], ("Content-Length", "70")),
-                error(400, "the body is malformed: it was cut off"),
-            ),
-            (
-                post_trade("", ("Content-Length", "70")),
-                error(400, "the body is malformed: it was cut off"),
-            ),
-        ),
-        rows=(7,),
-    ),
-    Case(
         name="trades: errors come in the contract's order",
         max_body_bytes=1024,
         config={"start_hour": 9, "end_hour": 10},
