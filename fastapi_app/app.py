@@ -8,7 +8,7 @@ from fastapi_app.legacy import bridged, create_legacy
 from fastapi_app.native import create_native
 from shared.entry import exits_with_a_sentence
 from shared.ports import SCOPE_KEY, LivePorts
-from shared.request_id import HEADER, RequestId, request_id
+from shared.request_id import RequestId, request_id
 from shared.settings import Settings, load_settings
 from shared.store.opening import open_store
 
@@ -45,5 +45,5 @@ class TradingWindowApp:
         if scope["type"] == "http":
             # Ports that a test handed in stay.
             scope.setdefault("state", {}).setdefault(SCOPE_KEY, self._live_ports.for_request())
-            request_id.set(RequestId(next((value for name, value in scope["headers"] if name == HEADER), None)))
+            request_id.set(RequestId(scope["headers"]))
         await self.cutover(scope, receive, send)

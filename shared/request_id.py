@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterable
 from contextvars import ContextVar
 
 import uuid_utils
@@ -13,16 +14,18 @@ _ACCEPTED = re.compile(rb"[!-~]{1,128}")
 
 
 class RequestId:
-    """The client's own id where it sent a usable one, else a new one, drawn when somebody first asks."""
+    """The client's own id where its headers have a usable one, else a new one; found out when somebody first asks."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_headers", "_text")
 
-    def __init__(self, given: bytes | None = None) -> None:
-        self._text = given.decode("ascii") if given is not None and _ACCEPTED.fullmatch(given) else None
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self._headers = headers
+        self._text: str | None = None
 
     def __str__(self) -> str:
         if self._text is None:
-            self._text = str(uuid_utils.uuid7())
+            given = next((value for name, value in self._headers if name == HEADER), b"")
+            self._text = given.decode("ascii") if _ACCEPTED.fullmatch(given) else str(uuid_utils.uuid7())
         return self._text
 
 
