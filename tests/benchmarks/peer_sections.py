@@ -33,9 +33,9 @@ def can_trade(bench: Bench) -> Section:
 
 _CAN_TRADE_METHOD = """\
 The native endpoint reads the window from SQLite for each request. The bare endpoint returns the same pydantic
-model, a constant, as FastAPI's tutorial does it. The old side is the old backend on a state file of its own,
-in uvicorn behind a plain a2wsgi mount with ten threads, as a migration begins. The bridge, which takes that
-mount's place in the product, has a part of its own."""
+model, a constant, as FastAPI's tutorial does it. The old side is the product on a state file of its own,
+with a plain a2wsgi mount of ten threads in the place of its bridge, as a migration begins. The bridge has a part
+of its own."""
 
 _CAN_TRADE_MEANING = """\
 Native answers at {bare:.2f} of the rate of FastAPI with nothing behind it. An endpoint that is moved off the

@@ -1,6 +1,5 @@
 """What the product is held against: the bare framework, the old side, and the plain way to keep trades."""
 
-import gc
 import json
 import os
 import sqlite3
@@ -14,8 +13,9 @@ from a2wsgi.wsgi_typing import WSGIApp
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from fastapi_app.app import create_app
+from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.window import rules
-from legacy_flask.app import create_app as create_legacy
 from shared.clock import SystemClock
 from shared.ids import SystemIds
 from shared.store.base import to_json
@@ -54,12 +54,11 @@ def bare() -> FastAPI:
 
 
 def old_side() -> ASGIApp:
-    """The old backend behind plain a2wsgi: what a migration begins with, without a cutover and without the bridge."""
-    mount = WSGIMiddleware(cast("WSGIApp", create_legacy()), workers=_MOUNT_THREADS)
-    # As the product does at its start.
-    gc.collect()
-    gc.freeze()
-    return cast("ASGIApp", mount)
+    """The product with plain a2wsgi in the place of its bridge: what a migration begins with."""
+    app = create_app()
+    mount = cast("ASGIApp", WSGIMiddleware(cast("WSGIApp", app.legacy), workers=_MOUNT_THREADS))
+    app.cutover = Cutover(app.native, mount, endpoints=app.cutover.endpoints)
+    return app
 
 
 def one_commit() -> FastAPI:
