@@ -1,11 +1,15 @@
 """The single ASGI app: `uvicorn --factory fastapi_app.app:create_app`."""
 
+import asyncio
+from contextlib import suppress
+
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.endpoints import pair
 from fastapi_app.legacy import bridged, create_legacy
 from fastapi_app.native import create_native
+from fastapi_app.requests import json_answer
 from shared.entry import exits_with_a_sentence
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
@@ -46,4 +50,12 @@ class TradingWindowApp:
             # Ports that a test handed in stay.
             scope.setdefault("state", {}).setdefault(SCOPE_KEY, self._live_ports.for_request())
             request_id.set(RequestId(scope["headers"]))
-        await self.cutover(scope, receive, send)
+        try:
+            await self.cutover(scope, receive, send)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            # The server's drain time is over. Who has no answer yet gets this one; to send it after the start of
+            # another is an error, and then the server cuts the connection.
+            with suppress(RuntimeError):
+                await json_answer({"error": "the server is shutting down"}, 503)(scope, receive, send)
