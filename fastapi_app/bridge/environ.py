@@ -1,7 +1,6 @@
 """The WSGI environ of an ASGI request: a2wsgi's, mended."""
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
@@ -69,21 +68,23 @@ def _split_path(scope: Scope, raw_path: bytes) -> tuple[str, str]:
     return "", plain
 
 
-class ErrorLog(io.TextIOBase):
+class ErrorLog:
     """`wsgi.errors`: each line becomes a record of the logger."""
 
+    # Not an io.TextIOBase: one is made for each request, and that takes 1.4 µs against 0.2.
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
         self._begun = ""
-
-    def writable(self) -> bool:
-        return True
 
     def write(self, text: str, /) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             self._log(line)
         return len(text)
+
+    def writelines(self, lines: Iterable[str], /) -> None:
+        for line in lines:
+            self.write(line)
 
     def flush(self) -> None:
         if self._begun:

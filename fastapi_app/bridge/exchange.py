@@ -56,7 +56,9 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         # Between thread and loop, under the lock:
-        self._room = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        # Made when a thread first waits for room; most answers are small and never do.
+        self._room: threading.Condition | None = None
         self._start: Message | None = None
         self._chunks: list[bytes] = []
         self._buffered = 0
@@ -102,7 +104,7 @@ class Exchange:
         self._news.clear()
         if self.left:
             return True
-        with self._room:
+        with self._lock:
             start, self._start = self._start, None
             chunks, self._chunks = self._chunks, []
             ended, failure = self._ended, self._failure
@@ -113,9 +115,10 @@ class Exchange:
             await send({"type": "http.response.body", "body": body, "more_body": not ended})
         if failure is not None:
             raise ResponseCutError(f"{self.name} failed in the middle of its response") from failure
-        with self._room:
+        with self._lock:
             self._buffered -= len(body)
-            self._room.notify()
+            if self._room is not None:
+                self._room.notify()
         return ended
 
     async def _watch(self, receive: Receive) -> None:
@@ -127,9 +130,10 @@ class Exchange:
 
     def leave(self) -> None:
         """The client is gone: the thread is to stop at its next chunk or read."""
-        with self._room:
+        with self._lock:
             self.left = True
-            self._room.notify()
+            if self._room is not None:
+                self._room.notify()
         self._news.set()
 
     # In the thread
@@ -215,8 +219,9 @@ class Exchange:
         self._sent += len(chunk)
         if self._max_response_bytes is not None and self._sent > self._max_response_bytes:
             raise ValueError(f"the response is larger than {self._max_response_bytes} bytes")
-        with self._room:
+        with self._lock:
             while self._buffered >= self._buffer_bytes and not self.left:
+                self._room = self._room or threading.Condition(self._lock)
                 self._room.wait()
             self.check_client()
             if not self._head_sent:
@@ -233,7 +238,7 @@ class Exchange:
         logger.error("%s failed", self.name, exc_info=exc)
         if self._ended:
             return
-        with self._room:
+        with self._lock:
             if self._head_sent:
                 self._failure = exc
             else:

@@ -1,7 +1,7 @@
 """The head of a response: what an app hands to `start_response`, checked."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Message
 
@@ -20,8 +20,7 @@ _NOT_THE_APPS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     content_length: int | None
