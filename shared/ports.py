@@ -1,31 +1,41 @@
 """The one door through which a request handler of either stack reaches anything with an effect."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.clock import Clock, SystemClock, aware
 from shared.ids import Ids, SystemIds
+from shared.outbound import Outbound, Services
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
 from shared.window import AnswerT, Snapshot, Transition, WindowConfig
 
 SCOPE_KEY = "ports"
 
 
+class Foundation(NamedTuple):
+    """What a request's ports stand on: the live ones, frozen ones, or ones that record or replay."""
+
+    clock: Clock
+    ids: Ids
+    store: Store
+    outbound: Outbound
+
+
 class Ports:
     """One request's ports: one instant, and one snapshot of each window, taken at its first touch.
 
-    What the ports stand on is given: live clock, ids and store, frozen ones, or ones that record or replay.
-    Not for use by two tasks at once.
+    `outbound` calls the services that the process was given. Not for use by two tasks at once.
     """
 
-    __slots__ = ("_clock", "_ids", "_instant", "windows")
+    __slots__ = ("_clock", "_ids", "_instant", "outbound", "windows")
 
-    def __init__(self, *, clock: Clock, ids: Ids, store: Store) -> None:
+    def __init__(self, *, clock: Clock, ids: Ids, store: Store, outbound: Outbound | None = None) -> None:
         self._clock = clock
         self._ids = ids
         self._instant: datetime | None = None
+        self.outbound = outbound or _NO_SERVICES
         self.windows = Windows(store, self.instant)
 
     def instant(self) -> datetime:
@@ -34,8 +44,19 @@ class Ports:
             self._instant = aware(self._clock.now())
         return self._instant
 
+    def drawn_instant(self) -> datetime | None:
+        """The request's instant, if it was drawn by now."""
+        return self._instant
+
     def new_id(self, kind: str) -> str:
         return self._ids.new(kind)
+
+    def foundation(self) -> Foundation:
+        return Foundation(self._clock, self._ids, self.windows._store, self.outbound)
+
+    def stand_on(self, foundation: Foundation) -> None:
+        """From here on these are used. What was touched before stays as it was seen."""
+        self._clock, self._ids, self.windows._store, self.outbound = foundation
 
 
 class Windows:
@@ -100,21 +121,33 @@ class Windows:
         self._keep(applied.after)
         return applied
 
+    def touched(self) -> tuple[Snapshot, ...]:
+        """Each window that the request has touched by now, as it would read it."""
+        return tuple(self._snapshots.values())
+
     def _keep(self, snapshot: Snapshot) -> Snapshot:
         self._snapshots[snapshot.window_id] = snapshot
         return snapshot
 
 
 class LivePorts:
-    """What a process's requests share. Makes the ports of one request."""
+    """What a process's requests share, `services` by their names as ports. Makes the ports of one request."""
 
-    def __init__(self, *, store: Store, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        services: Mapping[str, object] | None = None,
+    ) -> None:
         self.store = store
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
+        self._outbound = Services(services) if services else _NO_SERVICES
 
     def for_request(self) -> Ports:
-        return Ports(clock=self._clock, ids=self._ids, store=self.store)
+        return Ports(clock=self._clock, ids=self._ids, store=self.store, outbound=self._outbound)
 
 
 def ports_of_scope(scope: MutableMapping[str, Any]) -> Ports | None:
@@ -125,3 +158,6 @@ def ports_of_scope(scope: MutableMapping[str, Any]) -> Ports | None:
 
 def _up_to(sequence: int, query: LedgerQuery) -> LedgerQuery:
     return replace(query, through=sequence if query.through is None else min(sequence, query.through))
+
+
+_NO_SERVICES = Services({})

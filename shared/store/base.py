@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol
 
 from shared.clock import aware
 from shared.errors import KeyReused, Reason, Refused
-from shared.window import AnswerT, LedgerEntry, Snapshot, Transition, WindowConfig, WindowState
+from shared.window import AnswerT, Entry, LedgerEntry, Snapshot, Transition, WindowConfig, WindowState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +36,14 @@ class LedgerQuery:
     symbol: str | None = None
     through: int | None = None
     limit: int = 50
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether kind, trade day and symbol are as asked for."""
+        return (
+            (self.kind is None or entry.kind == self.kind)
+            and (self.trade_day is None or entry.trade_day == self.trade_day)
+            and (self.symbol is None or entry.symbol == self.symbol)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -62,7 +62,7 @@ class MemoryStore:
             for index in range(newest - 1, -1, -1):
                 if len(found) == query.limit:
                     break
-                if _matches(ledger[index].entry, query):
+                if query.matches(ledger[index].entry):
                     found.append(ledger[index])
         entries = tuple(replace(entry, data=json.loads(data_json)) for entry, data_json in found)
         return LedgerPage(entries=entries, sequence=sequence)
@@ -125,12 +125,4 @@ class _KeptEntry(NamedTuple):
 def _kept_window(window: Snapshot) -> _KeptWindow:
     return _KeptWindow(
         config=window.config, state_json=to_json(window.state), version=window.version, sequence=window.sequence
-    )
-
-
-def _matches(entry: LedgerEntry, query: LedgerQuery) -> bool:
-    return (
-        (query.kind is None or entry.kind == query.kind)
-        and (query.trade_day is None or entry.trade_day == query.trade_day)
-        and (query.symbol is None or entry.symbol == query.symbol)
     )

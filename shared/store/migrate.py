@@ -21,13 +21,14 @@ _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps the migration that it runs in a global of its module: threads of one process take turns."""
 
 
-def migrate(path: Path, *, current: str | None) -> None:
+def migrate(path: Path, *, current: str | None, scripts: str | None = None) -> None:
     """Migrates the file from revision `current` under a lock between processes, in one transaction.
 
-    Raises StoreUnavailable: the file is newer than this program, somebody holds the lock, or the disk says no.
+    `scripts` is where the migrations lie, in Alembic's notation: those of the windows unless given. Raises
+    StoreUnavailable: the file is newer than this program, somebody holds the lock, or the disk says no.
     """
     config = Config()
-    config.set_main_option("script_location", SCRIPTS)
+    config.set_main_option("script_location", scripts or SCRIPTS)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise StoreUnavailable(f"{path} has the schema {current}, which this version of the program doesn't know")

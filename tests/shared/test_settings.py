@@ -50,7 +50,26 @@ def test_defaults() -> None:
             "max_header_bytes": 65_536,
             "abandon_after_seconds": 5.0,
         },
-        "cutover": {"modes": {}},
+        "cutover": {
+            "modes": {},
+            "path": Path("var/cutover.sqlite3"),
+            "token_path": Path("var/cutover.token"),
+            "client_key_headers": ["x-client-id", "x-api-key", "authorization"],
+            "pure": [],
+            "costly": [],
+            "redacted_fields": [],
+            "poll_seconds": 0.25,
+            "busy_timeout_seconds": 0.5,
+            "concurrency": 4,
+            "timeout_seconds": 5.0,
+            "block_seconds": 1.0,
+            "max_queued": 1_000,
+            "max_queued_bytes": 67_108_864,
+            "max_request_bytes": 1_048_576,
+            "max_response_bytes": 1_048_576,
+            "max_native_errors": 5,
+            "kept_mismatches": 200,
+        },
     }
 
 
@@ -80,9 +99,27 @@ def test_every_key_can_come_from_the_file() -> None:
         body_memory_bytes = 0
         max_header_bytes = 1048576
         abandon_after_seconds = 0.5
+        [cutover]
+        path = "/srv/cutover.sqlite3"
+        token_path = "/srv/cutover.token"
+        client_key_headers = ["x-account"]
+        pure = ["POST /api/search"]
+        costly = ["POST /api/backtest/run"]
+        redacted_fields = ["iban"]
+        poll_seconds = 0.05
+        busy_timeout_seconds = 0.1
+        concurrency = 64
+        timeout_seconds = 600
+        block_seconds = 60
+        max_queued = 0
+        max_queued_bytes = 0
+        max_request_bytes = 0
+        max_response_bytes = 0
+        max_native_errors = 0
+        kept_mismatches = 1
         [cutover.modes]
         "GET /api/health" = "native"
-        "PUT /api/trading-window/config" = "legacy"
+        "PUT /api/trading-window/config" = { mode = "canary", percent = 5, sample_rate = 0.5 }
     """)
     assert load_settings(Path("given.toml"), {}).model_dump() == {
         "server": {"host": "::1", "port": 0, "workers": 4, "access_log": True, "drain_timeout_seconds": 0},
@@ -97,7 +134,29 @@ def test_every_key_can_come_from_the_file() -> None:
             "max_header_bytes": 1_048_576,
             "abandon_after_seconds": 0.5,
         },
-        "cutover": {"modes": {"GET /api/health": "native", "PUT /api/trading-window/config": "legacy"}},
+        "cutover": {
+            "modes": {
+                "GET /api/health": {"mode": "native", "percent": None, "sample_rate": 1.0},
+                "PUT /api/trading-window/config": {"mode": "canary", "percent": 5.0, "sample_rate": 0.5},
+            },
+            "path": Path("/srv/cutover.sqlite3"),
+            "token_path": Path("/srv/cutover.token"),
+            "client_key_headers": ["x-account"],
+            "pure": ["POST /api/search"],
+            "costly": ["POST /api/backtest/run"],
+            "redacted_fields": ["iban"],
+            "poll_seconds": 0.05,
+            "busy_timeout_seconds": 0.1,
+            "concurrency": 64,
+            "timeout_seconds": 600.0,
+            "block_seconds": 60.0,
+            "max_queued": 0,
+            "max_queued_bytes": 0,
+            "max_request_bytes": 0,
+            "max_response_bytes": 0,
+            "max_native_errors": 0,
+            "kept_mismatches": 1,
+        },
     }
 
 
@@ -123,7 +182,24 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BRIDGE__BODY_MEMORY_BYTES": "1073741824",
             "TRADEWINDOW_BRIDGE__MAX_HEADER_BYTES": "1024",
             "TRADEWINDOW_BRIDGE__ABANDON_AFTER_SECONDS": "3600",
-            "TRADEWINDOW_CUTOVER__MODES": '{"GET /api/health": "native"}',
+            "TRADEWINDOW_CUTOVER__MODES": '{"GET /api/health": "native", "GET /x": {"mode": "canary", "percent": 5}}',
+            "TRADEWINDOW_CUTOVER__PATH": "state/cutover.sqlite3",
+            "TRADEWINDOW_CUTOVER__TOKEN_PATH": "state/cutover.token",
+            "TRADEWINDOW_CUTOVER__CLIENT_KEY_HEADERS": '["x-account", "x-api-key"]',
+            "TRADEWINDOW_CUTOVER__PURE": '["POST /api/search"]',
+            "TRADEWINDOW_CUTOVER__COSTLY": '["POST /api/backtest/run"]',
+            "TRADEWINDOW_CUTOVER__REDACTED_FIELDS": '["iban"]',
+            "TRADEWINDOW_CUTOVER__POLL_SECONDS": "1",
+            "TRADEWINDOW_CUTOVER__BUSY_TIMEOUT_SECONDS": "60",
+            "TRADEWINDOW_CUTOVER__CONCURRENCY": "1",
+            "TRADEWINDOW_CUTOVER__TIMEOUT_SECONDS": "0.1",
+            "TRADEWINDOW_CUTOVER__BLOCK_SECONDS": "0.1",
+            "TRADEWINDOW_CUTOVER__MAX_QUEUED": "1000000",
+            "TRADEWINDOW_CUTOVER__MAX_QUEUED_BYTES": "1099511627776",
+            "TRADEWINDOW_CUTOVER__MAX_REQUEST_BYTES": "1073741824",
+            "TRADEWINDOW_CUTOVER__MAX_RESPONSE_BYTES": "1073741824",
+            "TRADEWINDOW_CUTOVER__MAX_NATIVE_ERRORS": "1000000",
+            "TRADEWINDOW_CUTOVER__KEPT_MISMATCHES": "100000",
             "HOME": "/home/trader",
         }
     )
@@ -150,7 +226,29 @@ def test_every_key_can_come_from_the_environment() -> None:
             "max_header_bytes": 1_024,
             "abandon_after_seconds": 3_600.0,
         },
-        "cutover": {"modes": {"GET /api/health": "native"}},
+        "cutover": {
+            "modes": {
+                "GET /api/health": {"mode": "native", "percent": None, "sample_rate": 1.0},
+                "GET /x": {"mode": "canary", "percent": 5.0, "sample_rate": 1.0},
+            },
+            "path": Path("state/cutover.sqlite3"),
+            "token_path": Path("state/cutover.token"),
+            "client_key_headers": ["x-account", "x-api-key"],
+            "pure": ["POST /api/search"],
+            "costly": ["POST /api/backtest/run"],
+            "redacted_fields": ["iban"],
+            "poll_seconds": 1.0,
+            "busy_timeout_seconds": 60.0,
+            "concurrency": 1,
+            "timeout_seconds": 0.1,
+            "block_seconds": 0.1,
+            "max_queued": 1_000_000,
+            "max_queued_bytes": 1_099_511_627_776,
+            "max_request_bytes": 1_073_741_824,
+            "max_response_bytes": 1_073_741_824,
+            "max_native_errors": 1_000_000,
+            "kept_mismatches": 100_000,
+        },
     }
 
 
@@ -226,13 +324,18 @@ def test_a_wrong_variable_is_refused_with_its_key_value_and_bound(variable: str,
     assert refusal({name: text}) == f"{sentence} (from {name})"
 
 
-MODES_RULE = 'a table of endpoints with "legacy" or "native" each, such as {"GET /api/health": "native"}'
+MODES_RULE = (
+    "a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table of mode, percent and "
+    'sample_rate, such as {"GET /api/health": "native"}'
+)
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ('{"GET /api/health": "shadow"}', '{"GET /api/health": "shadow"}'),
+        ('{"GET /api/health": "both"}', '{"GET /api/health": "both"}'),
+        ('{"GET /api/health": {"mode": "canary"}}', '{"GET /api/health": {"mode": "canary"}}'),
+        ('{"GET /x": {"mode": "shadow", "rate": 1}}', '{"GET /x": {"mode": "shadow", "rate": 1}}'),
         ('{"GET /api/status": "native", "/api/health": "native"}', '{"/api/health": "native"}'),
         ('{"get /api/health": "native"}', '{"get /api/health": "native"}'),
         ("[]", "[]"),

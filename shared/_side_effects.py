@@ -1,0 +1,68 @@
+"""What one side of a comparison leaves behind, in the one form in which two sides are held against each other."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared._notes import CallNote, copied
+from shared.store.base import IdempotencyKey
+from shared.window import Entry, Snapshot
+
+
+class SideEffects:
+    """Windows as they were left, ledger entries, calls with an effect. JSON values only; a read leaves nothing."""
+
+    __slots__ = ("calls", "ledger", "windows")
+
+    def __init__(self) -> None:
+        self.windows: dict[str, Any] = {}
+        self.ledger: dict[str, list[dict[str, Any]]] = {}
+        self.calls: list[dict[str, Any]] = []
+
+    def create(self, made: Snapshot) -> None:
+        self._leave(made)
+
+    def apply(
+        self, found: Snapshot, left: Snapshot, entries: Iterable[Entry], key: IdempotencyKey | None, answer: Any
+    ) -> None:
+        """A write that was durable. The answer counts where it is kept with a key."""
+        drafts = [
+            {
+                "id": entry.id,
+                "kind": entry.kind,
+                "trade_day": entry.trade_day,
+                "symbol": entry.symbol,
+                "data": copied(entry.data),
+                "key": None,
+            }
+            for entry in entries
+        ]
+        if drafts and key is not None:
+            drafts[0]["key"] = {
+                "endpoint": key.endpoint,
+                "value": key.value,
+                "fingerprint": key.fingerprint,
+                "answer": copied(answer),
+            }
+        if drafts:
+            self.ledger.setdefault(left.window_id, []).extend(drafts)
+        if drafts or left.config != found.config or left.state != found.state:
+            self._leave(left)
+
+    def call(self, note: CallNote) -> None:
+        if note.kind == "effect":
+            self.calls.append({"port": note.port, "method": note.method, "arguments": note.arguments})
+
+    def to_json(self) -> dict[str, Any]:
+        return {"windows": self.windows, "ledger": self.ledger, "calls": self.calls}
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> "SideEffects":
+        effects = cls()
+        effects.windows, effects.ledger, effects.calls = given["windows"], given["ledger"], given["calls"]
+        return effects
+
+    def _leave(self, window: Snapshot) -> None:
+        self.windows[window.window_id] = {
+            "config": window.config.model_dump(mode="json"),
+            "state": copied(window.state),
+        }
