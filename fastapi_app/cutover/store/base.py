@@ -1,0 +1,114 @@
+"""What the cutover keeps: the table of modes, who changed it, and the evidence. The contract of every backend."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.observation import Mismatch, Outcome
+from shared.errors import TradingWindowError
+from shared.modes import EndpointMode, Mode
+
+
+class ModeTable(NamedTuple):
+    """Every endpoint's mode, frozen; `version` counts the changes."""
+
+    version: int
+    modes: Mapping[str, EndpointMode]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """An entry of the log: one endpoint's move, which made `version`. `before` is None for the seed."""
+
+    version: int
+    at: datetime
+    endpoint: str
+    before: EndpointMode | None
+    after: EndpointMode
+    author: str
+    reason: str
+
+
+class CountKey(NamedTuple):
+    """`reason` is that of a skip, or the name of an accepted difference; empty for a match and a mismatch."""
+
+    endpoint: str
+    mode: Mode
+    outcome: Outcome
+    reason: str
+
+
+class ChangeRefused(TradingWindowError):
+    """A change of modes that can't be: an endpoint that isn't known, or that lacks a side; nothing is written."""
+
+
+class VersionConflict(TradingWindowError):
+    """The table was changed since it was read; nothing is written."""
+
+    def __init__(self, expected: int, current: int) -> None:
+        self.expected = expected
+        self.current = current
+        super().__init__(f"the table of modes is at version {current}, not {expected}: read it again")
+
+
+class CutoverStore(Protocol):
+    """Blocking, and safe to call from any thread and from several processes. Every method raises
+    shared.errors.StoreUnavailable when the store can't answer, and then nothing is written."""
+
+    def register(
+        self, endpoints: Sequence[Endpoint], initial: Mapping[str, EndpointMode], *, at: datetime
+    ) -> ModeTable:
+        """Keeps the inventory, and seeds the endpoints that it doesn't know, from `initial` or else with the side
+        they have (legacy first). A known one keeps its mode; where it now lacks a side for that, it goes to the side
+        that it has, and the log says so. Endpoints that are gone leave table and inventory; their log and evidence
+        stay."""
+        ...
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The inventory as it was last registered, in its order; empty before."""
+        ...
+
+    def table(self) -> ModeTable: ...
+
+    def version(self) -> int:
+        """Of the table; cheap, since each process asks four times a second."""
+        ...
+
+    def change(
+        self,
+        changes: Mapping[str, EndpointMode],
+        *,
+        author: str,
+        reason: str,
+        at: datetime,
+        version: int | None = None,
+        only_from: Collection[Mode] | None = None,
+    ) -> ModeTable:
+        """Writes the changes and the log in one step, and answers with the new table.
+
+        With `version`, only if the table is still at it: else VersionConflict. With `only_from`, an endpoint that is
+        in none of these modes any more is left as it is. Raises ChangeRefused, whose sentence names the endpoint, the
+        mode and what is wrong. Without a difference nothing is written, and the version stays.
+        """
+        ...
+
+    def log(self, *, limit: int = 50, endpoint: str | None = None) -> Sequence[Change]:
+        """Newest first."""
+        ...
+
+    def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        """Adds to the counts, keeps the mismatches, drops the oldest past the bound; answers with their ids. All or
+        nothing."""
+        ...
+
+    def counts(self) -> Mapping[CountKey, int]: ...
+
+    def mismatches(self, *, limit: int = 20, endpoint: str | None = None) -> Sequence[Mismatch]:
+        """Newest first."""
+        ...
+
+    def mismatch(self, mismatch_id: int) -> Mismatch | None: ...
+
+    def close(self) -> None: ...

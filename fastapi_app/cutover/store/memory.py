@@ -1,0 +1,111 @@
+"""The cutover's store in memory: for tests, and for one process that needn't remember."""
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
+
+from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
+from fastapi_app.cutover.store.rules import Group, Step, changing, registering, surplus
+from shared.clock import aware
+from shared.modes import EndpointMode, Mode
+
+
+class MemoryCutoverStore:
+    """A CutoverStore that lasts as long as its object. It keeps mismatches as the SQLite one does."""
+
+    def __init__(self, *, kept_mismatches: int = 200) -> None:
+        self._kept_mismatches = kept_mismatches
+        self._lock = threading.Lock()
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._table = ModeTable(0, MappingProxyType({}))
+        self._log: list[Change] = []
+        self._counts: Counter[CountKey] = Counter()
+        self._mismatches: dict[int, Mismatch] = {}
+        self._newest_id = 0
+
+    def register(
+        self, endpoints: Sequence[Endpoint], initial: Mapping[str, EndpointMode], *, at: datetime
+    ) -> ModeTable:
+        with self._lock:
+            step = registering(self._table, endpoints, initial, at=at)
+            self._endpoints = tuple(endpoints)
+            return self._take(step)
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        return self._endpoints
+
+    def table(self) -> ModeTable:
+        return self._table
+
+    def version(self) -> int:
+        return self._table.version
+
+    def change(
+        self,
+        changes: Mapping[str, EndpointMode],
+        *,
+        author: str,
+        reason: str,
+        at: datetime,
+        version: int | None = None,
+        only_from: Collection[Mode] | None = None,
+    ) -> ModeTable:
+        with self._lock:
+            step = changing(
+                self._table,
+                self._endpoints,
+                changes,
+                author=author,
+                reason=reason,
+                at=at,
+                version=version,
+                only_from=only_from,
+            )
+            return self._take(step)
+
+    def log(self, *, limit: int = 50, endpoint: str | None = None) -> Sequence[Change]:
+        with self._lock:
+            newest = (change for change in reversed(self._log) if endpoint in (None, change.endpoint))
+            return list(islice(newest, limit))
+
+    def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        with self._lock:
+            first = self._newest_id + 1
+            kept = [
+                replace(mismatch, id=number, at=aware(mismatch.at))
+                for number, mismatch in enumerate(mismatches, start=first)
+            ]
+            self._counts.update(counts)
+            self._newest_id += len(kept)
+            ids = range(first, self._newest_id + 1)
+            self._mismatches |= zip(ids, kept, strict=True)
+            groups = ((number, Group(one.endpoint, one.mode.mode)) for number, one in self._mismatches.items())
+            for number in surplus(groups, self._kept_mismatches):
+                del self._mismatches[number]
+            return list(ids)
+
+    def counts(self) -> Mapping[CountKey, int]:
+        with self._lock:
+            return dict(self._counts)
+
+    def mismatches(self, *, limit: int = 20, endpoint: str | None = None) -> Sequence[Mismatch]:
+        with self._lock:
+            newest = (one for one in reversed(self._mismatches.values()) if endpoint in (None, one.endpoint))
+            return list(islice(newest, limit))
+
+    def mismatch(self, mismatch_id: int) -> Mismatch | None:
+        return self._mismatches.get(mismatch_id)
+
+    def close(self) -> None:
+        """Forgets nothing."""
+
+    def _take(self, step: Step) -> ModeTable:
+        self._table = ModeTable(step.table.version, MappingProxyType(dict(step.table.modes)))
+        self._log += step.log
+        return self._table

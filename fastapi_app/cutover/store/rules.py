@@ -1,0 +1,150 @@
+"""What a step does to the table of modes and to what is kept, the same for every backend. Does no I/O."""
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.store.base import Change, ChangeRefused, ModeTable, VersionConflict
+from shared.clock import aware
+from shared.modes import EndpointMode, Mode
+
+REGISTRATION = "tradewindow"
+"""The author of what registering an inventory does to the modes."""
+
+_NEAREST = 3
+
+
+class Group(NamedTuple):
+    """Mismatches that are bounded together."""
+
+    endpoint: str
+    mode: Mode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """The table after a step, and what the log says of it. Where no mode changed, the version is as it was."""
+
+    table: ModeTable
+    log: tuple[Change, ...] = ()
+
+
+def registering(
+    table: ModeTable, endpoints: Sequence[Endpoint], initial: Mapping[str, EndpointMode], *, at: datetime
+) -> Step:
+    """See CutoverStore.register. Raises ChangeRefused for an initial mode that can't be."""
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    for name, wanted in initial.items():
+        refuse_impossible(by_name, name, wanted)
+    modes: dict[str, EndpointMode] = {}
+    moves: list[tuple[str, EndpointMode | None, str]] = []
+    for name, endpoint in by_name.items():
+        own = EndpointMode(mode="legacy" if endpoint.legacy else "native")
+        before = table.modes.get(name)
+        if before is None:
+            modes[name] = initial.get(name, own)
+            moves.append((name, None, "first seen" if name not in initial else "first seen, as the settings say"))
+        elif lacking := _lacking(endpoint, before):
+            modes[name] = own
+            moves.append((name, before, f"it has no {lacking} side any more"))
+        else:
+            modes[name] = before
+    if modes == table.modes:
+        return Step(table=ModeTable(table.version, modes))
+    return _step(table.version, modes, moves, author=REGISTRATION, at=at)
+
+
+def changing(
+    table: ModeTable,
+    endpoints: Iterable[Endpoint],
+    changes: Mapping[str, EndpointMode],
+    *,
+    author: str,
+    reason: str,
+    at: datetime,
+    version: int | None,
+    only_from: Collection[Mode] | None,
+) -> Step:
+    """See CutoverStore.change."""
+    if version is not None and version != table.version:
+        raise VersionConflict(version, table.version)
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    modes = dict(table.modes)
+    moves: list[tuple[str, EndpointMode | None, str]] = []
+    for name, wanted in changes.items():
+        refuse_impossible(by_name, name, wanted)
+        before = modes[name]
+        if before != wanted and (only_from is None or before.mode in only_from):
+            modes[name] = wanted
+            moves.append((name, before, reason))
+    if not moves:
+        return Step(table=table)
+    return _step(table.version, modes, moves, author=author, at=at)
+
+
+def refuse_impossible(endpoints: Mapping[str, Endpoint], name: str, wanted: EndpointMode) -> None:
+    """Raises ChangeRefused where there is no such endpoint, or it lacks a side that the mode needs."""
+    endpoint = endpoints.get(name)
+    if endpoint is None:
+        raise unknown_endpoint(endpoints, name)
+    if lacking := _lacking(endpoint, wanted):
+        raise ChangeRefused(f"{name} can't be in mode {wanted.mode}: it has no {lacking} side")
+
+
+def unknown_endpoint(names: Iterable[str], name: str) -> ChangeRefused:
+    near = get_close_matches(name, list(names), n=_NEAREST)
+    hint = f"the nearest are {', '.join(near)}" if near else "`tradewindow cutover list` shows all"
+    return ChangeRefused(f"{name!r} is not an endpoint: {hint}")
+
+
+def surplus(kept: Iterable[tuple[int, Group]], bound: int) -> Sequence[int]:
+    """Which ids to drop, given all that are kept, oldest first. What goes is the oldest of the largest group, until
+    `bound` are left; of groups of one size, the one with the oldest loses it."""
+    groups: dict[Group, deque[int]] = defaultdict(deque)
+    for mismatch_id, group in kept:
+        groups[group].append(mismatch_id)
+    dropped: list[int] = []
+    for _ in range(sum(map(len, groups.values())) - bound):
+        largest = max(groups.values(), key=lambda ids: (len(ids), -ids[0] if ids else 0))
+        dropped.append(largest.popleft())
+    return dropped
+
+
+def _lacking(endpoint: Endpoint, wanted: EndpointMode) -> str | None:
+    for side in sorted(wanted.needs()):
+        if not (endpoint.legacy if side == "legacy" else endpoint.native):
+            return side
+    return None
+
+
+def _step(
+    version: int,
+    modes: Mapping[str, EndpointMode],
+    moves: Iterable[tuple[str, EndpointMode | None, str]],
+    *,
+    author: str,
+    at: datetime,
+) -> Step:
+    instant = aware(at)
+    log = tuple(
+        Change(
+            version=version + 1,
+            at=instant,
+            endpoint=name,
+            before=before,
+            after=modes[name],
+            author=_writable(author),
+            reason=_writable(reason),
+        )
+        for name, before, reason in moves
+    )
+    return Step(table=ModeTable(version + 1, modes), log=log)
+
+
+def _writable(text: str) -> str:
+    """Text from a command line or out of a request may hold what no file takes, such as half of a surrogate pair."""
+    return text.encode(errors="backslashreplace").decode()
