@@ -2,13 +2,18 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
+from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
 from fastapi_app.cutover.dispatch import Cutover
-from fastapi_app.cutover.endpoints import pair
+from fastapi_app.cutover.store.base import CutoverStore
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from fastapi_app.cutover.token import admin_token
 from fastapi_app.legacy import bridged, create_legacy
 from fastapi_app.native import create_native
+from fastapi_app.recorded_ports import PortsEffects
 from fastapi_app.requests import json_answer
 from shared.entry import exits_with_a_sentence
 from shared.ports import SCOPE_KEY, LivePorts
@@ -21,28 +26,56 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
     """Both stacks behind one door, on one state.
 
     Without settings, which is how a process starts it, it reads them, and ends the process with one sentence where
-    that fails. Without ports it opens a store of its own. Raises SettingsError, StoreUnavailable.
+    that fails. Without ports it opens the stores that the settings name, the cutover's too, and the cutover's HTTP API
+    is there; with them nothing outside is touched, and modes live as long as the app. Raises SettingsError,
+    StoreUnavailable.
     """
     if settings is None:
         with exits_with_a_sentence():
             return create_app(load_settings())
-    return TradingWindowApp(settings, live_ports or LivePorts(store=open_store(settings)))
+    if live_ports is not None:
+        return TradingWindowApp(settings, live_ports)
+    return TradingWindowApp(
+        settings,
+        LivePorts(store=open_store(settings)),
+        store=cutover_store(settings),
+        admin_token=admin_token(settings.cutover.token_path),
+    )
+
+
+def cutover_store(settings: Settings) -> SQLiteCutoverStore:
+    """Where the cutover of this product keeps modes and evidence."""
+    return SQLiteCutoverStore(
+        settings.cutover.path,
+        busy_timeout_seconds=settings.cutover.busy_timeout_seconds,
+        kept_mismatches=settings.cutover.kept_mismatches,
+    )
 
 
 class TradingWindowApp:
     """The native app, the legacy app and the cutover between them; gives each request its ports."""
 
-    def __init__(self, settings: Settings, live_ports: LivePorts) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        live_ports: LivePorts,
+        *,
+        store: CutoverStore | None = None,
+        admin_token: str | None = None,
+    ) -> None:
         self._live_ports = live_ports
         self.legacy = create_legacy(settings, live_ports)
-        self.bridge = bridged(self.legacy, settings)
-        self.native = create_native(
-            live_ports, max_body_bytes=settings.limits.max_body_bytes, before_close=self.bridge.aclose
-        )
+        self.native = create_native(live_ports, max_body_bytes=settings.limits.max_body_bytes)
         self.cutover = Cutover(
             self.native,
-            self.bridge,
-            endpoints=pair(self.native, self.legacy, settings.cutover.modes),
+            self.legacy,
+            store=store,
+            initial_modes=settings.cutover.modes,
+            effects=PortsEffects(live_ports),
+            accepted=ACCEPTED_DIFFERENCES,
+            settings=settings.cutover,
+            bridge=partial(bridged, settings=settings),
+            admin_token=admin_token,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,14 +3,15 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared._settings_sources import CONFIG_VARIABLE, read_environment, read_toml, variable_of
 from shared.errors import InvalidField, SettingsError
 from shared.fields import validated
+from shared.modes import EndpointMode
 from shared.window import WindowConfig
 
 DEFAULT_CONFIG_FILE = Path("tradewindow.toml")
@@ -20,6 +21,10 @@ def _whole(low: int, high: int) -> Any:
     return Field(ge=low, le=high, description=f"a whole number from {low} to {high}")
 
 
+def _seconds(low: float, high: float) -> Any:
+    return Field(ge=low, le=high, description=f"a number from {low:g} to {high:g}")
+
+
 def _file_path(path: Path) -> Path:
     if path.name in ("", "..", ":memory:") or "\0" in str(path):
         raise ValueError("not the path of a file")
@@ -27,7 +32,7 @@ def _file_path(path: Path) -> Path:
 
 
 EndpointName = Annotated[str, Field(pattern="^[A-Z]+ /.*$")]
-Mode = Literal["legacy", "native"]
+EndpointNames = Annotated[list[EndpointName], Field(description='a list of endpoints, such as ["POST /api/search"]')]
 
 
 class _Section(BaseModel):
@@ -71,13 +76,50 @@ class BridgeSettings(_Section):
     abandon_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 5.0
 
 
+def _mode_of_name(given: Any) -> Any:
+    """A mode's bare name stands for the mode with nothing else said."""
+    return {"mode": given} if isinstance(given, str) else given
+
+
 class CutoverSettings(_Section):
-    """Which side serves an endpoint; one that isn't named is in mode `legacy`."""
+    """Which side serves an endpoint, and what it may cost to compare the two.
+
+    `modes` seed the endpoints that the cutover's store doesn't know yet: a mode's name, or a table such as
+    `{ mode = "canary", percent = 5, sample_rate = 0.5 }`. One that isn't named begins in mode `legacy`.
+    """
 
     modes: Annotated[
-        dict[EndpointName, Mode],
-        Field(description='a table of endpoints with "legacy" or "native" each, such as {"GET /api/health": "native"}'),
+        dict[EndpointName, Annotated[EndpointMode, BeforeValidator(_mode_of_name)]],
+        Field(
+            description="a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table "
+            'of mode, percent and sample_rate, such as {"GET /api/health": "native"}'
+        ),
     ] = {}
+    path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = Path(
+        "var/cutover.sqlite3"
+    )
+    token_path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = (
+        Path("var/cutover.token")
+    )
+    client_key_headers: Annotated[
+        list[str], Field(description="a list of header names; the first that a request has tells its client")
+    ] = ["x-client-id", "x-api-key", "authorization"]
+    pure: EndpointNames = []
+    costly: EndpointNames = []
+    redacted_fields: Annotated[
+        list[str], Field(description="a list of names of fields, query parameters and headers")
+    ] = []
+    poll_seconds: Annotated[float, _seconds(0.05, 1)] = 0.25
+    busy_timeout_seconds: Annotated[float, _seconds(0.1, 60)] = 0.5
+    concurrency: Annotated[int, _whole(1, 64)] = 4
+    timeout_seconds: Annotated[float, _seconds(0.1, 600)] = 5.0
+    block_seconds: Annotated[float, _seconds(0.1, 60)] = 1.0
+    max_queued: Annotated[int, _whole(0, 1_000_000)] = 1_000
+    max_queued_bytes: Annotated[int, _whole(0, 1_099_511_627_776)] = 67_108_864
+    max_request_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 1_048_576
+    max_response_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 1_048_576
+    max_native_errors: Annotated[int, _whole(0, 1_000_000)] = 5
+    kept_mismatches: Annotated[int, _whole(1, 100_000)] = 200
 
 
 class Settings(BaseSettings):

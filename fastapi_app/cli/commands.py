@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fastapi_app.cli.cutover import cutover
+from fastapi_app.cli.cutover_serve import serve as serve_any_pair
 from fastapi_app.cli.routes import routes
 from fastapi_app.cli.serve import serve
 
@@ -18,6 +20,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(routes)
+app.add_typer(cutover)
+cutover.command()(serve_any_pair)
 
 
 def _show_version(wanted: bool) -> None:

@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fastapi_app.app import create_app
+from fastapi_app.app import create_app, cutover_store
 from fastapi_app.cutover.endpoints import Endpoint
 from shared.entry import exits_with_a_sentence
+from shared.modes import EndpointMode
 from shared.ports import LivePorts
 from shared.settings import load_settings
 from shared.store.memory import MemoryStore
@@ -23,11 +24,16 @@ def routes(
 ) -> None:
     """Show each endpoint, which stacks have it, its mode, and the side that serves it.
 
-    Reads the settings alone: no server has to run, and no state is touched.
+    Modes are those in force, as the cutover's store has them; before the first start they are the settings'. No server
+    has to run, and no state is touched.
     """
     with exits_with_a_sentence():
-        app = create_app(load_settings(config), live_ports=LivePorts(store=MemoryStore()))
-    rows = [_row(endpoint) for endpoint in app.cutover.endpoints]
+        settings = load_settings(config)
+        cutover = create_app(settings, live_ports=LivePorts(store=MemoryStore())).cutover
+        table = cutover_store(settings).table() if settings.cutover.path.exists() else cutover.store.table()
+    # An endpoint that is newer than the store begins as the settings say.
+    modes = {**cutover.store.table().modes, **table.modes}
+    rows = [_row(endpoint, modes[endpoint.name]) for endpoint in cutover.inventory.endpoints]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -37,12 +43,12 @@ def routes(
     Console(highlight=False, markup=False).print(table)
 
 
-def _row(endpoint: Endpoint) -> dict[str, Any]:
+def _row(endpoint: Endpoint, mode: EndpointMode) -> dict[str, Any]:
     return {
         "endpoint": endpoint.name,
         "method": endpoint.method,
         "rule": endpoint.rule,
         "has": "both" if endpoint.legacy and endpoint.native else "legacy only" if endpoint.legacy else "native only",
-        "mode": endpoint.mode,
-        "served_by": endpoint.mode,
+        "mode": str(mode),
+        "served_by": {"shadow": "legacy", "verify": "native", "canary": "both"}.get(mode.mode, mode.mode),
     }

@@ -5,9 +5,10 @@ import pytest
 
 from fastapi_app.app import create_app
 from shared.errors import StoreUnavailable
+from shared.modes import EndpointMode, Side
 from shared.ports import LivePorts
 from shared.request_id import RequestIdFilter
-from shared.settings import CutoverSettings, Mode, Settings
+from shared.settings import CutoverSettings, Settings
 from shared.store.memory import MemoryStore
 from shared.window import Snapshot
 
@@ -19,20 +20,20 @@ class BrokenStore(MemoryStore):
         raise StoreUnavailable(f"the disk with {window_id!r} is gone")
 
 
-async def ids_in_the_log(side: Mode, headers: dict[str, str], caplog: pytest.LogCaptureFixture) -> list[str]:
+async def ids_in_the_log(side: Side, headers: dict[str, str], caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.handler.addFilter(RequestIdFilter())
-    settings = Settings(cutover=CutoverSettings(modes={CAN_TRADE: side}))
+    settings = Settings(cutover=CutoverSettings(modes={CAN_TRADE: EndpointMode(mode=side)}))
     app = create_app(settings, live_ports=LivePorts(store=BrokenStore()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         answer = await client.get("/api/trading-window/can-trade", headers=headers)
-    await app.bridge.aclose()
+    await app.cutover.bridge.aclose()
     assert (answer.status_code, answer.headers["x-cutover-side"]) == (503, side)
     return [vars(record)["request_id"] for record in caplog.records if "is gone" in record.getMessage()]
 
 
 @pytest.mark.parametrize("side", ["legacy", "native"])
 async def test_the_clients_request_id_is_on_the_log_lines_of_either_side(
-    side: Mode, caplog: pytest.LogCaptureFixture
+    side: Side, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await ids_in_the_log(side, {"X-Request-ID": "order-17"}, caplog) == ["order-17"]
 

@@ -1,0 +1,364 @@
+"""`tradewindow cutover`: the table of modes, its log and its evidence, from the command line."""
+
+import getpass
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, get_args
+
+import typer
+
+from fastapi_app.app import create_app, cutover_store
+from fastapi_app.cli.cutover_shown import show_endpoint, show_endpoints, show_log, show_mismatch, show_mismatches
+from fastapi_app.cutover.answers import (
+    endpoint_answer,
+    endpoints_answer,
+    log_answer,
+    mismatch_answer,
+    mismatches_answer,
+    modes_answer,
+)
+from fastapi_app.cutover.as_test import as_test as test_of
+from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConflict
+from fastapi_app.cutover.store.rules import unknown_endpoint
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from shared.entry import CANT_START_EXIT_CODE
+from shared.errors import SettingsError, TradingWindowError
+from shared.fields import validated
+from shared.modes import EndpointMode, Mode
+from shared.ports import LivePorts
+from shared.settings import Settings, load_settings
+from shared.store.memory import MemoryStore
+
+PATIENCE_SECONDS = 5.0
+"""For how long a command waits for a store that others write to."""
+
+OWN_SIDES = {
+    "native": "fastapi_app.sides:native()",
+    "legacy": "fastapi_app.sides:legacy()",
+    "effects": "fastapi_app.sides:effects()",
+    "accepted": "fastapi_app.accepted_differences:ACCEPTED_DIFFERENCES",
+}
+"""This product's app, as the imports of a test name it."""
+
+State = Annotated[
+    Path | None,
+    typer.Option(help="The cutover's state file, such as another app's (cutover.path of the settings)."),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
+Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
+
+cutover = typer.Typer(
+    name="cutover",
+    help="Move endpoints between the two stacks, and see what the comparisons found.\n\n"
+    "Works on the cutover's store, whether a server runs or not; one that runs follows within a second.",
+    epilog="An endpoint is its method and its rule: GET /api/status",
+    no_args_is_help=True,
+)
+
+
+class _WrongUse(TradingWindowError):
+    """What a command can't make anything of."""
+
+
+@cutover.command("list")
+def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Show each endpoint, its mode, and how many comparisons came to what."""
+    with _opened(state, config) as store:
+        endpoints, table, counts = store.endpoints(), store.table(), store.counts()
+        if as_json:
+            _print_json(endpoints_answer(endpoints, table, counts))
+        else:
+            logs = [store.log(limit=1, endpoint=endpoint.name) for endpoint in endpoints]
+            moved = {change.endpoint: change for log in logs for change in log if change.before is not None}
+            show_endpoints(endpoints, table, counts, moved)
+
+
+@cutover.command()
+def show(
+    endpoint: Annotated[list[str], typer.Argument(metavar="ENDPOINT", help="Such as GET /api/status.")],
+    *,
+    limit: Limit = 5,
+    state: State = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all of one endpoint: its mode, counts, notes, newest mismatches and changes."""
+    with _opened(state, config) as store:
+        found = _endpoint(store, _only(endpoint))
+        table, counts = store.table(), store.counts()
+        mismatches = store.mismatches(limit=limit, endpoint=found.name)
+        if as_json:
+            _print_json(endpoint_answer(found, table, counts, mismatches))
+        else:
+            show_endpoint(found, table, counts, mismatches, store.log(limit=limit, endpoint=found.name))
+
+
+@cutover.command("set")
+def set_mode(
+    endpoints: Annotated[
+        list[str] | None, typer.Argument(metavar="ENDPOINT", help="One or several, such as GET /api/status.")
+    ] = None,
+    mode: Annotated[str, typer.Argument(metavar="MODE", help=f"One of {', '.join(get_args(Mode))}.")] = "",
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the log.")] = "",
+    percent: Annotated[
+        float | None, typer.Option(help="Of clients that a canary sends to native, 0 to 100; else as it is.")
+    ] = None,
+    sample_rate: Annotated[
+        float | None, typer.Option(help="Of requests that are compared, 0 to 1; else as it is.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every endpoint that has the sides which the mode needs.")
+    ] = False,
+    author: Annotated[str | None, typer.Option(help="Who; else your user name.")] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Only if the table is still at this version, as `list` showed it.")
+    ] = None,
+    state: State = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move endpoints to a mode: legacy, shadow, canary, verify or native.
+
+    \b
+    tradewindow cutover set GET /api/status shadow --reason "first look"
+    tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
+    tradewindow cutover set --all legacy --reason "back, all of it"
+
+    In shadow, legacy answers and native is compared; in canary, a share of clients gets native; in verify, native
+    answers and legacy is compared.
+    """
+    with _opened(state, config) as store:
+        if mode not in get_args(Mode):
+            raise _WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
+        if not reason.strip():
+            raise _WrongUse("a reason is needed: --reason says why, for the log")
+        if every == bool(endpoints):
+            raise _WrongUse("give endpoints, such as GET /api/status, or --all")
+        before = store.table()
+        inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
+        names = _fitting(inventory.values(), mode) if every else _names(endpoints or [])
+        if unknown := [name for name in names if name not in inventory]:
+            raise unknown_endpoint(inventory, unknown[0])
+        changes = {
+            name: _mode(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
+        }
+        after = store.change(
+            changes,
+            author=author or _user(),
+            reason=reason,
+            at=datetime.now(UTC),
+            version=before.version if version is None else version,
+        )
+        if as_json:
+            _print_json(modes_answer(after))
+            return
+        for name in names:
+            typer.echo(_told(name, before, after))
+        if lacking := sorted(inventory.keys() - {*names}) if every else []:
+            typer.echo(f"Left as they are, since they lack a side: {', '.join(lacking)}")
+        typer.echo(f"The table is at version {after.version}.")
+
+
+@cutover.command()
+def log(
+    endpoint: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENDPOINT]", help="Without, the changes of all.")
+    ] = None,
+    *,
+    limit: Limit = 50,
+    state: State = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who moved what, when, and why."""
+    with _opened(state, config) as store:
+        changes = store.log(limit=limit, endpoint=_one_seen(store, endpoint))
+        if as_json:
+            _print_json(log_answer(changes))
+        else:
+            show_log(changes)
+
+
+@cutover.command()
+def mismatches(
+    mismatch_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="One in full: the request, both answers, the differences.")
+    ] = None,
+    *,
+    endpoint: Annotated[str | None, typer.Option(help='Those of one endpoint, such as "GET /api/status".')] = None,
+    limit: Limit = 20,
+    as_test: Annotated[
+        bool, typer.Option("--as-test", help="Print the one as a pytest case that fails until the two sides agree.")
+    ] = False,
+    native: Annotated[
+        str | None, typer.Option(help="For the test, another native app: module:name, or module:factory().")
+    ] = None,
+    legacy: Annotated[str | None, typer.Option(help="For the test, another legacy app, in the same way.")] = None,
+    effects: Annotated[
+        str | None, typer.Option(help="For the test of other apps: their effects, where they record any.")
+    ] = None,
+    accepted: Annotated[
+        str | None, typer.Option(help="For the test of other apps: their accepted differences.")
+    ] = None,
+    state: State = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest mismatches, or show one in full, or as a test.
+
+    \b
+    tradewindow cutover mismatches
+    tradewindow cutover mismatches 17
+    tradewindow cutover mismatches 17 --as-test > tests/test_mismatch_17.py
+    """
+    with _opened(state, config) as store:
+        if mismatch_id is None:
+            if as_test:
+                raise _WrongUse("--as-test needs the id of a mismatch")
+            found = store.mismatches(limit=limit, endpoint=_one_seen(store, [endpoint] if endpoint else None))
+            if as_json:
+                _print_json(mismatches_answer(found))
+            else:
+                show_mismatches(found)
+            return
+        one = store.mismatch(mismatch_id)
+        if one is None:
+            raise _WrongUse(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
+        if as_test:
+            given = {"native": native, "legacy": legacy, "effects": effects, "accepted": accepted}
+            sides = _sides(given, is_own=state is None)
+            try:
+                typer.echo(test_of(one, **sides), nl=False)
+            except ValueError as exc:
+                raise _WrongUse(str(exc)) from exc
+        elif as_json:
+            _print_json(mismatch_answer(one))
+        else:
+            show_mismatch(one)
+
+
+@contextmanager
+def _opened(state: Path | None, config: Path | None) -> Iterator[CutoverStore]:
+    """The store. What goes wrong with it, or is raised meanwhile, ends the process with one sentence."""
+    try:
+        store = _given_store(state) if state is not None else _own_store(load_settings(config))
+        try:
+            yield store
+        finally:
+            store.close()
+    except VersionConflict as exc:
+        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
+    except TradingWindowError as exc:
+        _end(str(exc))
+
+
+def _given_store(path: Path) -> CutoverStore:
+    if not path.is_file():
+        raise SettingsError(f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)")
+    return SQLiteCutoverStore(path, busy_timeout_seconds=PATIENCE_SECONDS)
+
+
+def _own_store(settings: Settings) -> CutoverStore:
+    """This product's. Where no server has run yet it is made as the first start would make it."""
+    store = cutover_store(settings)
+    if store.version() == 0:
+        app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
+        store.register(app.cutover.inventory.endpoints, settings.cutover.modes, at=datetime.now(UTC))
+    return store
+
+
+def _end(sentence: str) -> NoReturn:
+    typer.echo(f"tradewindow cutover: {sentence}", err=True)
+    raise typer.Exit(CANT_START_EXIT_CODE)
+
+
+def _print_json(answer: Any) -> None:
+    typer.echo(json.dumps(answer, indent=2))
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    """Endpoints as they were typed: a method and its rule may come as two words, since a shell takes them apart."""
+    names: list[str] = []
+    for word in words:
+        is_rule_of_method = names and " " not in names[-1] and word.startswith("/")
+        if is_rule_of_method:
+            names[-1] += f" {word}"
+        else:
+            names.append(word)
+    return list(dict.fromkeys(" ".join(name.split(maxsplit=1)) for name in names))
+
+
+def _only(words: Sequence[str]) -> str:
+    name, *others = _names(words)
+    if others:
+        raise _WrongUse(f"one endpoint at a time: {', '.join([name, *others])} are {1 + len(others)}")
+    return name
+
+
+def _endpoint(store: CutoverStore, name: str) -> Endpoint:
+    by_name = {endpoint.name: endpoint for endpoint in store.endpoints()}
+    if name not in by_name:
+        raise unknown_endpoint(by_name, name)
+    return by_name[name]
+
+
+def _one_seen(store: CutoverStore, words: Sequence[str] | None) -> str | None:
+    """An endpoint that is in the inventory, or was."""
+    if not words:
+        return None
+    name = _only(words)
+    if not store.log(limit=1, endpoint=name):
+        _endpoint(store, name)
+    return name
+
+
+def _fitting(endpoints: Iterable[Endpoint], mode: str) -> list[str]:
+    needed = EndpointMode.model_validate({"mode": mode, "percent": 0.0 if mode == "canary" else None}).needs()
+    return [
+        endpoint.name
+        for endpoint in endpoints
+        if needed <= {side for side, there in (("legacy", endpoint.legacy), ("native", endpoint.native)) if there}
+    ]
+
+
+def _mode(
+    name: str, mode: str, before: EndpointMode, *, percent: float | None, sample_rate: float | None
+) -> EndpointMode:
+    """What isn't given stays as it is. Raises InvalidField."""
+    if mode == "canary":
+        percent = before.percent if percent is None else percent
+        if percent is None:
+            raise _WrongUse(f"{name} needs a --percent for canary: of clients that get native, 0 to 100")
+    elif percent is not None:
+        raise _WrongUse(f"--percent goes with canary, not with {mode}")
+    sample_rate = before.sample_rate if sample_rate is None else sample_rate
+    return validated(EndpointMode, {"mode": mode, "percent": percent, "sample_rate": sample_rate})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as exc:
+        raise _WrongUse("nobody knows your user name here: --author says who changes it") from exc
+
+
+def _told(name: str, before: ModeTable, after: ModeTable) -> str:
+    if before.modes[name] == after.modes[name]:
+        return f"{name} stays {after.modes[name]}"
+    return f"{name}: {before.modes[name]} → {after.modes[name]}"
+
+
+def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:
+    if is_own and not any(given.values()):
+        return {**OWN_SIDES}
+    if given["native"] is None:
+        raise _WrongUse("a test of other apps needs --native, and --legacy: module:name, or module:factory()")
+    return given

@@ -1,0 +1,282 @@
+"""What the cutover's commands print for people."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.observation import Mismatch, Observation, Outcome, SeenRequest
+from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
+from shared.modes import Mode
+
+_STYLES: dict[Mode, str] = {
+    "legacy": "",
+    "shadow": "cyan",
+    "canary": "yellow",
+    "verify": "yellow",
+    "native": "green",
+}
+_GUTTER = 3
+_UNBOUNDED = 10_000
+
+
+def show_endpoints(
+    endpoints: Sequence[Endpoint],
+    table: ModeTable,
+    counts: Mapping[CountKey, int],
+    newest: Mapping[str, Change],
+) -> None:
+    console = _console()
+    known = [endpoint for endpoint in endpoints if endpoint.name in table.modes]
+    layouts = (
+        _table_of_endpoints(known, table, counts, newest),
+        # `log` and `show` have the changes, too.
+        _table_of_endpoints(known, table, counts, None),
+    )
+    unbounded = console.options.update(width=_UNBOUNDED)
+    fitting = (shown for shown in layouts if console.measure(shown, options=unbounded).maximum <= console.width)
+    console.print(next(fitting, None) or _narrow_table_of_endpoints(known, table, counts))
+    console.print(f"{len(known)} endpoints; the table of modes is at version {table.version}.")
+
+
+def show_endpoint(
+    endpoint: Endpoint,
+    table: ModeTable,
+    counts: Mapping[CountKey, int],
+    mismatches: Sequence[Mismatch],
+    changes: Sequence[Change],
+) -> None:
+    total = _by_outcome(counts, endpoint.name)
+    found = ", ".join(f"{total[outcome]} {word}" for outcome, word in _COMPARED.items())
+    console = _console()
+    console.print(_text(endpoint.name, "bold"))
+    facts = [
+        ("sides", _sides(endpoint)),
+        ("mode", str(table.modes[endpoint.name])),
+        ("compared", f"{_compared(total)}: {found}"),
+        ("skipped", str(total["skipped"])),
+        *(("note", note) for note in endpoint.notes),
+    ]
+    for label, value in facts:
+        console.print(Text.assemble((f"  {label:<9} ", "cyan"), _text(value)))
+    own = sorted((key, count) for key, count in counts.items() if key.endpoint == endpoint.name)
+    if own:
+        shown = _table("mode", "outcome", "reason")
+        shown.add_column("count", justify="right")
+        for key, count in own:
+            shown.add_row(key.mode, key.outcome, _text(key.reason.replace("_", " ")), str(count))
+        console.print("\nComparisons", style="bold")
+        console.print(shown)
+    if mismatches:
+        console.print("\nNewest mismatches", style="bold")
+        show_mismatches(mismatches)
+    if changes:
+        console.print("\nNewest changes", style="bold")
+        show_log(changes)
+
+
+def show_log(changes: Sequence[Change]) -> None:
+    shown = _table("version", "when", "endpoint", "change", "who", "why")
+    for change in changes:
+        moved = f"{change.before} → {change.after}" if change.before else f"begins as {change.after}"
+        shown.add_row(
+            str(change.version),
+            _minute(change.at),
+            _text(change.endpoint),
+            moved,
+            _text(change.author),
+            _text(change.reason),
+        )
+    _console().print(shown if changes else "No changes.")
+
+
+def show_mismatches(mismatches: Sequence[Mismatch]) -> None:
+    shown = _table("id", "when", "request", "mode", "differs at")
+    for mismatch in mismatches:
+        paths = [difference.path for difference in mismatch.differences]
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        shown.add_row(
+            str(mismatch.id),
+            _minute(mismatch.at),
+            _text(_target(mismatch.request)),
+            mismatch.mode.mode,
+            _text("".join(paths[:1]) + more),
+        )
+    _console().print(shown if mismatches else "No mismatches.")
+
+
+def show_mismatch(mismatch: Mismatch) -> None:
+    """The differences first; both answers side by side where their lines fit."""
+    console = _console()
+    primary, candidate = mismatch.primary, mismatch.candidate
+    console.print(_text(f"Mismatch {mismatch.id} of {mismatch.endpoint}", "bold"))
+    console.print(_text(f"seen {_minute(mismatch.at)} UTC in {mismatch.mode}: {primary.side} answered the client"))
+    console.print("\nDifferences", style="bold")
+    for difference in mismatch.differences:
+        console.print(_text(f"  {difference.between(primary.side, candidate.side)}"), soft_wrap=True)
+    console.print("\nRequest", style="bold")
+    for line in _request_lines(mismatch.request):
+        console.print(_text(f"  {line}"), soft_wrap=True)
+    left, right = [*_observation_lines(primary)], [*_observation_lines(candidate)]
+    console.print()
+    if max(map(len, [*left, *right])) <= (console.width - _GUTTER) // 2 - 2:
+        both = _table(f"{primary.side} (primary)", f"{candidate.side} (candidate)")
+        both.add_row(_text("\n".join(left)), _text("\n".join(right)))
+        console.print(both)
+        return
+    for side, lines in ((f"{primary.side} (primary)", left), (f"{candidate.side} (candidate)", right)):
+        console.print(side, style="bold")
+        for line in lines:
+            console.print(_text(f"  {line}"), soft_wrap=True)
+        console.print()
+
+
+_COMPARED: dict[Outcome, str] = {"match": "matched", "mismatch": "mismatched", "accepted": "accepted"}
+_NOT_MATCHED: dict[Outcome, str] = {"mismatch": "mismatched", "accepted": "accepted", "skipped": "skipped"}
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        # What is piped is searched line by line, or cut by whoever reads it.
+        console.width = _UNBOUNDED
+    return console
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _table_of_endpoints(
+    endpoints: Sequence[Endpoint],
+    table: ModeTable,
+    counts: Mapping[CountKey, int],
+    newest: Mapping[str, Change] | None,
+) -> Table:
+    shown = _table("endpoint", "sides", "mode")
+    for heading in ("compared", "matches", "mismatches", "accepted", "skipped"):
+        shown.add_column(heading, justify="right")
+    if newest is not None:
+        shown.add_column("newest change")
+    for endpoint in endpoints:
+        name = endpoint.name
+        total = _by_outcome(counts, name)
+        row = [
+            *_head(endpoint, table),
+            _number(_compared(total)),
+            _number(total["match"]),
+            _number(total["mismatch"], "bold red"),
+            _number(total["accepted"]),
+            _number(total["skipped"]),
+        ]
+        if newest is not None:
+            change = newest.get(name)
+            row.append(_text(f"{_minute(change.at)} {change.author}" if change else ""))
+        shown.add_row(*row)
+    return shown
+
+
+def _narrow_table_of_endpoints(
+    endpoints: Sequence[Endpoint], table: ModeTable, counts: Mapping[CountKey, int]
+) -> Table:
+    shown = _table("endpoint", "sides", "mode", "comparisons")
+    for endpoint in endpoints:
+        total = _by_outcome(counts, endpoint.name)
+        words = (
+            f"{_compared(total)} compared",
+            *(f"{total[kind]} {word}" for kind, word in _NOT_MATCHED.items() if total[kind]),
+        )
+        told = Text(", ".join(words) if total else "none", style="bold red" if total["mismatch"] else "")
+        shown.add_row(*_head(endpoint, table), told)
+    return shown
+
+
+def _head(endpoint: Endpoint, table: ModeTable) -> tuple[Text, Text, Text]:
+    mode = table.modes[endpoint.name]
+    return _text(endpoint.name), Text(_sides(endpoint)), Text(str(mode), style=_STYLES[mode.mode])
+
+
+def _number(count: int, style: str = "") -> Text:
+    return Text(str(count), style=style if count else "dim")
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Without what would steer the terminal: much of it came over the network."""
+    return Text(
+        "".join(
+            character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1]
+            for character in text
+        ),
+        style=style,
+    )
+
+
+def _by_outcome(counts: Mapping[CountKey, int], endpoint: str) -> Counter[Outcome]:
+    total: Counter[Outcome] = Counter()
+    for key, count in counts.items():
+        if key.endpoint == endpoint:
+            total[key.outcome] += count
+    return total
+
+
+def _compared(total: Counter[Outcome]) -> int:
+    return sum(total[outcome] for outcome in _COMPARED)
+
+
+def _sides(endpoint: Endpoint) -> str:
+    return "both" if endpoint.legacy and endpoint.native else "legacy" if endpoint.legacy else "native"
+
+
+def _minute(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _target(request: SeenRequest) -> str:
+    return f"{request.method} {request.path}" + (f"?{request.query}" if request.query else "")
+
+
+def _request_lines(request: SeenRequest) -> Iterator[str]:
+    yield _target(request)
+    yield from _message_lines(request.headers, request.body)
+
+
+def _observation_lines(observation: Observation) -> Iterator[str]:
+    answer = observation.answer
+    yield str(answer.status)
+    yield from _message_lines(answer.headers, answer.body)
+    if observation.raised is not None:
+        yield from ("", "raised", *observation.raised.splitlines())
+    if observation.effects:
+        yield from ("", "effects", *_as_json(observation.effects).splitlines())
+
+
+def _message_lines(headers: Iterable[tuple[str, str]], body: bytes) -> Iterator[str]:
+    yield from (f"{name}: {value}" for name, value in headers)
+    if body:
+        yield ""
+        yield from _body_text(body).splitlines()
+
+
+def _body_text(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return f"({len(body)} bytes that are no text: {body[:32].hex(' ')}{' …' if len(body) > 32 else ''})"
+    try:
+        return _as_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

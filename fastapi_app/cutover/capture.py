@@ -1,0 +1,153 @@
+"""Requests and answers as they pass, kept for a comparison: of the primary beside its client, of the candidate instead
+of one."""
+
+import asyncio
+
+from starlette.types import Message, Receive, Scope, Send
+
+from fastapi_app.cutover.observation import SeenAnswer, SeenRequest, SkipReason
+
+NO_ANSWER = SeenAnswer(
+    status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=b"Internal Server Error"
+)
+"""What a server sends for an app that raises before it answers."""
+
+
+def announced_bytes(scope: Scope) -> int:
+    """The Content-Length, 0 without a readable one."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+class RequestBody:
+    """The body of a request, read before the primary runs, so that the candidate can have it, too."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: list[Message] = []
+        self.body = b""
+        self.cut_by: SkipReason | None = None
+        """Why the body isn't there as a whole."""
+
+    async def read(self, *, max_bytes: int) -> None:
+        """Reads to the end, or until there are more bytes than that, or the client leaves."""
+        size = 0
+        while True:
+            message = await self._receive()
+            self._messages.append(message)
+            if message["type"] != "http.request":
+                self.cut_by = "client_left"
+                return
+            size += len(message.get("body", b""))
+            if size > max_bytes:
+                self.cut_by = "request_too_large"
+                return
+            if not message.get("more_body", False):
+                self.body = b"".join(each.get("body", b"") for each in self._messages)
+                return
+
+    async def receive(self) -> Message:
+        """For the primary: what was read, then what comes after."""
+        if self._messages:
+            return self._messages.pop(0)
+        return await self._receive()
+
+
+class Capture:
+    """Takes an answer down, up to `max_bytes` of it."""
+
+    def __init__(self, *, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._headers: tuple[tuple[bytes, bytes], ...] = ()
+        self._chunks: list[bytes] = []
+        self.size = 0
+        self.status: int | None = None
+        self.complete = False
+        self.too_large = False
+        self.endless = False
+        """A stream of server-sent events, which has no end to wait for."""
+
+    def note(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._headers = tuple(message.get("headers", ()))
+            self.endless = any(
+                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+                for name, value in self._headers
+            )
+        elif message["type"] == "http.response.body":
+            chunk = message.get("body", b"")
+            self.size += len(chunk)
+            if self.size > self._max_bytes:
+                self.too_large = True
+                self._chunks.clear()
+            elif chunk and not self.endless:
+                self._chunks.append(chunk)
+            self.complete = not message.get("more_body", False)
+
+    def answer(self) -> SeenAnswer:
+        """What was answered; without a start, what a server answers then."""
+        if self.status is None:
+            return NO_ANSWER
+        return SeenAnswer(
+            status=self.status,
+            headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers),
+            body=b"".join(self._chunks),
+        )
+
+
+class CandidateTooLargeError(ConnectionError):
+    """A candidate's answer is over the limit. To the app it looks as if its client had left."""
+
+
+class CandidateClient:
+    """The client that a candidate sees: it has sent its whole request, and takes the answer to its limit."""
+
+    def __init__(self, body: bytes, *, max_bytes: int) -> None:
+        self.capture = Capture(max_bytes=max_bytes)
+        self._body: bytes | None = body
+
+    async def receive(self) -> Message:
+        if self._body is None:
+            # It stays until the candidate ends.
+            await asyncio.get_running_loop().create_future()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        self.capture.note(message)
+        if self.capture.too_large:
+            raise CandidateTooLargeError("the candidate's answer is larger than a comparison may be")
+
+
+def seen_request(scope: Scope, body: bytes) -> SeenRequest:
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return SeenRequest(
+        method=scope["method"],
+        path=raw_path.decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
+    )
+
+
+def naming(send: Send, header: tuple[bytes, bytes]) -> Send:
+    """Adds the header to the answer."""
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), header]
+        await send(message)
+
+    return named
+
+
+def without_body(send: Send) -> Send:
+    async def bodiless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return bodiless

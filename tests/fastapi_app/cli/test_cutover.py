@@ -1,0 +1,531 @@
+import ast
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from fastapi_app.cli.cutover import cutover
+from fastapi_app.cutover.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
+from fastapi_app.cutover.store.base import CountKey, ModeTable
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from shared.modes import EndpointMode
+from tests.fastapi_app.cutover.store.helpers import (
+    BOTH,
+    CANARY,
+    INSTANT,
+    INVENTORY,
+    OTHER,
+    SEEDED,
+    SHADOW,
+    migrated,
+    mismatch,
+)
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("LOGNAME", "grace")
+    for name in os.environ:
+        if name.upper().startswith("TRADEWINDOW_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "other.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SQLiteCutoverStore]:
+    """Another app's, with the inventory, at version 1."""
+    store = SQLiteCutoverStore(migrated(path))
+    store.register(INVENTORY, {}, at=INSTANT)
+    yield store
+    store.close()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cutover, arguments)
+
+
+def output(store: SQLiteCutoverStore, *arguments: str) -> str:
+    result = run(*arguments, "--state", str(store.path))
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout
+
+
+def answer(store: SQLiteCutoverStore, *arguments: str) -> Any:
+    return json.loads(output(store, *arguments, "--json"))
+
+
+def refusal(*arguments: str) -> str:
+    """The one sentence with which a command ends."""
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (3, "")
+    (sentence,) = result.stderr.splitlines()
+    return sentence.removeprefix("tradewindow cutover: ")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of each line; two spaces and more part them."""
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
+
+
+def with_evidence(store: SQLiteCutoverStore) -> None:
+    store.add_evidence(
+        {
+            CountKey(BOTH.name, "shadow", "match", ""): 1200,
+            CountKey(BOTH.name, "canary", "match", ""): 30,
+            CountKey(BOTH.name, "canary", "mismatch", ""): 1,
+            CountKey(BOTH.name, "shadow", "accepted", "rounding"): 4,
+            CountKey(BOTH.name, "shadow", "skipped", "queue_full"): 3,
+            CountKey(OTHER.name, "shadow", "skipped", "unsafe"): 7,
+        },
+        [WRONG_PRICE],
+    )
+
+
+WRONG_PRICE = Mismatch(
+    endpoint=BOTH.name,
+    at=INSTANT,
+    mode=CANARY,
+    request=SeenRequest(
+        method="GET",
+        path="/api/both",
+        query="symbol=BTC",
+        headers=(("accept", "*/*"), ("authorization", "[redacted]")),
+        body=b"\xff\xfe",
+    ),
+    primary=Observation(
+        side="native",
+        answer=SeenAnswer(status=200, headers=(("content-type", "application/json"),), body=b'{"price":"1.50"}'),
+        effects={"calls": ["quote"]},
+    ),
+    candidate=Observation(
+        side="legacy",
+        answer=SeenAnswer(status=500, headers=(("content-type", "text/html"),), body=b"<b>Oops\x1b[31m</b>"),
+        raised="KeyError: 'price'",
+    ),
+    differences=(
+        Difference(path="status", primary=200, candidate=500),
+        Difference(path="body", primary='{"price":"1.50"}', candidate="<b>Oops"),
+    ),
+)
+
+
+# list
+
+
+def test_list_shows_each_endpoint_with_its_mode_and_what_the_comparisons_found(store: SQLiteCutoverStore) -> None:
+    store.change({BOTH.name: CANARY}, author="ann", reason="5 % on Monday", at=INSTANT)
+    with_evidence(store)
+    heading, _rule, *shown = rows(output(store, "list"))
+    assert heading == [
+        "endpoint",
+        "sides",
+        "mode",
+        "compared",
+        "matches",
+        "mismatches",
+        "accepted",
+        "skipped",
+        "newest change",
+    ]
+    assert shown == [
+        ["GET /api/both", "both", "canary 5%", "1235", "1230", "1", "4", "3", "2025-03-03 12:30 ann"],
+        ["POST /api/other", "both", "legacy", "0", "0", "0", "0", "7"],
+        ["GET /api/old/<int:number>", "legacy", "legacy", "0", "0", "0", "0", "0"],
+        ["GET /api/new", "native", "native", "0", "0", "0", "0", "0"],
+        ["4 endpoints; the table of modes is at version 2."],
+    ]
+
+
+def test_list_on_a_narrow_terminal_says_the_same_in_fewer_columns(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_evidence(store)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = output(store, "list")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert ["GET /api/new", "native", "native", "none"] in rows(shown)
+    assert ["POST /api/other", "both", "legacy", "0 compared, 7 skipped"] in rows(shown)
+    assert "1235 compared, 1" in shown
+
+
+def test_list_into_a_pipe_breaks_no_line(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    long = replace(BOTH, rule="/api/" + "long/" * 60)
+    store.register([long], {}, at=INSTANT)
+    assert [f"GET {long.rule}", "both", "legacy", "0", "0", "0", "0", "0"] in rows(output(store, "list"))
+
+
+def test_list_as_json_is_what_the_http_api_answers(store: SQLiteCutoverStore) -> None:
+    with_evidence(store)
+    shown = answer(store, "list")
+    assert shown["version"] == 1
+    assert [row["name"] for row in shown["endpoints"]] == [endpoint.name for endpoint in INVENTORY]
+    assert shown["endpoints"][0] == {
+        "name": "GET /api/both",
+        "method": "GET",
+        "rule": "/api/both",
+        "sides": ["legacy", "native"],
+        "mode": "legacy",
+        "percent": None,
+        "sample_rate": 1.0,
+        "notes": [],
+        "counts": {"match": 1230, "mismatch": 1, "accepted": 4, "skipped": 3},
+    }
+
+
+# show
+
+
+def test_show_tells_all_of_one_endpoint(store: SQLiteCutoverStore) -> None:
+    store.change({BOTH.name: CANARY}, author="ann", reason="5 % on Monday", at=INSTANT)
+    with_evidence(store)
+    shown = rows(output(store, "show", "GET", "/api/both"))
+    for row in (
+        ["GET /api/both"],
+        ["sides", "both"],
+        ["mode", "canary 5%"],
+        ["compared", "1235: 1230 matched, 1 mismatched, 4 accepted"],
+        ["skipped", "3"],
+        ["shadow", "skipped", "queue full", "3"],
+        ["shadow", "accepted", "rounding", "4"],
+        ["canary", "mismatch", "1"],
+        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status and 1 more"],
+        ["2", "2025-03-03 12:30", "GET /api/both", "legacy → canary 5%", "ann", "5 % on Monday"],
+        ["1", "2025-03-03 12:30", "GET /api/both", "begins as legacy", "tradewindow", "first seen"],
+    ):
+        assert row in shown
+
+
+def test_show_tells_the_notes_of_the_inventory(store: SQLiteCutoverStore) -> None:
+    shown = rows(output(store, "show", "POST /api/other"))
+    assert ["note", "native takes any float"] in shown
+    assert ["note", "a converter differs"] in shown
+
+
+def test_show_as_json(store: SQLiteCutoverStore) -> None:
+    with_evidence(store)
+    shown = answer(store, "show", BOTH.name)
+    assert (shown["name"], shown["mode"], shown["version"]) == (BOTH.name, "legacy", 1)
+    assert {"mode": "shadow", "outcome": "skipped", "reason": "queue_full", "count": 3} in shown["evidence"]
+    assert [row["id"] for row in shown["mismatches"]] == [1]
+
+
+@pytest.mark.parametrize("command", [["show"], ["log"], ["mismatches", "--endpoint"]])
+def test_an_unknown_endpoint_is_named_with_the_nearest(store: SQLiteCutoverStore, command: list[str]) -> None:
+    assert refusal(*command, "GET /api/bot", "--state", str(store.path)).startswith(
+        "'GET /api/bot' is not an endpoint: the nearest are GET /api/both"
+    )
+
+
+def test_show_takes_one_endpoint(store: SQLiteCutoverStore) -> None:
+    assert refusal("show", "GET", "/api/both", "GET /api/new", "--state", str(store.path)) == (
+        "one endpoint at a time: GET /api/both, GET /api/new are 2"
+    )
+
+
+# set
+
+
+def test_set_moves_an_endpoint(store: SQLiteCutoverStore) -> None:
+    assert output(store, "set", "GET /api/both", "shadow", "--reason", "first look") == (
+        "GET /api/both: legacy → shadow\nThe table is at version 2.\n"
+    )
+    assert store.table().modes[BOTH.name] == EndpointMode(mode="shadow")
+    [change] = store.log(limit=1)
+    assert (change.author, change.reason) == ("grace", "first look")
+
+
+def test_set_takes_several_endpoints_as_a_shell_takes_them_apart(store: SQLiteCutoverStore) -> None:
+    told = output(
+        store, "set", "GET", "/api/both", "POST /api/other", "canary", "--percent=5", "--reason=x", "--author=a"
+    )
+    assert told.splitlines() == [
+        "GET /api/both: legacy → canary 5%",
+        "POST /api/other: legacy → canary 5%",
+        "The table is at version 2.",
+    ]
+    assert store.table() == ModeTable(2, {**SEEDED, BOTH.name: CANARY, OTHER.name: CANARY})
+    assert [change.author for change in store.log(limit=2)] == ["a", "a"]
+
+
+def test_set_all_moves_what_has_the_sides(store: SQLiteCutoverStore) -> None:
+    assert output(store, "set", "--all", "shadow", "--reason", "all of it").splitlines() == [
+        "GET /api/both: legacy → shadow",
+        "POST /api/other: legacy → shadow",
+        "Left as they are, since they lack a side: GET /api/new, GET /api/old/<int:number>",
+        "The table is at version 2.",
+    ]
+    assert output(store, "set", "--all", "legacy", "--reason", "back").splitlines() == [
+        "GET /api/both: shadow → legacy",
+        "POST /api/other: shadow → legacy",
+        "GET /api/old/<int:number> stays legacy",
+        "Left as they are, since they lack a side: GET /api/new",
+        "The table is at version 3.",
+    ]
+
+
+def test_set_keeps_sample_rate_and_percent_where_none_is_given(store: SQLiteCutoverStore) -> None:
+    def mode_after(*arguments: str) -> str:
+        output(store, "set", "GET /api/both", *arguments, "--reason", "x")
+        return str(store.table().modes[BOTH.name])
+
+    assert mode_after("shadow", "--sample-rate", "0.05") == "shadow (sample rate 0.05)"
+    assert mode_after("canary", "--percent", "5") == "canary 5% (sample rate 0.05)"
+    assert mode_after("canary", "--sample-rate", "1") == "canary 5%"
+    assert mode_after("verify") == "verify"
+
+
+def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
+    shown = answer(store, "set", "GET /api/both", "shadow", "--reason", "x")
+    assert shown["version"] == 2
+    assert shown["modes"]["GET /api/both"] == {"mode": "shadow", "percent": None, "sample_rate": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["GET /api/both", "shadow"], "a reason is needed: --reason says why, for the log"),
+        (["GET /api/both", "shadow", "--reason", " "], "a reason is needed: --reason says why, for the log"),
+        (
+            ["GET /api/both", "--reason", "x"],
+            "'GET /api/both' is no mode: give one of legacy, shadow, canary, verify, native, after the endpoints",
+        ),
+        (["shadow", "--reason", "x"], "give endpoints, such as GET /api/status, or --all"),
+        (["--all", "GET /api/both", "shadow", "--reason", "x"], "give endpoints, such as GET /api/status, or --all"),
+        (
+            ["GET /api/new", "shadow", "--reason", "x"],
+            "GET /api/new can't be in mode shadow: it has no legacy side",
+        ),
+        (
+            ["GET /api/boht", "canary", "--reason", "x"],
+            "'GET /api/boht' is not an endpoint: the nearest are GET /api/both",
+        ),
+        (
+            ["GET /api/both", "canary", "--reason", "x"],
+            "GET /api/both needs a --percent for canary: of clients that get native, 0 to 100",
+        ),
+        (["GET /api/both", "canary", "--percent=101", "--reason=x"], "percent: 101.0 is not a number from 0 to 100"),
+        (["GET /api/both", "canary", "--percent=nan", "--reason=x"], "percent: NaN is not a number from 0 to 100"),
+        (["GET /api/both", "shadow", "--percent", "5", "--reason", "x"], "--percent goes with canary, not with shadow"),
+        (
+            ["GET /api/both", "shadow", "--sample-rate", "1.5", "--reason", "x"],
+            "sample_rate: 1.5 is not a number from 0 to 1",
+        ),
+        (
+            ["GET /api/both", "shadow", "--reason", "x", "--version", "7"],
+            "the table of modes is at version 1, not 7: read it again; somebody has changed it meanwhile: "
+            "see `tradewindow cutover log`, and set it again if need be",
+        ),
+    ],
+)  # fmt: skip
+def test_set_refuses_in_one_sentence_and_writes_nothing(
+    store: SQLiteCutoverStore, arguments: list[str], sentence: str
+) -> None:
+    assert refusal("set", *arguments, "--state", str(store.path)).startswith(sentence)
+    assert store.table() == ModeTable(1, SEEDED)
+
+
+# log
+
+
+def test_log_says_who_moved_what_when_and_why(store: SQLiteCutoverStore) -> None:
+    store.change({BOTH.name: SHADOW}, author="ann", reason="first look", at=INSTANT)
+    newest = ["2", "2025-03-03 12:30", "GET /api/both", "legacy → shadow (sample rate 0.25)", "ann", "first look"]
+    heading, _rule, *shown = rows(output(store, "log"))
+    assert heading == ["version", "when", "endpoint", "change", "who", "why"]
+    assert (shown[0], len(shown)) == (newest, 5)
+    assert rows(output(store, "log", "--limit", "1"))[2:] == [newest]
+    of_one = rows(output(store, "log", "GET", "/api/both"))[2:]
+    assert of_one == [
+        newest,
+        ["1", "2025-03-03 12:30", "GET /api/both", "begins as legacy", "tradewindow", "first seen"],
+    ]
+
+
+def test_log_as_json(store: SQLiteCutoverStore) -> None:
+    store.change({BOTH.name: SHADOW}, author="ann", reason="first look", at=INSTANT)
+    [change] = answer(store, "log", "--limit", "1")["changes"]
+    assert (change["version"], change["endpoint"], change["author"]) == (2, "GET /api/both", "ann")
+    assert change["before"] == {"mode": "legacy", "percent": None, "sample_rate": 1.0}
+
+
+def test_log_remembers_an_endpoint_that_is_gone(store: SQLiteCutoverStore) -> None:
+    store.register([OTHER], {}, at=INSTANT)
+    assert len(rows(output(store, "log", "GET /api/both"))) == 3
+
+
+# mismatches
+
+
+def test_mismatches_lists_the_newest(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE, mismatch(OTHER.name)])
+    assert rows(output(store, "mismatches"))[2:] == [
+        ["2", "2025-03-03 12:30", "GET /api/both?a=1", "shadow", "body"],
+        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status and 1 more"],
+    ]
+    assert [row[0] for row in rows(output(store, "mismatches", "--limit", "1"))[2:]] == ["2"]
+    assert [row[0] for row in rows(output(store, "mismatches", "--endpoint", BOTH.name))[2:]] == ["1"]
+    assert [row["id"] for row in answer(store, "mismatches")["mismatches"]] == [2, 1]
+
+
+def test_no_mismatches(store: SQLiteCutoverStore) -> None:
+    assert output(store, "mismatches") == "No mismatches.\n"
+
+
+def test_a_mismatch_is_shown_differences_first_and_the_answers_side_by_side(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    assert [line.rstrip() for line in output(store, "mismatches", "1").splitlines()] == [
+        "Mismatch 1 of GET /api/both",
+        "seen 2025-03-03 12:30 UTC in canary 5%: native answered the client",
+        "",
+        "Differences",
+        "  status: native 200, legacy 500",
+        "  body: native '{\"price\":\"1.50\"}', legacy '<b>Oops'",
+        "",
+        "Request",
+        "  GET /api/both?symbol=BTC",
+        "  accept: */*",
+        "  authorization: [redacted]",
+        "",
+        "  (2 bytes that are no text: ff fe)",
+        "",
+        "native (primary)                legacy (candidate)",
+        "───────────────────────────────────────────────────────",
+        "200                             500",
+        "content-type: application/json  content-type: text/html",
+        "",
+        "{                               <b>Oops\\x1b[31m</b>",
+        '  "price": "1.50"',
+        "}                               raised",
+        "                                KeyError: 'price'",
+        "effects",
+        "{",
+        '  "calls": [',
+        '    "quote"',
+        "  ]",
+        "}",
+    ]
+
+
+def test_long_lines_put_the_answers_below_each_other(store: SQLiteCutoverStore) -> None:
+    body = b"x" * 100
+    answered = replace(WRONG_PRICE.primary, answer=SeenAnswer(status=200, body=body))
+    store.add_evidence({}, [replace(WRONG_PRICE, primary=answered)])
+    lines = output(store, "mismatches", "1").splitlines()
+    assert lines.index("native (primary)") < lines.index("  " + "x" * 100) < lines.index("legacy (candidate)")
+
+
+def test_a_mismatch_as_json(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    shown = answer(store, "mismatches", "1")
+    assert (shown["id"], shown["endpoint"], shown["request"]["body_encoding"]) == (1, BOTH.name, "base64")
+    assert shown["candidate"]["raised"] == "KeyError: 'price'"
+
+
+def test_a_mismatch_of_other_apps_as_a_test(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    test = output(store, "mismatches", "1", "--as-test", "--native", "new.app:app", "--legacy", "old.app:create()")
+    ast.parse(test)
+    assert "from new.app import app as native_app\n" in test
+    assert "from old.app import create as legacy_app\n" in test
+    assert "def test_mismatch_1_of_get_api_both(parity)" in test
+
+
+def test_a_mismatch_of_this_app_as_a_test() -> None:
+    assert run("list").exit_code == 0
+    own = SQLiteCutoverStore(Path("var/cutover.sqlite3"))
+    own.add_evidence({}, [replace(WRONG_PRICE, recording={"a": 1})])
+    own.close()
+    test = run("mismatches", "1", "--as-test").stdout
+    ast.parse(test)
+    for line in (
+        "from fastapi_app.sides import native as native_app",
+        "from fastapi_app.sides import legacy as legacy_app",
+        "from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES",
+    ):
+        assert line in test
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["17"], "there is no mismatch 17, or it was dropped for newer ones"),
+        (["--as-test"], "--as-test needs the id of a mismatch"),
+        (
+            ["1", "--as-test"],
+            "a test of other apps needs --native, and --legacy: module:name, or module:factory()",
+        ),
+        (["1", "--as-test", "--native", "app"], "'app' is neither module:name nor module:name()"),
+    ],
+)
+def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    assert refusal("mismatches", *arguments, "--state", str(store.path)) == sentence
+
+
+# The state
+
+
+def test_before_the_first_server_the_product_s_own_endpoints_are_there(path: Path) -> None:
+    Path("given.toml").write_text(f'[cutover]\npath = "{path}"\n[cutover.modes]\n"GET /api/status" = "shadow"\n')
+    listed = json.loads(run("list", "--config", "given.toml", "--json").stdout)
+    modes = {row["name"]: row["mode"] for row in listed["endpoints"]}
+    assert (modes["GET /api/status"], modes["GET /api/health"]) == ("shadow", "legacy")
+    assert run("set", "GET /api/health", "verify", "--reason", "x", "--config", "given.toml").exit_code == 0
+    with closing(SQLiteCutoverStore(path)) as store:
+        assert store.table().modes["GET /api/health"] == EndpointMode(mode="verify")
+    assert {file.name for file in Path().iterdir()} == {"given.toml", "other.db", "other.db.lock"}
+
+
+@pytest.mark.parametrize("command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "legacy"]])
+def test_a_state_file_that_isn_t_there_is_named_and_not_made(command: list[str], path: Path) -> None:
+    assert refusal(*command, "--state", str(path)) == (
+        f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)"
+    )
+    assert not path.exists()
+
+
+def test_a_state_file_that_is_none_is_named(path: Path) -> None:
+    path.write_text("This is no database, and never was one. " * 20)
+    assert refusal("list", "--state", str(path)) == f"the store can't answer: {path}: file is not a database"
+
+
+def test_a_locked_store_is_read_and_a_change_says_what_is_in_the_way(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastapi_app.cli.cutover.PATIENCE_SECONDS", 0.05)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert answer(store, "list")["version"] == 1
+        assert refusal("set", BOTH.name, "shadow", "--reason", "x", "--state", str(store.path)) == (
+            f"the store can't answer: {store.path} has been locked by another process for over 0.05 s"
+        )
+
+
+def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEWINDOW_CUTOVER__POLL_SECONDS", "soon")
+    assert refusal("list").startswith('cutover.poll_seconds: "soon" is not a number from 0.05 to 1')
+
+
+def test_help_shows_how_to_type_it() -> None:
+    told = run("set", "--help").stdout
+    assert 'tradewindow cutover set GET /api/status shadow --reason "first look"' in told
+    assert "--all" in told
+    told = run("--help").stdout
+    for command in ("list", "show", "set", "log", "mismatches"):
+        assert command in told
