@@ -3,16 +3,17 @@
 import logging.config
 import signal
 import socket
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 from starlette.types import ASGIApp
 
 from fastapi_app.app import create_app
+from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
 from shared.errors import SettingsError, StoreUnavailable
@@ -54,7 +55,7 @@ def serve(
             listener = listen(settings.server.host, settings.server.port)
             app = _app(settings)
         _announce(console, settings, listener)
-        run(app, settings, listener)
+        run(app, partial(create_app, settings), settings.server, listener)
     except KeyboardInterrupt:
         console.print("Stopped; what was acknowledged is kept.")
 
@@ -68,14 +69,11 @@ def _app(settings: Settings) -> ASGIApp:
 
 
 def _announce(console: Console, settings: Settings, listener: socket.socket) -> None:
-    host, port = settings.server.host, listener.getsockname()[1]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    console.print(f"Trading window {version('trading-window')}", style="bold")
-    for label, value in (
+    address = address_of(listener, settings.server.host)
+    facts = [
         ("address", address),
         ("docs", f"{address}/docs"),
         ("state", str(settings.store.path.absolute())),
         ("stop", "Ctrl-C"),
-    ):
-        # A path or an address is to be copied, so no line is broken to fit.
-        console.print(Text.assemble((f"  {label:<9}", "cyan"), value), soft_wrap=True)
+    ]
+    announce(console, f"Trading window {version('trading-window')}", facts)

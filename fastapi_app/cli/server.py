@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from multiprocessing import resource_tracker
 
@@ -15,10 +16,9 @@ from starlette.types import ASGIApp
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
-from fastapi_app.app import create_app
 from shared.errors import SettingsError, TradingWindowError
 from shared.request_id import RequestIdFilter
-from shared.settings import Settings
+from shared.settings import ServerSettings
 
 BACKLOG = 2048
 WORKER_SILENCE_SECONDS = 60
@@ -52,20 +52,21 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(app: ASGIApp, settings: Settings, listener: socket.socket) -> None:
-    """Serves until told to stop. One worker serves `app` itself; each of several makes its own from the settings.
+def run(app: ASGIApp, make_app: Callable[[], ASGIApp], settings: ServerSettings, listener: socket.socket) -> None:
+    """Serves until told to stop. One worker serves `app` itself; each of several makes its own by `make_app`, which is
+    pickled.
 
     Raises KeyboardInterrupt when it was told by a signal, and SystemExit when no worker can start.
     """
-    alone = settings.server.workers == 1
+    alone = settings.workers == 1
     config = uvicorn.Config(
-        app if alone else partial(_app_of_worker, settings),
+        app if alone else partial(_app_of_worker, make_app),
         factory=not alone,
-        workers=settings.server.workers,
+        workers=settings.workers,
         log_config=LOGGING,
-        access_log=settings.server.access_log,
+        access_log=settings.access_log,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=settings.server.drain_timeout_seconds,
+        timeout_graceful_shutdown=settings.drain_timeout_seconds,
         timeout_worker_healthcheck=WORKER_SILENCE_SECONDS,
     )
     if alone:
@@ -88,10 +89,10 @@ class _Workers(Multiprocess):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _app_of_worker(settings: Settings) -> ASGIApp:
+def _app_of_worker(make_app: Callable[[], ASGIApp]) -> ASGIApp:
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
-        return create_app(settings)
+        return make_app()
     except TradingWindowError as exc:
         # The parent's own start went well, so this may pass: with 1 the worker is tried again, with 3 all would stop.
         sys.stderr.write(f"a worker can't start: {exc}\n")

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from fastapi_app.cutover.guard import Guard
 from fastapi_app.cutover.observation import Mismatch, Observation, SkipReason
 from fastapi_app.cutover.watchdog import Watchdog
 from shared.modes import EndpointMode, Side
+from shared.settings import CutoverSettings
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +46,6 @@ class Candidates(Protocol):
     def are_busy(self, side: Side) -> bool:
         """Whether every place for one is taken by a candidate that doesn't end."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ComparisonLimits:
-    """What comparisons may cost. Sizes in bytes, of one body each, but for `max_queued_bytes`."""
-
-    max_queued: int = 1_000
-    max_queued_bytes: int = 64 * 2**20
-    concurrency: int = 4
-    timeout_seconds: float = 5.0
-    max_request_bytes: int = 2**20
-    max_response_bytes: int = 2**20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,14 +76,12 @@ class Comparisons:
         self,
         candidates: Candidates,
         *,
-        limits: ComparisonLimits,
+        limits: CutoverSettings,
         evidence: Evidence,
         guard: Guard,
         watchdog: Watchdog,
         effects: Effects | None,
         accepted: Sequence[AcceptedDifference],
-        pure: Collection[str],
-        costly: Collection[str],
     ) -> None:
         self._candidates = candidates
         self._limits = limits
@@ -104,8 +91,8 @@ class Comparisons:
         self._effects = effects
         self._accepted = accepted
         self._expiry = ExpiryWatch(accepted)
-        self._pure = frozenset(pure)
-        self._costly = frozenset(costly)
+        self._pure = frozenset(limits.pure)
+        self._costly = frozenset(limits.costly)
         self._waiting: deque[_Pair] = deque()
         self._waiting_bytes = 0
         # Those that hold a place; one that is let go may run on.
@@ -248,7 +235,8 @@ class Comparisons:
         if reason is not None:
             self._evidence.count(pair.endpoint, pair.mode.mode, "skipped", reason)
         self._tasks.discard(task)
-        self._start_next()
+        if reason != "shutdown":
+            self._start_next()
 
     async def _settled_in(self, task: "asyncio.Task[None]", pair: _Pair) -> SkipReason | None:
         outcome = await self._observe(task, pair)
@@ -307,7 +295,7 @@ class Comparisons:
         except Exception as exc:
             raised = _named(exc)
         except asyncio.CancelledError as exc:
-            # A candidate may raise it, too.
+            # Of one that is overdue, or that a candidate raised itself, unless the whole process ends.
             if task.cancelling() and task not in self._overdue:
                 raise
             raised = _named(exc)
@@ -359,5 +347,5 @@ def _observed(side: Side, capture: Capture, raised: str | None, replay: Replay |
     )
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

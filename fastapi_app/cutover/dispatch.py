@@ -16,7 +16,7 @@ from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.accepted import AcceptedDifference
 from fastapi_app.cutover.capture import naming, without_body
 from fastapi_app.cutover.clients import client_key, is_in_canary
-from fastapi_app.cutover.comparisons import ComparisonLimits, Comparisons
+from fastapi_app.cutover.comparisons import Comparisons
 from fastapi_app.cutover.effects import Effects
 from fastapi_app.cutover.endpoints import Endpoint, Inventory, take_inventory
 from fastapi_app.cutover.evidence import Evidence
@@ -83,8 +83,9 @@ class Cutover:
         self.inventory = inventory or take_inventory(native, legacy)
         self.store = store or MemoryCutoverStore()
         self.bridge = None if legacy is None else bridge(legacy)
-        self._sides = _Sides(native, self.bridge)
-        self._candidates = _Candidates(native, legacy, concurrency=settings.concurrency)
+        native_with_head = None if native is None else head_follows_get(native, self.inventory)
+        self._sides = _Sides(native_with_head, self.bridge)
+        self._candidates = _Candidates(native_with_head, legacy, concurrency=settings.concurrency)
         self._settings = settings
         self._evidence = Evidence()
         self._plans: Mapping[str, _Plan] = {}
@@ -115,21 +116,12 @@ class Cutover:
         self._watchdog = Watchdog(self._stop_comparing, block_seconds=settings.block_seconds)
         self._comparisons = Comparisons(
             self._candidates,
-            limits=ComparisonLimits(
-                max_queued=settings.max_queued,
-                max_queued_bytes=settings.max_queued_bytes,
-                concurrency=settings.concurrency,
-                timeout_seconds=settings.timeout_seconds,
-                max_request_bytes=settings.max_request_bytes,
-                max_response_bytes=settings.max_response_bytes,
-            ),
+            limits=settings,
             evidence=self._evidence,
             guard=self._guard,
             watchdog=self._watchdog,
             effects=effects,
             accepted=accepted,
-            pure=settings.pure,
-            costly=settings.costly,
         )
         self._admin = None if admin_token is None else admin_app(self, token=admin_token, prefix=PREFIX)
 
@@ -195,17 +187,14 @@ class Cutover:
 
     def _plan(self, modes: Mapping[str, EndpointMode]) -> None:
         """Swaps the whole table. Called from several threads; a request sees the one or the other."""
-        plans: dict[str, _Plan] = {}
-        by_path: dict[tuple[str, str], _Plan] = {}
-        for endpoint in self.inventory.endpoints:
-            mode = modes.get(endpoint.name)
-            if mode is None:
-                continue
-            plan = plans[endpoint.name] = _plan_of(endpoint, mode)
-            if "<" not in endpoint.rule:
-                by_path[endpoint.method, endpoint.rule] = plan
-                if endpoint.method == "GET":
-                    by_path.setdefault(("HEAD", endpoint.rule), plan)
+        plans = {
+            endpoint.name: _plan_of(endpoint, mode)
+            for endpoint in self.inventory.endpoints
+            if (mode := modes.get(endpoint.name)) is not None
+        }
+        by_path = {
+            at: plans[endpoint.name] for at, endpoint in self.inventory.by_path.items() if endpoint.name in plans
+        }
         self._plans = plans
         self._plans_by_path = by_path
 
@@ -306,7 +295,7 @@ class _Sides:
         self.of_the_unclaimed: Side = "native" if legacy is None else "legacy"
         self._apps: dict[Side, ASGIApp] = {}
         if native is not None:
-            self._apps["native"] = head_follows_get(native)
+            self._apps["native"] = native
         if legacy is not None:
             self._apps["legacy"] = legacy
 
@@ -325,7 +314,7 @@ class _Candidates:
             if legacy is None
             else Bridge(legacy, threads=self._threads, max_queued=concurrency, drain_timeout_seconds=0)
         )
-        self._native = None if native is None else head_follows_get(native)
+        self._native = native
 
     def app(self, side: Side) -> ASGIApp:
         app = self._native if side == "native" else self._bridge
@@ -370,13 +359,17 @@ def _plan_of(endpoint: Endpoint, mode: EndpointMode) -> _Plan:
     )
 
 
-def head_follows_get(native: ASGIApp) -> ASGIApp:
-    """A HEAD is the GET with its body dropped: FastAPI answers 405 to it."""
+def head_follows_get(native: ASGIApp, inventory: Inventory) -> ASGIApp:
+    """A HEAD is the GET with its body dropped, for FastAPI answers 405 to it; but for an endpoint of its own."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "HEAD":
-            await native({**scope, "method": "GET"}, receive, without_body(send))
-        else:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
             await native(scope, receive, send)
+            return
+        endpoint = inventory.match("HEAD", scope["path"])
+        if endpoint is not None and endpoint.method == "HEAD":
+            await native(scope, receive, send)
+        else:
+            await native({**scope, "method": "GET"}, receive, without_body(send))
 
     return serve

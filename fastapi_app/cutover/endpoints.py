@@ -1,89 +1,132 @@
-"""Endpoints: what either side serves, paired by method and rule, and who answers."""
+"""Endpoints: what either side serves, paired by method and rule, and which of them a request is for."""
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from fastapi import FastAPI
-from flask import Flask
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from fastapi_app.bridge.exchange import WSGIApp
+from fastapi_app.cutover.findings import never_asked, out_of_order, overlaps, twins_that_differ, without_twin
+from fastapi_app.cutover.matching import Matcher, NativeRule
+from fastapi_app.cutover.pairing import Pairing, pair, renamings
+from fastapi_app.cutover.route_tables import Listed, legacy_table, native_table
+from fastapi_app.cutover.rules import Key
 from shared.errors import SettingsError
-from shared.settings import Mode
-
-Side = Literal["legacy", "native"]
-
-# Starlette's {name} and {name:convertor} as Flask writes them.
-_PARAMETER = re.compile(r"{(\w+)(?::(\w+))?}")
-_CONVERTERS = {"int": "int:", "float": "float:", "path": "path:", "uuid": "uuid:", "str": "", None: ""}
-
-# Flask's <name> and <converter:name>, and what a converter takes that isn't one segment of anything.
-_FLASK_PARAMETER = re.compile(r"<(?:(\w+):)?\w+>")
-_CONVERTED = {"path": ".+", "int": "[0-9]+", "float": r"[0-9]+\.[0-9]+"}
-
-_FOLLOWING_METHODS = {"HEAD", "OPTIONS"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """One method and rule (in Flask's notation), which sides have it, and its mode."""
+    """One method and rule, in Flask's notation, which sides have it, and what is to know of the two."""
 
     method: str
     rule: str
     legacy: bool
     native: bool
-    mode: Mode
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.rule}"
 
-    def pattern(self) -> re.Pattern[str] | None:
-        """What the paths of a rule with parameters look like; None for a rule that is a path itself."""
-        if "<" not in self.rule:
-            return None
-        parts = _FLASK_PARAMETER.split(self.rule)
-        # Odd parts are the parameters' converters.
-        texts = (_CONVERTED.get(part, "[^/]+") if index % 2 else re.escape(part) for index, part in enumerate(parts))
-        return re.compile("".join(texts))
 
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Every endpoint of either side, in the order of rules, and what whoever moves them must know, a sentence each.
 
-def pair(native: FastAPI, legacy: Flask, modes: Mapping[str, Mode]) -> tuple[Endpoint, ...]:
-    """Every endpoint of either side, in the order of rules. What has one side only is served by that.
-
-    Raises SettingsError for a mode whose endpoint doesn't exist or lacks the side that the mode needs.
+    `findings` begin with what changes an answer; the endpoints that one side alone has come last.
     """
-    of_legacy = set(_legacy_endpoints(legacy))
-    of_native = set(_native_endpoints(native))
-    names = of_legacy | of_native
-    for name, mode in modes.items():
-        wanted = tuple(name.split(" ", 1))
-        if wanted not in names:
-            raise SettingsError(f"cutover.modes: {name!r} is not an endpoint; see `tradewindow routes`")
-        if wanted not in (of_legacy if mode == "legacy" else of_native):
-            raise SettingsError(f"cutover.modes: {name!r} can't be {mode!r}: it has no {mode} side")
-    return tuple(
-        Endpoint(
-            method=method,
-            rule=rule,
-            legacy=(method, rule) in of_legacy,
-            native=(method, rule) in of_native,
-            mode=modes.get(f"{method} {rule}", "legacy" if (method, rule) in of_legacy else "native"),
-        )
-        for method, rule in sorted(names, key=lambda name: (name[1], name[0]))
+
+    endpoints: tuple[Endpoint, ...]
+    findings: tuple[str, ...]
+    by_path: Mapping[tuple[str, str], Endpoint]
+    """The endpoints without parameters, by (method, path); HEAD is there where GET is."""
+    by_key: Mapping[Key, Endpoint] = field(repr=False)
+    matcher: Matcher = field(repr=False, compare=False)
+
+    def match(self, method: str, path: str) -> Endpoint | None:
+        """The endpoint that a request is for, by its decoded path. It is what Flask's routing chooses, by specificity,
+        over the rules of both sides; HEAD is for what GET is for.
+
+        None is for legacy to answer by itself: no rule, another method, a redirect, and a path that begins with two
+        slashes, which Flask alone takes for one.
+        """
+        endpoint = self.by_path.get((method, path))
+        if endpoint is not None:
+            return endpoint
+        key = self.matcher.match(method, path)
+        return None if key is None else self.by_key[key]
+
+
+def take_inventory(
+    native: ASGIApp | None,
+    legacy: WSGIApp | None,
+    *,
+    native_routes: Listed | None = None,
+    legacy_routes: Listed | None = None,
+) -> Inventory:
+    """Reads the route tables of Starlette or FastAPI and of Flask. Of other apps, and of what is mounted, the routes
+    are listed, as ("GET", "/items/{item_id:int}") for native and ("GET", "/items/<int:item_id>") for legacy.
+
+    Raises SettingsError for a rule that can't be, and where native would take every request because legacy's routes
+    aren't known.
+    """
+    of_native = native_table(native, native_routes)
+    of_legacy = legacy_table(legacy, legacy_routes)
+    if native is not None and not of_legacy.known:
+        raise SettingsError(f"{of_legacy.findings[0]}, or native would take all that it has a route for")
+    pairing = pair(of_native, of_legacy)
+    legacy_matcher = Matcher(of_legacy, pairing.legacy)
+    idle = dict(never_asked(pairing, legacy_matcher))
+    asked = _asked(pairing, without=idle)
+    matcher = Matcher(of_legacy, pairing.legacy, asked) if asked else legacy_matcher
+
+    legacy_of = {twin: key for key, twin in pairing.twins.items()}
+    weighty = [
+        *((legacy_of.get(key, key), sentence) for key, sentence in out_of_order(pairing, of_native, of_legacy)),
+        *idle.items(),
+        *((key, sentence) for key, sentence in overlaps(pairing, legacy_matcher, matcher) if key not in idle),
+        *twins_that_differ(pairing, of_legacy),
+    ]
+    notes: dict[Key, list[str]] = defaultdict(list)
+    for key, sentence in weighty:
+        notes[key].append(sentence)
+    by_key = _endpoints(pairing, notes)
+    alone = without_twin(pairing) if of_legacy.rules and (of_native.declared or of_native.listed) else ()
+    return Inventory(
+        endpoints=tuple(sorted(by_key.values(), key=lambda endpoint: (endpoint.rule, endpoint.method))),
+        findings=(
+            *(f"{by_key[key].name}: {sentence}" for key, sentence in weighty),
+            *of_native.findings,
+            *of_legacy.findings,
+            *alone,
+        ),
+        by_path={at: by_key[key] for at, key in matcher.plain.items()},
+        by_key=by_key,
+        matcher=matcher,
     )
 
 
-def _legacy_endpoints(app: Flask) -> Iterable[tuple[str, str]]:
-    for rule in app.url_map.iter_rules():
-        for method in (rule.methods or set()) - _FOLLOWING_METHODS:
-            yield method, rule.rule
+def _asked(pairing: Pairing, *, without: Mapping[Key, str]) -> list[NativeRule]:
+    skeletons = {(method, rule.rule.skeleton) for (method, _), rule in pairing.legacy.items()}
+    rules = [(key[0], pairing.native[key].rule) for key in pairing.native_alone() if key not in without]
+    return [NativeRule(method, rule, yields=(method, rule.skeleton) in skeletons) for method, rule in rules]
 
 
-def _native_endpoints(app: FastAPI) -> Iterable[tuple[str, str]]:
-    for route in app.routes:
-        if isinstance(route, Route):
-            rule = _PARAMETER.sub(lambda match: f"<{_CONVERTERS[match[2]]}{match[1]}>", route.path)
-            for method in (route.methods or set()) - _FOLLOWING_METHODS:
-                yield method, rule
+def _endpoints(pairing: Pairing, notes: Mapping[Key, list[str]]) -> dict[Key, Endpoint]:
+    """By legacy's key where there is one."""
+    endpoints = {}
+    for key, legacy in pairing.legacy.items():
+        twin = pairing.twins.get(key)
+        renamed = () if twin is None else renamings(legacy.rule, pairing.native[twin])
+        endpoints[key] = Endpoint(
+            method=key[0],
+            rule=str(legacy.rule),
+            legacy=True,
+            native=twin is not None,
+            notes=(*notes.get(key, ()), *renamed),
+        )
+    for key in pairing.native_alone():
+        rule = str(pairing.native[key].rule)
+        endpoints[key] = Endpoint(method=key[0], rule=rule, legacy=False, native=True, notes=tuple(notes.get(key, ())))
+    return endpoints

@@ -4,6 +4,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from fastapi_app.cutover.dispatch import Cutover
+from fastapi_app.cutover.endpoints import take_inventory
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Mode, Side
 from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, wsgi
@@ -65,6 +66,20 @@ async def test_head_is_asked_of_native_as_get() -> None:
     await ask(app, "HEAD", "/items", state={"ports": "of the request"})
     (scope,) = seen
     assert (scope["method"], scope["state"]) == ("GET", {"ports": "of the request"})
+
+
+async def test_a_head_endpoint_of_its_own_is_asked_as_head() -> None:
+    seen: list[Scope] = []
+    app = cutover_of(asgi(NATIVE, seen=seen), wsgi(LEGACY), {"HEAD /only": "native"})
+    await ask(app, "HEAD", "/only")
+    assert [scope["method"] for scope in seen] == ["HEAD"]
+
+
+async def test_a_slash_redirect_of_legacy_s_stays_legacy_s() -> None:
+    native, legacy = asgi(NATIVE), wsgi(LEGACY)
+    inventory = take_inventory(native, legacy, native_routes=[("GET", "/x")], legacy_routes=[("GET", "/x/")])
+    app = Cutover(native, legacy, inventory=inventory)
+    assert (await ask(app, "GET", "/x")).side == "legacy"
 
 
 async def test_without_a_legacy_app_native_answers_what_nobody_claims() -> None:

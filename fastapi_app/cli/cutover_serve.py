@@ -1,0 +1,173 @@
+"""`tradewindow cutover serve`: any legacy WSGI app and any native ASGI app, behind one address."""
+
+import logging.config
+import signal
+import socket
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console
+
+from fastapi_app.app import cutover_store
+from fastapi_app.cli.announcement import address_of, announce
+from fastapi_app.cli.loading import load_app
+from fastapi_app.cli.server import LOGGING, listen, run
+from fastapi_app.cutover.dispatch import PREFIX, Cutover
+from fastapi_app.cutover.endpoints import Inventory, take_inventory
+from fastapi_app.cutover.token import admin_token
+from fastapi_app.legacy import bridged
+from shared.entry import exits_with_a_sentence
+from shared.errors import SettingsError
+from shared.settings import ServerSettings, Settings, load_settings
+
+SHOWN_FINDINGS = 10
+
+_DEFAULTS = ServerSettings()
+
+
+class _Pair(NamedTuple):
+    """What each process makes its own cutover of."""
+
+    legacy: str
+    native: str | None
+    legacy_routes: list[tuple[str, str]] | None
+    native_routes: list[tuple[str, str]] | None
+    settings: Settings
+
+
+def serve(
+    *,
+    legacy: Annotated[
+        str, typer.Option(metavar="MODULE:APP", help="The WSGI app that is to be replaced, or what makes it.")
+    ],
+    native: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:APP", help="The ASGI app that replaces it, or what makes it. Without, legacy answers all."
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Where modes and evidence are kept (var/cutover-MODULE.sqlite3, by legacy's module)."),
+    ] = None,
+    legacy_routes: Annotated[
+        Path | None,
+        typer.Option(help="Legacy's routes where it isn't Flask: lines such as GET /items/<int:item_id>."),
+    ] = None,
+    native_routes: Annotated[
+        Path | None,
+        typer.Option(help="Native's where it isn't Starlette or FastAPI: lines such as GET /items/{item_id:int}."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers})."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Don't tell what the two route tables show.")] = False,
+) -> None:
+    """Serve a legacy app and its successor from one address, each endpoint by its mode, until Ctrl-C.
+
+    An endpoint begins in mode legacy where legacy has it. Effects of the two apps aren't known, so that only requests
+    without any are compared: GET, HEAD, OPTIONS, and the endpoints that the settings name in cutover.pure.
+    """
+    # A service manager's stop ends like a person's Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.config.dictConfig(LOGGING)
+    console = Console(highlight=False, markup=False)
+    state = state or Path("var") / f"cutover-{legacy.partition(':')[0]}.sqlite3"
+    server: dict[str, Any] = {"host": host, "port": port, "workers": workers}
+    options = {
+        "server": {key: value for key, value in server.items() if value is not None},
+        "cutover": {"path": str(state), "token_path": str(state.with_suffix(".token"))},
+    }
+    try:
+        with exits_with_a_sentence():
+            settings = load_settings(config, options=options)
+            listener = listen(settings.server.host, settings.server.port)
+            pair = _Pair(
+                legacy=legacy,
+                native=native,
+                legacy_routes=_listed(legacy_routes, "--legacy-routes"),
+                native_routes=_listed(native_routes, "--native-routes"),
+                settings=settings,
+            )
+            app = _cutover(pair)
+        _announce(console, pair, app.inventory, listener, quiet=quiet)
+        run(app, partial(_cutover, pair), settings.server, listener)
+    except KeyboardInterrupt:
+        console.print("Stopped; modes and evidence are kept.")
+
+
+def _cutover(pair: _Pair) -> Cutover:
+    legacy = load_app(pair.legacy, kind="WSGI", option="--legacy")
+    native = None if pair.native is None else load_app(pair.native, kind="ASGI", option="--native")
+    settings = pair.settings
+    return Cutover(
+        native,
+        legacy,
+        inventory=take_inventory(native, legacy, native_routes=pair.native_routes, legacy_routes=pair.legacy_routes),
+        store=cutover_store(settings),
+        initial_modes=settings.cutover.modes,
+        settings=settings.cutover,
+        bridge=partial(bridged, settings=settings),
+        admin_token=admin_token(settings.cutover.token_path),
+    )
+
+
+def _listed(file: Path | None, option: str) -> list[tuple[str, str]] | None:
+    """A method and a rule a line; empty lines and those that begin with # don't count."""
+    if file is None:
+        return None
+    try:
+        lines = [line.strip() for line in file.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{option}: {file} can't be read: {exc}") from exc
+    listed = []
+    for line in lines:
+        if line and not line.startswith("#"):
+            method, _, rule = line.partition(" ")
+            listed.append((method, rule.strip()))
+    return listed
+
+
+def _announce(console: Console, pair: _Pair, inventory: Inventory, listener: socket.socket, *, quiet: bool) -> None:
+    settings = pair.settings
+    address = address_of(listener, settings.server.host)
+    state = settings.cutover.path.absolute()
+    facts = [
+        ("address", address),
+        ("legacy", pair.legacy),
+        ("native", pair.native or "none: legacy answers all"),
+        ("endpoints", _counted(inventory)),
+    ]
+    if not quiet and inventory.findings:
+        shown, rest = inventory.findings[:SHOWN_FINDINGS], len(inventory.findings) - SHOWN_FINDINGS
+        facts += [("findings" if number == 0 else "", finding) for number, finding in enumerate(shown)]
+        facts += [("", f"and {rest} more, such as endpoints that one side alone has")] if rest > 0 else []
+    facts += [
+        ("state", str(state)),
+        ("token", str(settings.cutover.token_path.absolute())),
+        ("api", f"{address}{PREFIX}/docs"),
+        ("next", f"tradewindow cutover list --state {state}"),
+        ("stop", "Ctrl-C"),
+    ]
+    announce(console, f"Cutover {version('trading-window')}", facts)
+
+
+def _counted(inventory: Inventory) -> str:
+    endpoints = inventory.endpoints
+    both = sum(endpoint.legacy and endpoint.native for endpoint in endpoints)
+    legacy = sum(not endpoint.native for endpoint in endpoints)
+    native = sum(not endpoint.legacy for endpoint in endpoints)
+    return f"{len(endpoints)}: {both} on both sides, {legacy} on legacy alone, {native} on native alone"

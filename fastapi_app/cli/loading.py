@@ -1,0 +1,99 @@
+"""Apps by the names that people know from uvicorn and gunicorn: `module:app`, `module:make_app()`."""
+
+import ast
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from shared.errors import SettingsError
+
+Kind = Literal["ASGI", "WSGI"]
+
+_KINDS: dict[str, str] = {"ASGI": "an ASGI app", "WSGI": "a WSGI app"}
+
+
+def load_app(name: str, *, kind: Kind, option: str) -> Any:
+    """The app that is named, from the working directory or what is installed. What is no app itself and takes no
+    arguments is called, and makes it.
+
+    Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind. What the app's own
+    code raises comes through.
+    """
+    module_name, _, expression = name.partition(":")
+    attribute, arguments = _read(expression)
+    if attribute is None or not _is_dotted(module_name):
+        raise SettingsError(f"{option}: {name!r} is not of the form module:app or module:make_app()")
+    found: Any = _module(module_name, option)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise SettingsError(f"{option}: the module {module_name} has no {attribute}")
+        found = getattr(found, part)
+    if arguments is not None and not callable(found):
+        raise SettingsError(f"{option}: {module_name}:{attribute} can't be called: {type(found).__name__}")
+    if arguments is not None:
+        found = found(*arguments)
+    elif _takes(found) == "nothing":
+        found = found()
+    taken = _takes(found)
+    if taken not in (kind, "anything"):
+        what = _KINDS.get(taken, f"no app ({type(found).__name__})")
+        raise SettingsError(f"{option}: {name} is {what}, and {_KINDS[kind]} is needed")
+    return found
+
+
+def _read(expression: str) -> tuple[str | None, list[Any] | None]:
+    """The dotted name, and what it is called with; None for what is neither a name nor a call with plain values."""
+    try:
+        tree = ast.parse(expression, mode="eval").body
+        if not isinstance(tree, ast.Call):
+            name, arguments = ast.unparse(tree), None
+        else:
+            name, arguments = ast.unparse(tree.func), [ast.literal_eval(argument) for argument in tree.args]
+    except (SyntaxError, ValueError):
+        return None, None
+    has_keywords = isinstance(tree, ast.Call) and tree.keywords
+    return (name, arguments) if _is_dotted(name) and not has_keywords else (None, None)
+
+
+def _is_dotted(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _module(name: str, option: str) -> ModuleType:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        # One that the app itself looks for is the app's own trouble, and its traceback says where.
+        if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
+            raise
+        raise SettingsError(f"{option}: no module {exc.name!r} in {folder} or among what is installed") from None
+
+
+def _takes(found: Any) -> str:
+    """The kind of app by its parameters; `nothing` for what is to be called first, `anything` for what doesn't tell."""
+    if not callable(found):
+        return "no request"
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
+        return "ASGI"
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return "anything"
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature.parameters.values()):
+        return "anything"
+    taken = [count for count in (0, 2, 3) if _binds(signature, count)]
+    return {0: "nothing", 2: "WSGI", 3: "ASGI"}[taken[0]] if taken else "no request"
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,208 @@
+"""A public Flask app and a few of its routes rewritten, behind `tradewindow cutover serve`."""
+
+import http.client
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from tests.bridge.servers import ROOT
+from tests.e2e.servers import BIN, DEADLINE_SECONDS, HOST, Server, free_port, wait_for
+
+TRADEWINDOW = str(BIN / "tradewindow")
+LEGACY = "httpbin:app"
+NATIVE = "tests.fastapi_app.cutover.httpbin_native:app"
+PAIRED = {"GET /base64/<value>", "GET /bearer", "GET /user-agent"}
+STATE = Path("var") / "cutover-httpbin.sqlite3"
+
+# In base64 for URLs, "-" and "_" stand for what is "+" and "/" elsewhere.
+RIGHT = [
+    ("/user-agent", {"User-Agent": "a bot"}),
+    ("/bearer", {"Authorization": "Bearer a-token"}),
+    ("/bearer", {}),
+    ("/base64/SFRUUEJJTiBpcyBhd2Vzb21l", {}),
+    ("/base64/none", {}),
+]
+WRONG = "/base64/w7_Dvw=="
+EXPECTED = {*((name, "match") for name in PAIRED), ("GET /base64/<value>", "mismatch")}
+
+
+class Answer(NamedTuple):
+    status: int
+    side: str | None
+    body: bytes
+
+
+def get(server: Server, path: str, **headers: str) -> Answer:
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=DEADLINE_SECONDS)
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers["X-Cutover-Side"], response.read())
+    finally:
+        connection.close()
+
+
+def command(folder: Path, *arguments: str) -> Any:
+    """What `tradewindow cutover` prints as JSON, of another process."""
+    result = subprocess.run(
+        [TRADEWINDOW, "cutover", *arguments, "--state", str(STATE), "--json"],
+        cwd=folder,
+        env=inherited(),
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRADEWINDOW_")}
+
+
+def told(server: Server) -> dict[str, str]:
+    """What the announcement says, by its labels."""
+    lines = (line for line in server.stdout.splitlines() if line.startswith("  ") and line[2] != " ")
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Server]:
+    port = free_port()
+    command = [TRADEWINDOW, "cutover", "serve", "--port", str(port), *options]
+    server = Server(command, port=port, folder=folder, environ={"PYTHONPATH": str(ROOT), "NO_COLOR": "1"})
+    server.launch()
+    try:
+        wait_for(lambda: answers(server), "the server answers")
+        yield server
+    except BaseException as exc:
+        exc.add_note(f"the server printed:\n{server.output[-4000:]}")
+        raise
+    finally:
+        server.leave_nothing_behind()
+
+
+def answers(server: Server) -> bool:
+    try:
+        return get(server, "/").status == 200
+    except OSError:
+        return False
+
+
+def test_shadow_traffic_finds_the_one_that_was_rewritten_wrongly(tmp_path: Path) -> None:
+    with serving(tmp_path, "--legacy", LEGACY, "--native", NATIVE) as server:
+        facts = told(server)
+        assert facts["address"] == f"http://{HOST}:{server.port}"
+        assert facts["endpoints"] == "82: 3 on both sides, 79 on legacy alone, 0 on native alone"
+        assert facts["findings"].startswith("79 endpoints have no native twin: ")
+        assert facts["state"] == str(tmp_path / STATE)
+        assert facts["next"] == f"tradewindow cutover list --state {tmp_path / STATE}"
+        assert Path(facts["token"]).stat().st_mode & 0o777 == 0o600
+
+        listed = command(tmp_path, "list")["endpoints"]
+        assert {each["name"] for each in listed if each["sides"] == ["legacy", "native"]} == PAIRED
+        command(tmp_path, "set", *sorted(PAIRED), "shadow", "--reason", "first look")
+        wait_for(lambda: sent(server) and outcomes(tmp_path) == EXPECTED, "each of them was compared")
+
+    found = command(tmp_path, "mismatches")["mismatches"]
+    assert {mismatch["endpoint"] for mismatch in found} == {"GET /base64/<value>"}
+    shown = command(tmp_path, "mismatches", str(found[0]["id"]))
+    assert shown["request"]["path"] == WRONG
+    assert [difference["path"] for difference in shown["differences"]] == ["body"]
+
+
+def sent(server: Server) -> bool:
+    """Each of the requests, whose answers are httpbin's."""
+    for path, headers in RIGHT:
+        assert get(server, path, **headers).side == "legacy"
+    return get(server, WRONG) == Answer(200, "legacy", "ÿÿ".encode())
+
+
+def outcomes(folder: Path) -> set[tuple[str, str]]:
+    store = SQLiteCutoverStore(folder / STATE)
+    try:
+        return {(key.endpoint, key.outcome) for key in store.counts()}
+    finally:
+        store.close()
+
+
+def test_without_a_native_app_legacy_answers_all_in_every_process(tmp_path: Path) -> None:
+    with serving(tmp_path, "--legacy", LEGACY, "--workers", "2", "--quiet") as server:
+        assert {get(server, "/base64/SFRUUEJJTiBpcyBhd2Vzb21l") for _ in range(20)} == {
+            Answer(200, "legacy", b"HTTPBIN is awesome")
+        }
+        assert get(server, "/nowhere").status == 404
+        assert told(server)["native"] == "none: legacy answers all"
+        assert "findings" not in told(server)
+        assert server.interrupt() == 0
+        assert server.stdout.splitlines()[-1] == "Stopped; modes and evidence are kept."
+
+
+OTHER_APPS = """
+async def native(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise RuntimeError("this app knows no lifespan")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"native"})
+
+def legacy(environ, start_response):
+    start_response("200 OK", [])
+    return [b"legacy"]
+"""
+
+
+def test_apps_of_other_frameworks_list_their_routes(tmp_path: Path) -> None:
+    (tmp_path / "others.py").write_text(OTHER_APPS)
+    (tmp_path / "legacy.txt").write_text("# what it has\n\nGET /\nGET /items/<int:item_id>\n")
+    (tmp_path / "native.txt").write_text("GET /items/{item_id:int}\n")
+    options = ["--legacy", "others:legacy", "--native", "others:native", "--state", "moved.db"]
+    lists = ["--legacy-routes", "legacy.txt", "--native-routes", "native.txt"]
+    with serving(tmp_path, *options, *lists) as server:
+        assert told(server)["endpoints"] == "2: 1 on both sides, 1 on legacy alone, 0 on native alone"
+        assert told(server)["findings"] == "GET / has no native twin"
+        assert told(server)["state"] == str(tmp_path / "moved.db")
+        assert told(server)["token"] == str(tmp_path / "moved.token")
+        assert get(server, "/items/1") == Answer(200, "legacy", b"legacy")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--legacy", "none_such:app"], "--legacy: no module 'none_such' in {folder} or among what is installed"),
+        (
+            ["--legacy", "others:legacy", "--native", NATIVE],
+            "legacy is a function, whose routes can't be read: list them in legacy_routes, or native would take all "
+            "that it has a route for",
+        ),
+        (
+            ["--legacy", "others:legacy", "--legacy-routes", "none.txt"],
+            "--legacy-routes: none.txt can't be read: [Errno 2] No such file or directory: 'none.txt'",
+        ),
+        (
+            ["--legacy", "others:legacy", "--legacy-routes", "others.py"],
+            "legacy_routes: 'def native(scope, receive, send):' is no rule of Flask's: URL rule 'def native(scope, "
+            "receive, send):' must start with a slash.",
+        ),
+        (
+            ["--legacy", "others:legacy", "--state", "others.py"],
+            "the store can't answer: others.py: file is not a database",
+        ),
+    ],
+)
+def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "others.py").write_text(OTHER_APPS)
+    result = subprocess.run(
+        [TRADEWINDOW, "cutover", "serve", "--port", "0", *options],
+        cwd=tmp_path,
+        env={**inherited(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == f"tradewindow can't start: {sentence.format(folder=tmp_path)}\n"

@@ -1,0 +1,146 @@
+import asyncio
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastapi_app.cli.loading import load_app
+from shared.errors import SettingsError
+
+SHOP = """
+from functools import partial, wraps
+
+from fastapi import FastAPI
+from flask import Flask
+
+flask_app = Flask(__name__)
+fastapi_app = FastAPI()
+
+class Apps:
+    legacy = flask_app
+
+def make_flask(name="made"):
+    return Flask(name)
+
+def make_fastapi():
+    return fastapi_app
+
+def wsgi(environ, start_response):
+    return []
+
+async def asgi(scope, receive, send):
+    pass
+
+class Wrapped:
+    def __init__(self, app):
+        self.app = app
+    def __call__(self, scope, receive, send):
+        return self.app(scope, receive, send)
+
+wrapped = Wrapped(asgi)
+partial_wsgi = partial(lambda setting, environ, start_response: [], 1)
+any_wsgi = wraps(wsgi)(lambda *arguments: wsgi(*arguments))
+number = 5
+
+def make_number():
+    return number
+"""
+
+
+@pytest.fixture(autouse=True)
+def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "apps.py").write_text(SHOP)
+    (tmp_path / "shop" / "lacking.py").write_text("import a_module_that_is_not_there\n")
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+def legacy(name: str) -> Any:
+    return load_app(name, kind="WSGI", option="--legacy")
+
+
+def native(name: str) -> Any:
+    return load_app(name, kind="ASGI", option="--native")
+
+
+@pytest.mark.parametrize("attribute", ["wsgi", "partial_wsgi", "any_wsgi", "flask_app", "Apps.legacy"])
+def test_a_wsgi_app_is_taken_as_it_is(attribute: str) -> None:
+    app = legacy(f"shop.apps:{attribute}")
+    found: Any = sys.modules["shop.apps"]
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    assert app is found
+
+
+@pytest.mark.parametrize("attribute", ["asgi", "wrapped", "fastapi_app"])
+def test_an_asgi_app_is_taken_as_it_is(attribute: str) -> None:
+    assert native(f"shop.apps:{attribute}") is getattr(sys.modules["shop.apps"], attribute)
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("shop.apps:make_flask", "made"),
+        ("shop.apps:make_flask()", "made"),
+        ("shop.apps:make_flask('shop')", "shop"),
+    ],
+)
+def test_what_makes_an_app_is_called(name: str, made: str) -> None:
+    assert legacy(name).name == made
+
+
+def test_what_makes_an_asgi_app_is_called() -> None:
+    assert native("shop.apps:make_fastapi") is sys.modules["shop.apps"].fastapi_app
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("shop.apps", "'shop.apps' is not of the form module:app or module:make_app()"),
+        ("shop.apps:", "'shop.apps:' is not of the form module:app or module:make_app()"),
+        (":app", "':app' is not of the form module:app or module:make_app()"),
+        ("shop.apps:make(", "'shop.apps:make(' is not of the form module:app or module:make_app()"),
+        ("shop.apps:make(a=1)", "'shop.apps:make(a=1)' is not of the form module:app or module:make_app()"),
+        ("shop.apps:make(x)", "'shop.apps:make(x)' is not of the form module:app or module:make_app()"),
+        ("../shop:app", "'../shop:app' is not of the form module:app or module:make_app()"),
+        ("shop.none:app", "no module 'shop.none' in {folder} or among what is installed"),
+        ("none_such.deeper:app", "no module 'none_such' in {folder} or among what is installed"),
+        ("shop.apps:none", "the module shop.apps has no none"),
+        ("shop.apps:Apps.none", "the module shop.apps has no Apps.none"),
+        ("shop.apps:number()", "shop.apps:number can't be called: int"),
+        ("shop.apps:number", "shop.apps:number is no app (int), and a WSGI app is needed"),
+        ("shop.apps:make_number", "shop.apps:make_number is no app (int), and a WSGI app is needed"),
+        ("shop.apps:asgi", "shop.apps:asgi is an ASGI app, and a WSGI app is needed"),
+        ("shop.apps:wrapped", "shop.apps:wrapped is an ASGI app, and a WSGI app is needed"),
+        ("shop.apps:make_fastapi", "shop.apps:make_fastapi is an ASGI app, and a WSGI app is needed"),
+    ],
+)
+def test_a_name_that_leads_to_no_wsgi_app_is_refused(name: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        legacy(name)
+    assert str(caught.value) == f"--legacy: {sentence.format(folder=tmp_path)}"
+
+
+def test_a_wsgi_app_is_no_native_one() -> None:
+    with pytest.raises(
+        SettingsError, match=re.escape("--native: shop.apps:flask_app is a WSGI app, and an ASGI app is")
+    ):
+        native("shop.apps:flask_app")
+
+
+def test_what_the_app_itself_lacks_comes_through() -> None:
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there"):
+        legacy("shop.lacking:app")
+
+
+def test_what_is_taken_works() -> None:
+    assert legacy("shop.apps:partial_wsgi")({}, None) == []
+    assert asyncio.run(native("shop.apps:wrapped")({}, None, None)) is None
