@@ -72,7 +72,13 @@ class BridgeSettings(_Section):
     max_queued: Annotated[int, _whole(0, 1_000_000)] = 1_000
     max_body_bytes: Annotated[int, _whole(1_024, 1_099_511_627_776)] = 104_857_600
     body_memory_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 65_536
+    max_body_files: Annotated[int, _whole(0, 1_000_000)] = 1_000
     max_header_bytes: Annotated[int, _whole(1_024, 1_048_576)] = 65_536
+    max_response_bytes: Annotated[int, _whole(0, 1_099_511_627_776)] = 0
+    buffer_bytes: Annotated[int, _whole(1, 1_073_741_824)] = 65_536
+    retry_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 1.0
+    send_timeout_seconds: Annotated[float, Field(ge=0.1, le=3_600, description="a number from 0.1 to 3600")] = 60.0
+    watch_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 0.5
     abandon_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 5.0
 
 
@@ -111,7 +117,7 @@ class CutoverSettings(_Section):
     ] = []
     poll_seconds: Annotated[float, _seconds(0.05, 1)] = 0.25
     busy_timeout_seconds: Annotated[float, _seconds(0.1, 60)] = 0.5
-    concurrency: Annotated[int, _whole(1, 64)] = 4
+    concurrency: Annotated[int, _whole(1, 64)] = 8
     timeout_seconds: Annotated[float, _seconds(0.1, 600)] = 5.0
     block_seconds: Annotated[float, _seconds(0.1, 60)] = 1.0
     max_queued: Annotated[int, _whole(0, 1_000_000)] = 1_000

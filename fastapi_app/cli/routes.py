@@ -30,9 +30,10 @@ def routes(
     with exits_with_a_sentence():
         settings = load_settings(config)
         cutover = create_app(settings, live_ports=LivePorts(store=MemoryStore())).cutover
-        table = cutover_store(settings).table() if settings.cutover.path.exists() else cutover.store.table()
-    # An endpoint that is newer than the store begins as the settings say.
-    modes = {**cutover.store.table().modes, **table.modes}
+        # An endpoint that the store doesn't know begins as the settings say.
+        modes = dict(cutover.store.table().modes)
+        if settings.cutover.path.exists():
+            modes |= cutover_store(settings).table().modes
     rows = [_row(endpoint, modes[endpoint.name]) for endpoint in cutover.inventory.endpoints]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))

@@ -46,7 +46,7 @@ def parse(text: str) -> Any:
     Raises ValueError for what is no JSON, or has a key twice in one object, since clients don't agree on which of the
     two counts; ArithmeticError for an exponent that no decimal has; RecursionError for one that is nested too deeply.
     """
-    return json.loads(text, parse_float=_Number.parse, parse_constant=_Number, object_pairs_hook=_object)
+    return _DECODE(text)
 
 
 def parse_effects(effects: Mapping[str, Any]) -> Any:
@@ -153,4 +153,6 @@ def _number_as_json(number: _Number) -> Any:
     return {"\0number": number.text}
 
 
+# Made once: to make one takes longer than to read a small answer.
+_DECODE = json.JSONDecoder(parse_float=_Number.parse, parse_constant=_Number, object_pairs_hook=_object).decode
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_number_as_json).encode

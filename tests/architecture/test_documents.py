@@ -24,7 +24,8 @@ def test_the_settings_in_the_readme_are_all_settings_with_their_defaults(tmp_pat
     assert told == defaults
     for section, values in defaults.items():
         for key in values:
-            assert re.search(rf"^\[{section}\].*?^({key} =|\[{section}\.{key}\])", block, re.DOTALL | re.MULTILINE), f"{section}.{key}"
+            shown = rf"^\[{section}\].*?^({key} =|\[{section}\.{key}\])"
+            assert re.search(shown, block, re.DOTALL | re.MULTILINE), f"{section}.{key}"
 
 
 def test_the_migration_notes_name_every_endpoint() -> None:

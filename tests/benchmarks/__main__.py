@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.benchmarks.bridge import bridge
 from tests.benchmarks.concurrency import concurrency
+from tests.benchmarks.cutover import cutover
 from tests.benchmarks.growth import growth
 from tests.benchmarks.load import WrongAnswers
 from tests.benchmarks.machine import UNPINNED, WRK_IS_MISSING, machine_rows, pins
@@ -34,6 +35,7 @@ class Part(StrEnum):
     CAN_TRADE = "can-trade"
     POST_TRADES = "post-trades"
     BRIDGE = "bridge"
+    CUTOVER = "cutover"
     GROWTH = "growth"
     CONCURRENCY = "concurrency"
     WORKERS = "workers"
@@ -43,6 +45,7 @@ MEASURES: dict[Part, Callable[[Bench], Section]] = {
     Part.CAN_TRADE: can_trade,
     Part.POST_TRADES: post_trades,
     Part.BRIDGE: bridge,
+    Part.CUTOVER: cutover,
     Part.GROWTH: growth,
     Part.CONCURRENCY: concurrency,
     Part.WORKERS: workers,

@@ -11,7 +11,7 @@ from typing import cast
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapi_app.app import create_app
 from fastapi_app.cutover.dispatch import Cutover
@@ -56,8 +56,13 @@ def bare() -> FastAPI:
 def old_side() -> ASGIApp:
     """The product with plain a2wsgi in the place of its bridge: what a migration begins with."""
     app = create_app()
+    cutover = app.cutover
     mount = cast("ASGIApp", WSGIMiddleware(cast("WSGIApp", app.legacy), workers=_MOUNT_THREADS))
-    app.cutover = Cutover(app.native, mount, endpoints=app.cutover.endpoints)
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        await (mount if scope["type"] == "http" else cutover)(scope, receive, send)
+
+    app.cutover = cast("Cutover", mounted)
     return app
 
 

@@ -40,15 +40,16 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerSpec:
-    """An app to serve: `app` is a factory, `modes` its cutover; `keeps` tells that it writes what it acknowledges.
+    """An app to serve: `app` is a factory, `modes` its cutover's; `keeps` tells that it writes what it acknowledges.
 
-    `threads` are those of a server for WSGI; an app for uvicorn brings its own.
+    A mode is its name, or a table of it, percent and sample rate. `threads` are those of a server for WSGI; an app for
+    uvicorn brings its own.
     """
 
     name: str
     program: Program = "uvicorn"
     app: str = "fastapi_app.app:create_app"
-    modes: Mapping[str, str] = field(default_factory=dict)
+    modes: Mapping[str, str | Mapping[str, str | float]] = field(default_factory=dict)
     workers: int = 1
     threads: int = 1
     keeps: bool = True
@@ -75,6 +76,11 @@ def serving(spec: ServerSpec, *, state: Path, core: int | None) -> Iterator[int]
             _end(process)
 
 
+def cutover_path(state: Path) -> Path:
+    """Where the cutover of a server keeps modes and evidence: each its own, or it would get the modes of another."""
+    return state.with_name(f"{state.stem}-cutover.sqlite3")
+
+
 def _command(spec: ServerSpec, port: int) -> list[str]:
     if spec.program == "gunicorn":
         command = ["gunicorn", f"{spec.app}()", "--bind", f"{HOST}:{port}", "--graceful-timeout", "2"]
@@ -98,6 +104,8 @@ def _environment(spec: ServerSpec, state: Path) -> dict[str, str]:
         STATE_VARIABLE: str(state),
         "TRADEWINDOW_STORE__PATH": str(state),
         "TRADEWINDOW_WINDOW__MAX_TRADES_PER_DAY": "1000000",
+        "TRADEWINDOW_CUTOVER__PATH": str(cutover_path(state)),
+        "TRADEWINDOW_CUTOVER__TOKEN_PATH": str(state.with_suffix(".token")),
         "TRADEWINDOW_CUTOVER__MODES": json.dumps(dict(spec.modes)),
     }
 

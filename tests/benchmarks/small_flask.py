@@ -1,6 +1,7 @@
 """A small Flask app, and the servers' ways to it: what a request costs here is mostly the way."""
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import cast
 
@@ -15,6 +16,7 @@ THREADS = 10
 
 JSON_PATH = "/quote"
 STREAM_PATH = "/stream"
+PROCESSOR_PATH = "/processor-seconds"
 
 CHUNKS = 100
 CHUNK = b"x" * 1_023 + b"\n"
@@ -35,6 +37,11 @@ def create_app() -> Flask:
     @app.get(STREAM_PATH)
     def stream() -> Response:
         return Response(_chunks(), mimetype="text/plain")
+
+    @app.get(PROCESSOR_PATH)
+    def processor_seconds() -> Response:
+        """What this process has used of the processor so far, in all its threads."""
+        return jsonify(seconds=time.process_time())
 
     return app
 

@@ -26,6 +26,7 @@ async def ids_in_the_log(side: Side, headers: dict[str, str], caplog: pytest.Log
     app = create_app(settings, live_ports=LivePorts(store=BrokenStore()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         answer = await client.get("/api/trading-window/can-trade", headers=headers)
+    assert app.cutover.bridge is not None
     await app.cutover.bridge.aclose()
     assert (answer.status_code, answer.headers["x-cutover-side"]) == (503, side)
     return [vars(record)["request_id"] for record in caplog.records if "is gone" in record.getMessage()]

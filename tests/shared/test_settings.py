@@ -60,7 +60,7 @@ def test_defaults() -> None:
             "redacted_fields": [],
             "poll_seconds": 0.25,
             "busy_timeout_seconds": 0.5,
-            "concurrency": 4,
+            "concurrency": 8,
             "timeout_seconds": 5.0,
             "block_seconds": 1.0,
             "max_queued": 1_000,

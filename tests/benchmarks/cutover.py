@@ -1,0 +1,260 @@
+"""What the cutover costs: between client and app, and where it compares the two sides."""
+
+import http.client
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from http.client import HTTPException
+from statistics import median
+
+from fastapi_app.cutover.store.base import CutoverStore
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from tests.benchmarks.bridge import BRIDGE, GET, POST
+from tests.benchmarks.figures import Verdict, ratios
+from tests.benchmarks.load import CONNECTIONS, HOST, Load, WrongAnswers, run_load, wait_until_idle, warm_up
+from tests.benchmarks.open_loop import OpenLoad, Order, run_open_loop
+from tests.benchmarks.peer_sections import rate_ratios, rate_table
+from tests.benchmarks.report import Section, Table, ratio_text
+from tests.benchmarks.rounds import Bench, in_turn, measure
+from tests.benchmarks.servers import ServerSpec, cutover_path, serving
+from tests.benchmarks.small_flask import JSON_PATH, PROCESSOR_PATH, THREADS
+
+SAMPLE_RATE = 0.05
+SHARE_OF_CAPACITY = 0.5
+
+_SETTLED_SECONDS = 60.0
+_FLUSH_SECONDS = 0.6
+"""Within it a process keeps what it has found since: twice its poll, and some."""
+
+
+def _cutover(name: str, mode: str | Mapping[str, str | float]) -> ServerSpec:
+    modes = {f"{method} {JSON_PATH}": mode for method in ("GET", "POST")}
+    return ServerSpec(name=name, app="tests.benchmarks.small_pair:cut_over", modes=modes, keeps=False)
+
+
+NATIVE = _cutover("native, in a cutover", "native")
+LEGACY = _cutover("legacy, in a cutover", "legacy")
+SAMPLED = _cutover(f"shadow, sample rate {SAMPLE_RATE:g}", {"mode": "shadow", "sample_rate": SAMPLE_RATE})
+SHADOW = _cutover("shadow, sample rate 1", {"mode": "shadow", "sample_rate": 1.0})
+FASTAPI = ServerSpec(name="FastAPI alone", app="tests.benchmarks.small_pair:create_native", keeps=False)
+
+_PAIRS = ((NATIVE, FASTAPI), (LEGACY, BRIDGE))
+_REQUESTS = (GET, POST)
+
+
+def cutover(bench: Bench) -> Section:
+    # The progress counts the rounds of what comes then.
+    in_between = replace(bench, round_done=lambda: None)
+    loads = measure(in_between, [spec for pair in _PAIRS for spec in pair], _REQUESTS)
+    rounds = [_round(bench, round_number) for round_number in range(bench.rounds)]
+    costs = ratios([each.both_microseconds for each in rounds], [each.shadow.per_pair for each in rounds])
+    waits = ratios([each.sampled.p50_ms for each in rounds], [each.legacy.p50_ms for each in rounds])
+    return Section(
+        title="The cutover",
+        blocks=(
+            _METHOD,
+            *(rate_table(spec, [peer], loads, request) for spec, peer in _PAIRS for request in _REQUESTS),
+            _OPEN_METHOD.format(seconds=bench.seconds, rate=median(each.rate for each in rounds)),
+            _open_table(rounds),
+            _FULL_METHOD,
+            _full_table(rounds),
+            _FULL_MEANING.format(
+                shed=median(each.shadow.shed_share for each in rounds), share=costs.median, least=costs.low
+            ),
+        ),
+        verdicts=(
+            *(
+                Verdict(
+                    what=f"{request.name}: {spec.name}, to {peer.name}",
+                    ratio=rate_ratios(spec, peer, loads, request),
+                    floor=0.95,
+                )
+                for spec, peer in _PAIRS
+                for request in _REQUESTS
+            ),
+            Verdict(what=f"p50 at half of capacity: {SAMPLED.name}, to legacy", ratio=waits, ceiling=1.15),
+            Verdict(what="pairs compared: shadow, to what both sides cost alone", ratio=costs, floor=0.9),
+        ),
+    )
+
+
+_METHOD = f"""\
+A small Flask app on the {THREADS} threads of a bridge, and a FastAPI app, as its tutorial would have it, that has
+taken over two of its routes. FastAPI and the bridge are measured in a cutover and alone. GET returns a small JSON
+object; POST has a body of four fields, which pydantic checks on the native side."""
+
+_OPEN_METHOD = f"""\
+wrk sends when it has an answer, so a server that slows down is asked less. To see what a comparison costs the
+client, GETs are sent at times that are fixed in advance: {{rate:,.0f}} a second at equal distances, which is
+{SHARE_OF_CAPACITY:g} of the rate at which wrk saturates mode `legacy` in the same round. Times count from when a
+request was due, over {CONNECTIONS} connections; {{seconds}} s a measurement. The last column is how late the client
+itself was."""
+
+_FULL_METHOD = """\
+At a sample rate of 1 each GET is answered by Flask, then asked of FastAPI, and the two answers are compared, as
+JSON, since they are spelled differently. wrk saturates the server. Processor time is what the server's process has
+used, in all its threads, until nothing was left to compare; a request alone is one of mode `legacy`, or `native`,
+HTTP included. Shed is what found the queue of comparisons full."""
+
+_FULL_MEANING = """\
+In a second of the processor {share:.2f} (at least {least:.2f}) times as many pairs were compared as it could answer
+requests on both sides. What was answered and not compared, {shed:.0%} of all, counts against that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Used:
+    """What a saturating load cost a server: the processor's time, and what came of the comparisons."""
+
+    load: Load
+    processor_seconds: float
+    compared: int
+    shed: int
+
+    @property
+    def per_request(self) -> float:
+        """Microseconds. What wrk no longer waited for was worked on as well."""
+        return self.processor_seconds / (self.load.requests + CONNECTIONS) * 1e6
+
+    @property
+    def per_pair(self) -> float:
+        """Microseconds."""
+        return self.processor_seconds / self.compared * 1e6
+
+    @property
+    def shed_share(self) -> float:
+        return self.shed / (self.compared + self.shed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    used: Mapping[str, _Used]
+    rate: float
+    legacy: OpenLoad
+    sampled: OpenLoad
+
+    @property
+    def shadow(self) -> _Used:
+        return self.used[SHADOW.name]
+
+    @property
+    def both_microseconds(self) -> float:
+        return self.used[LEGACY.name].per_request + self.used[NATIVE.name].per_request
+
+
+def _round(bench: Bench, round_number: int) -> _Round:
+    """Raises WrongAnswers, ServerFailed."""
+    with ExitStack() as running:
+        servers = {}
+        for number, spec in enumerate((LEGACY, NATIVE, SHADOW, SAMPLED)):
+            bench.step(f"starting {spec.name}")
+            state = bench.folder / f"compared-{round_number}-{number}.sqlite3"
+            port = running.enter_context(serving(spec, state=state, core=bench.pins.server))
+            servers[spec.name] = (port, SQLiteCutoverStore(cutover_path(state)))
+        used = {}
+        for spec in in_turn((LEGACY, SHADOW, NATIVE), round_number):
+            bench.step(f"processor time: {spec.name}")
+            used[spec.name] = _used(bench, spec, *servers[spec.name])
+        rate = used[LEGACY.name].load.rate * SHARE_OF_CAPACITY
+        opens = {}
+        for spec in in_turn((LEGACY, SAMPLED), round_number):
+            bench.step(f"half of capacity: {spec.name}")
+            port, _ = servers[spec.name]
+            warm_up(port, GET)
+            order = Order(port=port, path=GET.path, rate=rate, seconds=bench.seconds)
+            opens[spec.name] = run_open_loop(order, core=bench.pins.load)
+    bench.round_done()
+    return _Round(used=used, rate=rate, legacy=opens[LEGACY.name], sampled=opens[SAMPLED.name])
+
+
+def _used(bench: Bench, spec: ServerSpec, port: int, store: CutoverStore) -> _Used:
+    try:
+        warm_up(port, GET)
+        counted = _counts_when_settled(store)
+        begin = _processor_seconds(port)
+        load = run_load(port, GET, seconds=bench.seconds, core=bench.pins.load)
+        wait_until_idle(port)
+        found = _counts_when_settled(store)
+        seconds = _processor_seconds(port) - begin
+    except (OSError, HTTPException) as exc:
+        raise WrongAnswers(f"{spec.name} stopped answering: {exc!r}") from exc
+    found.subtract(counted)
+    if spec is SHADOW:
+        _check(found, load)
+    return _Used(load=load, processor_seconds=seconds, compared=found["match"], shed=found["queue_full"])
+
+
+def _check(found: Mapping[str, int], load: Load) -> None:
+    """Every request is accounted for, and none for a reason that isn't the load's. Raises WrongAnswers."""
+    known = sum(found[outcome] for outcome in ("match", "queue_full", "client_left"))
+    if known != sum(found.values()) or not load.requests <= known <= load.requests + CONNECTIONS:
+        raise WrongAnswers(f"of {load.requests} requests that were to be compared: {dict(found)}")
+
+
+def _counts_when_settled(store: CutoverStore) -> Counter[str]:
+    """By outcome, or the reason of a skip, once they stay as they are."""
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    counts = _counts(store)
+    while True:
+        time.sleep(_FLUSH_SECONDS)
+        before, counts = counts, _counts(store)
+        if counts == before:
+            return counts
+        if time.monotonic() > deadline:
+            raise WrongAnswers(f"comparisons still went on {_SETTLED_SECONDS:g} s after their load")
+
+
+def _counts(store: CutoverStore) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for key, count in store.counts().items():
+        counts[key.reason or key.outcome] += count
+    return counts
+
+
+def _processor_seconds(port: int) -> float:
+    connection = http.client.HTTPConnection(HOST, port, timeout=60)
+    try:
+        connection.request("GET", PROCESSOR_PATH)
+        seconds: float = json.loads(connection.getresponse().read())["seconds"]
+    finally:
+        connection.close()
+    return seconds
+
+
+def _open_table(rounds: Sequence[_Round]) -> Table:
+    rows = []
+    for name, loads in (
+        (LEGACY.name, [each.legacy for each in rounds]),
+        (SAMPLED.name, [each.sampled for each in rounds]),
+    ):
+        p50 = ratios([load.p50_ms for load in loads], [each.legacy.p50_ms for each in rounds])
+        rows.append(
+            (
+                name,
+                f"{median(load.p50_ms for load in loads):,.2f}",
+                f"{median(load.p99_ms for load in loads):,.1f}",
+                "" if name == LEGACY.name else ratio_text(p50),
+                f"{median(load.late_p99_ms for load in loads):,.2f}",
+            )
+        )
+    return Table(head=("GET at half of capacity", "p50, ms", "p99, ms", "p50 to legacy", "client, p99, ms"), rows=rows)
+
+
+def _full_table(rounds: Sequence[_Round]) -> Table:
+    rows = []
+    for spec in (LEGACY, NATIVE, SHADOW):
+        of_mode = [each.used[spec.name] for each in rounds]
+        compares = spec is SHADOW
+        rows.append(
+            (
+                spec.name,
+                f"{median(used.load.rate for used in of_mode):,.0f}",
+                f"{median(used.per_pair if compares else used.per_request for used in of_mode):,.0f}",
+                f"{median(used.shed_share for used in of_mode):.0%}" if compares else "",
+            )
+        )
+    both = f"{median(each.both_microseconds for each in rounds):,.0f}"
+    rows.insert(2, ("the two together", "", both, ""))
+    return Table(head=("GET, saturated", "requests/s", "processor, µs a request or pair", "shed"), rows=rows)

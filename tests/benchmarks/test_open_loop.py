@@ -1,0 +1,51 @@
+"""The open-loop client against a server on loopback that stalls, or refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.benchmarks.load import HOST, WrongAnswers
+from tests.benchmarks.open_loop import Order, ask
+
+STALL_SECONDS = 0.25
+
+
+@asynccontextmanager
+async def _server(status: bytes, *, stalls_seconds: float = 0.0) -> AsyncIterator[int]:
+    """Answers nothing until so long after the first request, then all."""
+    loop = asyncio.get_running_loop()
+    open_from: list[float] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                open_from.append(loop.time() + stalls_seconds)
+                await asyncio.sleep(open_from[0] - loop.time())
+                writer.write(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\n{}" % status)
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_request_that_could_not_be_sent_is_late_from_when_it_was_due() -> None:
+    async with _server(b"200 OK", stalls_seconds=STALL_SECONDS) as port:
+        load = await ask(Order(port=port, path="/", rate=1_000, seconds=0.4))
+
+    # 250 were due while the server was silent, for 64 connections. A client that waits for answers would have seen 64
+    # slow ones and sent the others later.
+    assert load.requests == 400
+    assert load.p99_ms > 0.8 * STALL_SECONDS * 1e3
+    assert load.p50_ms > 20
+
+
+async def test_an_answer_that_is_not_200_is_no_figure() -> None:
+    async with _server(b"503 Service Unavailable") as port:
+        with pytest.raises(WrongAnswers, match=r"^an answer was 503$"):
+            await ask(Order(port=port, path="/", rate=1_000, seconds=0.1))
