@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
@@ -11,7 +10,7 @@ from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.token import admin_token
-from fastapi_app.legacy import bridged, create_legacy
+from fastapi_app.legacy import bridge_options, create_legacy
 from fastapi_app.native import create_native
 from fastapi_app.recorded_ports import PortsEffects
 from fastapi_app.requests import json_answer
@@ -74,7 +73,7 @@ class TradingWindowApp:
             effects=PortsEffects(live_ports),
             accepted=ACCEPTED_DIFFERENCES,
             settings=settings.cutover,
-            bridge=partial(bridged, settings=settings),
+            bridge_options=bridge_options(settings),
             admin_token=admin_token,
         )
 

@@ -1,8 +1,9 @@
 """The one place where the new stack meets the old one."""
 
+from typing import Any
+
 from flask import Flask
 
-from fastapi_app.bridge import Bridge
 from legacy_flask.app import create_app
 from shared.ports import LivePorts
 from shared.settings import Settings
@@ -13,17 +14,13 @@ def create_legacy(settings: Settings, live_ports: LivePorts) -> Flask:
     return create_app(settings, live_ports=live_ports)
 
 
-def bridged(legacy: Flask, settings: Settings) -> Bridge:
-    """The old backend as an ASGI app."""
-    return Bridge(
-        legacy,
-        threads=settings.bridge.threads,
-        max_queued=settings.bridge.max_queued,
-        max_body_bytes=settings.bridge.max_body_bytes,
-        body_memory_bytes=settings.bridge.body_memory_bytes,
-        max_header_bytes=settings.bridge.max_header_bytes,
-        abandon_after_seconds=settings.bridge.abandon_after_seconds,
-        # By its own drain time the server has cut off who still waited for an answer; the threads are to stop.
-        drain_timeout_seconds=0,
-        multiprocess=settings.server.workers > 1,
-    )
+def bridge_options(settings: Settings) -> dict[str, Any]:
+    """How the old backend is bridged."""
+    options = settings.bridge.model_dump()
+    return options | {
+        "max_response_bytes": settings.bridge.max_response_bytes or None,
+        # By its own drain time the server has cut off who still waited for an answer. What nobody waits for, such as
+        # work behind an answer, has as much time again.
+        "drain_timeout_seconds": settings.server.drain_timeout_seconds,
+        "multiprocess": settings.server.workers > 1,
+    }

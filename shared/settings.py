@@ -109,7 +109,7 @@ class CutoverSettings(_Section):
     )
     client_key_headers: Annotated[
         list[str], Field(description="a list of header names; the first that a request has tells its client")
-    ] = ["x-client-id", "x-api-key", "authorization"]
+    ] = ["x-client-id", "x-api-key"]
     pure: EndpointNames = []
     costly: EndpointNames = []
     redacted_fields: Annotated[

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
@@ -11,27 +12,55 @@ from starlette.types import Receive
 
 from shared.errors import BodyTooLarge
 
+WHOLE_BODY = "trading_window.whole_body"
+"""The ASGI extension by which a server says that the upgrade which a request offers has cost it no body."""
+
+
+FRAMING = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
+"""The headers that have a say in how the body comes."""
+
+Framing = dict[bytes, bytes]
+
 
 class ClientLeftError(ConnectionError):
     """The client is gone; what it began will not be completed."""
 
 
-async def read_body(receive: Receive, *, announced_bytes: int, memory_bytes: int, max_bytes: int) -> IO[bytes]:
+class BadBodyError(ValueError):
+    """The body isn't what the request's head says of it."""
+
+
+class AnnouncedTooLargeError(BodyTooLarge):
+    """The body is larger than may be, by its head; nothing of it was read."""
+
+
+class BodyFilesFullError(Exception):
+    """As many bodies lie in temporary files as may."""
+
+
+async def read_body(
+    receive: Receive, framing: Framing, *, memory_bytes: int, max_bytes: int, files: threading.Semaphore
+) -> IO[bytes]:
     """The whole body, rewound. The caller closes it.
 
-    Raises BodyTooLarge as soon as more than `max_bytes` are announced or have come, and ClientLeftError when the client
-    leaves before the end, so that a body that was cut never looks complete (row 9).
+    Raises BodyTooLarge as soon as more than `max_bytes` are announced or have come. A body that was cut never looks
+    complete (row 9): raises ClientLeftError when the client leaves before the end, and BadBodyError when the server
+    says that the end has come and it has not. Past `memory_bytes` the body takes one of `files` until it is closed;
+    raises BodyFilesFullError where none is left.
     """
-    if announced_bytes > max_bytes:
-        raise BodyTooLarge(max_bytes)
+    announced_bytes = _announced_bytes(framing) if framing else None
+    if announced_bytes is not None and announced_bytes > max_bytes:
+        raise AnnouncedTooLargeError(max_bytes)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         chunk: bytes = message.get("body", b"")
         if len(chunk) <= min(memory_bytes, max_bytes):
+            if framing:
+                _check_size(len(chunk), announced_bytes, framing)
             return io.BytesIO(chunk)
     with ExitStack() as stack:
-        # A size of 0 would mean that it never goes to a file.
-        body = stack.enter_context(SpooledTemporaryFile(max_size=max(memory_bytes, 1)))
+        body = _Spool(memory_bytes, files)
+        stack.callback(body.close)
         size = 0
         while message["type"] == "http.request":
             chunk = message.get("body", b"")
@@ -41,11 +70,54 @@ async def read_body(receive: Receive, *, announced_bytes: int, memory_bytes: int
             # To a file this goes by way of the page cache: some microseconds a chunk, less than a thread's hop.
             body.write(chunk)
             if not message.get("more_body", False):
+                _check_size(size, announced_bytes, framing)
                 body.seek(0)
                 stack.pop_all()
                 return body
             message = await receive()
     raise ClientLeftError("the client left before its request was complete")
+
+
+def _announced_bytes(framing: Framing) -> int | None:
+    length = framing.get(b"content-length")
+    if length is None:
+        return None
+    if not length.isdigit() or b"transfer-encoding" in framing:
+        # RFC 9112, 6.3: of two lengths a proxy may see the one and we the other. uvicorn's h11 lets both pass.
+        raise BadBodyError("The request's body has no one length.")
+    return int(length)
+
+
+def _check_size(size: int, announced: int | None, framing: Framing) -> None:
+    """uvicorn's httptools says of a body that it has ended, and gives none of it, where the request offers an upgrade
+    that it doesn't serve. Of a chunked one nobody can tell, unless the server vouches for it (WHOLE_BODY)."""
+    if announced is not None and size != announced:
+        raise BadBodyError(f"The request announces a body of {announced} bytes, and {size} have come.")
+    if not size and b"transfer-encoding" in framing and b"upgrade" in framing:
+        raise BadBodyError("The request's body may have been lost for its Upgrade, which this server doesn't serve.")
+
+
+class _Spool(SpooledTemporaryFile[bytes]):
+    """Bytes in memory, and past a size in a file, as long as there may be another."""
+
+    def __init__(self, memory_bytes: int, files: threading.Semaphore) -> None:
+        # A size of 0 would mean that it never goes to a file.
+        super().__init__(max_size=max(memory_bytes, 1))
+        self._files = files
+        self._holds_file = False
+
+    def rollover(self) -> None:
+        if not self._holds_file:
+            if not self._files.acquire(blocking=False):
+                raise BodyFilesFullError
+            self._holds_file = True
+        super().rollover()
+
+    def close(self) -> None:
+        super().close()
+        if self._holds_file:
+            self._holds_file = False
+            self._files.release()
 
 
 async def discard_body(receive: Receive, *, max_bytes: int, timeout_seconds: float) -> None:

@@ -1,21 +1,24 @@
 """The WSGI environ of an ASGI request: a2wsgi's, mended."""
 
+import re
+import sys
 from collections.abc import Callable, Iterable
-from typing import IO, Any
-from urllib.parse import unquote_to_bytes
+from typing import IO, Any, cast
+from urllib.parse import quote, unquote_to_bytes
+from wsgiref.util import FileWrapper
 
 from a2wsgi.wsgi import build_environ
 from starlette.types import Scope
 
 SERVER_SOFTWARE = "trading-window-bridge"
 
-# RFC 9110, 5.1: a field name is a token, and of those WSGI can't tell `-` from `_`.
-_UNDERSCORE = b"_"
+# What RFC 3986 lets stand in a path as it is.
+_PATH_CHARACTERS = "/:@!$&'()*+,;="
 
 
 def environ_of(scope: Scope, body: IO[bytes], errors: "ErrorLog", *, multiprocess: bool) -> dict[str, Any]:
     """The environ of PEP 3333, with `asgi.scope`, as gunicorn would make it where the two have a choice."""
-    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"], safe=_PATH_CHARACTERS).encode()
     script_name, path = _split_path(scope, raw_path)
     shown = {
         **scope,
@@ -26,9 +29,9 @@ def environ_of(scope: Scope, body: IO[bytes], errors: "ErrorLog", *, multiproces
         "query_string": b"",
         # a2wsgi merges X_Auth_User with X-Auth-User, past a proxy that checks the dashed one; gunicorn drops it
         # (row 27).
-        "headers": [header for header in scope["headers"] if _UNDERSCORE not in header[0]],
+        "headers": [header for header in scope["headers"] if b"_" not in header[0]],
     }
-    environ: dict[str, Any] = dict(build_environ(shown, body))  # type: ignore[arg-type]
+    environ = cast("dict[str, Any]", build_environ(shown, body))  # type: ignore[arg-type]
     query: bytes = scope["query_string"]
     environ |= {
         "asgi.scope": scope,
@@ -45,8 +48,21 @@ def environ_of(scope: Scope, body: IO[bytes], errors: "ErrorLog", *, multiproces
         # The body is whole, so its end is known without Content-Length; without this key Werkzeug takes a chunked
         # body for an empty one (rows 1 and 2).
         "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileWrapper,
     }
+    if not scope.get("client"):
+        environ["REMOTE_ADDR"] = ""
+    server = scope.get("server")
+    if server and server[1] is None:
+        # A Unix socket, of which a2wsgi takes the path for the server's name, and 0 for its port.
+        environ["SERVER_NAME"], environ["SERVER_PORT"] = _server_of_host(environ)
     return environ
+
+
+def _server_of_host(environ: dict[str, Any]) -> tuple[str, str]:
+    found = re.fullmatch(r"(.+?)(?::([0-9]*))?", environ.get("HTTP_HOST", ""))
+    name, port = found.groups() if found else ("localhost", None)
+    return name, port or ("443" if environ["wsgi.url_scheme"] == "https" else "80")
 
 
 def _split_path(scope: Scope, raw_path: bytes) -> tuple[str, str]:
@@ -65,11 +81,14 @@ def _split_path(scope: Scope, raw_path: bytes) -> tuple[str, str]:
     root = scope.get("root_path", "").rstrip("/").encode().decode("latin-1")
     if root and (plain == root or plain.startswith(root + "/")):
         return root, plain[len(root) :]
-    return "", plain
+    # A proxy has stripped it already.
+    return root, plain
 
 
 class ErrorLog:
     """`wsgi.errors`: each line becomes a record of the logger."""
+
+    _is_logging = False
 
     # Not an io.TextIOBase: one is made for each request, and that takes 1.4 µs against 0.2.
     def __init__(self, log: Callable[[str], None]) -> None:
@@ -77,9 +96,12 @@ class ErrorLog:
         self._begun = ""
 
     def write(self, text: str, /) -> int:
+        if self._is_logging:
+            # The record has come back: Flask's documentation hangs a handler that writes here on the root logger.
+            return sys.stderr.write(text)
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            self._log(line)
+            self._say(line)
         return len(text)
 
     def writelines(self, lines: Iterable[str], /) -> None:
@@ -87,6 +109,13 @@ class ErrorLog:
             self.write(line)
 
     def flush(self) -> None:
-        if self._begun:
+        if self._begun and not self._is_logging:
             line, self._begun = self._begun, ""
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        self._is_logging = True
+        try:
             self._log(line)
+        finally:
+            self._is_logging = False

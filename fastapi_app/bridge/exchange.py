@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, NoReturn
 
 from starlette.types import Message, Receive, Send
 
 from fastapi_app.bridge.body import ClientLeftError, Input
+from fastapi_app.bridge.environ import ErrorLog
 from fastapi_app.bridge.head import Head, head_of
 
 logger = logging.getLogger(__name__)
@@ -25,55 +26,82 @@ class ResponseCutError(Exception):
     """A response that failed after its start was sent; raised so that the server cuts the connection."""
 
 
+class Limits(NamedTuple):
+    """What an exchange may take."""
+
+    buffer_bytes: int
+    header_bytes: int
+    response_bytes: int | None
+    send_seconds: float
+
+
 class Exchange:
     """The thread calls `run` once; the event loop awaits `deliver`. `leave` may be called from the loop at any time."""
+
+    # Values to begin with are the class's: there is one of these for each request, and it is made in a third less time.
+    started = False
+    """A thread has it."""
+    left = False
+    """The client is gone, or the bridge closes: the thread is to stop."""
+    dropped = False
+    """The bridge closes, or was told to give the request up."""
+    answered = False
+    """The head of the response is on its way."""
+    delivered = False
+    """The event loop is through with it."""
+    finished = False
+    """The thread is through with it."""
+    abandoned = False
+
+    # Between thread and loop, under the lock:
+    _room: threading.Condition | None = None
+    """Made when a thread first waits for room; most answers are small and never do."""
+    _start: Message | None = None
+    _buffered = 0
+    _ended = False
+    _failure: BaseException | None = None
+
+    # The thread's own:
+    _head: Head | None = None
+    _head_sent = False
+    _remaining: int | None = None
+    _sent = 0
 
     def __init__(
         self,
         app: WSGIApp,
         environ: dict[str, Any],
         body: IO[bytes],
+        errors: ErrorLog,
         *,
-        buffer_bytes: int,
-        max_header_bytes: int,
-        max_response_bytes: int | None,
+        limits: Limits,
         done: Callable[["Exchange"], None],
     ) -> None:
-        self.name = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         self.began = time.monotonic()
-        self.started = False
-        self.left = False
-        self.finished = False
-        self.abandoned = False
         self._app = app
-        self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self._method = environ["REQUEST_METHOD"]
+        self._target = environ["RAW_URI"]
         self._body = body
+        # The app may put another one in its place.
+        self._errors = errors
         environ["wsgi.input"] = Input(body, self.check_client)
-        self._buffer_bytes = buffer_bytes
-        self._max_header_bytes = max_header_bytes
-        self._max_response_bytes = max_response_bytes
+        self._limits = limits
         self._done = done
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        # Between thread and loop, under the lock:
         self._lock = threading.Lock()
-        # Made when a thread first waits for room; most answers are small and never do.
-        self._room: threading.Condition | None = None
-        self._start: Message | None = None
         self._chunks: list[bytes] = []
-        self._buffered = 0
-        self._ended = False
-        self._failure: BaseException | None = None
-        # The thread's own:
-        self._head: Head | None = None
-        self._head_sent = False
-        self._remaining: int | None = None
-        self._sent = 0
+
+    @property
+    def name(self) -> str:
+        # Not the decoded path: it may hold an end of line, and forge a line of the log.
+        return f"{self._method} {self._target.partition('?')[0]}"
 
     # On the event loop
 
     async def deliver(self, receive: Receive, send: Send, *, watch_after_seconds: float) -> None:
-        """Sends what the thread answers, as it comes. Returns at once when the client leaves.
+        """Sends what the thread answers, as it comes. Returns at once when the client leaves, or when it takes nothing
+        for `Limits.send_seconds` and the thread waits for it.
 
         Back-pressure: what was sent is waited for before the thread gets room for more.
         """
@@ -86,9 +114,32 @@ class Exchange:
         # Small answers come within this time, and are spared the task.
         timer = self._loop.call_later(watch_after_seconds, watch)
         try:
-            while not await self._deliver_news(send):
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                if self.left:
+                    return
+                with self._lock:
+                    start, self._start = self._start, None
+                    chunks, self._chunks = self._chunks, []
+                    ended, failure = self._ended, self._failure
+                body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                if ended:
+                    if start is not None:
+                        self.answered = True
+                        await send(start)
+                    await send({"type": "http.response.body", "body": body, "more_body": False})
+                    return
                 # a2wsgi never looks whether its client is still there, and runs each stream to its end (row 15).
                 watch()
+                if not await self._send_in_time(send, start, body):
+                    return
+                if failure is not None:
+                    self._cut(failure)
+                with self._lock:
+                    self._buffered -= len(body)
+                    if self._room is not None:
+                        self._room.notify()
         except BaseException:
             # a2wsgi's threads wait for ever once send() raises or the task is cancelled (rows 13, 14 and 16).
             self.leave()
@@ -98,28 +149,25 @@ class Exchange:
             if watcher is not None:
                 watcher.cancel()
 
-    async def _deliver_news(self, send: Send) -> bool:
-        """Whether that was the last."""
-        await self._news.wait()
-        self._news.clear()
-        if self.left:
-            return True
-        with self._lock:
-            start, self._start = self._start, None
-            chunks, self._chunks = self._chunks, []
-            ended, failure = self._ended, self._failure
-        if start is not None:
-            await send(start)
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if chunks:
-            await send({"type": "http.response.body", "body": body, "more_body": not ended})
-        if failure is not None:
-            raise ResponseCutError(f"{self.name} failed in the middle of its response") from failure
-        with self._lock:
-            self._buffered -= len(body)
-            if self._room is not None:
-                self._room.notify()
-        return ended
+    async def _send_in_time(self, send: Send, start: Message | None, body: bytes) -> bool:
+        """A client that stays and doesn't read would hold the thread for good."""
+        try:
+            async with asyncio.timeout(self._limits.send_seconds) as patience:
+                if start is not None:
+                    self.answered = True
+                    await send(start)
+                if body:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            logger.warning("%s is cut: its client took nothing for %g s", self.name, self._limits.send_seconds)
+            self.leave()
+            return False
+        return True
+
+    def _cut(self, failure: BaseException) -> NoReturn:
+        raise ResponseCutError(f"{self.name} failed in the middle of its response") from failure
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -136,6 +184,12 @@ class Exchange:
                 self._room.notify()
         self._news.set()
 
+    def drop(self) -> None:
+        """No thread will have it."""
+        self._body.close()
+        self.finished = True
+        self._done(self)
+
     # In the thread
 
     def run(self, environ: dict[str, Any]) -> None:
@@ -148,11 +202,13 @@ class Exchange:
         except BaseException as exc:
             self._fail(exc)
         finally:
-            # What the app wrote there without an end of line.
-            environ["wsgi.errors"].flush()
-            self._body.close()
-            self.finished = True
-            self._done(self)
+            try:
+                # What the app wrote there without an end of line.
+                self._errors.flush()
+                self._body.close()
+            finally:
+                self.finished = True
+                self._done(self)
 
     def _respond(self, environ: dict[str, Any]) -> None:
         chunks = self._app(environ, self._start_response)
@@ -160,7 +216,8 @@ class Exchange:
             whole = isinstance(chunks, list | tuple) and len(chunks) == 1
             for chunk in chunks:
                 self.check_client()
-                if chunk:
+                # One that is empty and no bytes is refused there.
+                if chunk or not isinstance(chunk, bytes):
                     if self._ended:
                         # PEP 3333: a server stops iterating when Content-Length is reached.
                         break
@@ -190,7 +247,7 @@ class Exchange:
                     exc_info = None
         elif self._head is not None:
             raise AssertionError("start_response was called twice without exc_info")
-        self._head = head_of(status, headers, is_head=self._is_head, max_bytes=self._max_header_bytes)
+        self._head = head_of(status, headers, is_head=self._method == "HEAD", max_bytes=self._limits.header_bytes)
         self._remaining = self._head.content_length
         return self._write
 
@@ -217,10 +274,11 @@ class Exchange:
         if self._head is None:
             raise AssertionError("the app returned before it called start_response")
         self._sent += len(chunk)
-        if self._max_response_bytes is not None and self._sent > self._max_response_bytes:
-            raise ValueError(f"the response is larger than {self._max_response_bytes} bytes")
+        limit = self._limits.response_bytes
+        if limit is not None and self._sent > limit:
+            raise ValueError(f"the response is larger than {limit} bytes")
         with self._lock:
-            while self._buffered >= self._buffer_bytes and not self.left:
+            while self._buffered >= self._limits.buffer_bytes and not self.left:
                 self._room = self._room or threading.Condition(self._lock)
                 self._room.wait()
             self.check_client()
@@ -235,7 +293,11 @@ class Exchange:
             self._wake()
 
     def _fail(self, exc: BaseException) -> None:
-        logger.error("%s failed", self.name, exc_info=exc)
+        if self._head_sent and not self._ended and not self.left:
+            # Raised on the event loop it gets its traceback from the server.
+            logger.error("%s failed in the middle of its response: %r", self.name, exc)
+        else:
+            logger.error("%s failed", self.name, exc_info=exc)
         if self._ended:
             return
         with self._lock:

@@ -5,11 +5,22 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 logger = logging.getLogger(__name__)
 
 Work = Callable[[], object]
+
+
+class Job:
+    """Work in the queue; without any once a thread has it, or it was withdrawn."""
+
+    __slots__ = ("since", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work: Work | None = work
+        self.since = time.monotonic()
 
 
 class PoolFullError(Exception):
@@ -40,11 +51,12 @@ class WorkerPool:
             raise ValueError(f"threads must be 1 or more and max_queued 0 or more, not {threads} and {max_queued}")
         self.threads = threads
         self.max_queued = max_queued
-        self._work: queue.SimpleQueue[tuple[Work, float] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._outstanding = 0
+        self._withdrawn = 0
         self._busy = 0
         self._started = 0
         self._refused = 0
@@ -62,7 +74,7 @@ class WorkerPool:
                 queue_seconds_max=self._queue_seconds_max,
             )
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Work) -> Job:
         """Raises PoolFullError, and then the work was not taken."""
         with self._lock:
             if self._closed or self._outstanding >= self.threads + self.max_queued:
@@ -71,7 +83,22 @@ class WorkerPool:
             if len(self._threads) < min(self._outstanding + 1, self.threads):
                 self._add_thread()
             self._outstanding += 1
-            self._work.put((work, time.monotonic()))
+            job = Job(work)
+            self._work.put(job)
+            return job
+
+    def withdraw(self, job: Job) -> bool:
+        """Whether the work was still in the queue. It will not run, and its place is free."""
+        with self._lock:
+            if job.work is None:
+                return False
+            job.work = None
+            self._outstanding -= 1
+            self._withdrawn += 1
+            # They stay in the queue until a thread comes by, and there may be none for a long time.
+            if self._withdrawn > self.max_queued:
+                self._sweep()
+            return True
 
     def close(self) -> None:
         """Takes no more work, and lets each thread end once there is none left."""
@@ -81,12 +108,16 @@ class WorkerPool:
                 for _ in self._threads:
                     self._work.put(None)
 
-    def join(self, timeout_seconds: float) -> bool:
-        """Waits for the threads to end after `close`; whether all did."""
-        deadline = time.monotonic() + timeout_seconds
-        for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0))
-        return not any(thread.is_alive() for thread in self._threads)
+    def _sweep(self) -> None:
+        kept = []
+        with suppress(queue.Empty):
+            while True:
+                job = self._work.get_nowait()
+                if job is None or job.work is not None:
+                    kept.append(job)
+        for job in kept:
+            self._work.put(job)
+        self._withdrawn = 0
 
     def _add_thread(self) -> None:
         thread = threading.Thread(target=self._run, name=f"wsgi-{len(self._threads) + 1}", daemon=True)
@@ -101,10 +132,13 @@ class WorkerPool:
         self._threads.append(thread)
 
     def _run(self) -> None:
-        while (item := self._work.get()) is not None:
-            work, since = item
+        while (job := self._work.get()) is not None:
             with self._lock:
-                waited = time.monotonic() - since
+                work, job.work = job.work, None
+                if work is None:
+                    self._withdrawn -= 1
+                    continue
+                waited = time.monotonic() - job.since
                 self._busy += 1
                 self._started += 1
                 self._queue_seconds_total += waited
@@ -119,4 +153,4 @@ class WorkerPool:
                     self._busy -= 1
                     self._outstanding -= 1
             # What the request held must not live on until the next one comes.
-            del item, work
+            del job, work

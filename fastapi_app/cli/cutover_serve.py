@@ -18,7 +18,7 @@ from fastapi_app.cli.server import LOGGING, listen, run
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
 from fastapi_app.cutover.endpoints import Inventory, take_inventory
 from fastapi_app.cutover.token import admin_token
-from fastapi_app.legacy import bridged
+from fastapi_app.legacy import bridge_options
 from shared.entry import exits_with_a_sentence
 from shared.errors import SettingsError
 from shared.settings import ServerSettings, Settings, load_settings
@@ -120,7 +120,7 @@ def _cutover(pair: _Pair) -> Cutover:
         store=cutover_store(settings),
         initial_modes=settings.cutover.modes,
         settings=settings.cutover,
-        bridge=partial(bridged, settings=settings),
+        bridge_options=bridge_options(settings),
         admin_token=admin_token(settings.cutover.token_path),
     )
 

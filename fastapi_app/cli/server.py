@@ -7,20 +7,25 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from multiprocessing import resource_tracker
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
+from fastapi_app.bridge.protocol import Protocol
 from shared.errors import SettingsError, TradingWindowError
 from shared.request_id import RequestIdFilter
 from shared.settings import ServerSettings
 
 BACKLOG = 2048
+ENDING_SECONDS = 3.0
+"""How long a process may take to end once everything is closed."""
+
 WORKER_SILENCE_SECONDS = 60
 """After which the parent replaces a worker. On a busy machine uvicorn's own 5 end before the imports of one do, and
 no worker ever starts."""
@@ -60,10 +65,12 @@ def run(app: ASGIApp, make_app: Callable[[], ASGIApp], settings: ServerSettings,
     """
     alone = settings.workers == 1
     config = uvicorn.Config(
-        app if alone else partial(_app_of_worker, make_app),
+        _Ending(app) if alone else partial(_app_of_worker, make_app),
         factory=not alone,
+        interface="asgi3",
         workers=settings.workers,
         log_config=LOGGING,
+        http=Protocol,
         access_log=settings.access_log,
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.drain_timeout_seconds,
@@ -89,10 +96,33 @@ class _Workers(Multiprocess):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+class _Ending:
+    """The app, whose process ends soon after it: Python waits for every thread that isn't a daemon, also for the one in
+    which somebody's `def` endpoint hangs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._live(scope, receive, send) if scope["type"] == "lifespan" else self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        threading.Thread(target=self._end, daemon=True).start()
+
+    def _end(self) -> None:
+        time.sleep(ENDING_SECONDS)
+        stuck = [each.name for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
+        sys.stderr.write(f"ended without {len(stuck)} threads that went on: {', '.join(stuck)}\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
 def _app_of_worker(make_app: Callable[[], ASGIApp]) -> ASGIApp:
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
-        return make_app()
+        return _Ending(make_app())
     except TradingWindowError as exc:
         # The parent's own start went well, so this may pass: with 1 the worker is tried again, with 3 all would stop.
         sys.stderr.write(f"a worker can't start: {exc}\n")

@@ -2,6 +2,7 @@
 of one."""
 
 import asyncio
+from collections import deque
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -11,6 +12,9 @@ NO_ANSWER = SeenAnswer(
     status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=b"Internal Server Error"
 )
 """What a server sends for an app that raises before it answers."""
+
+CHUNKS_AT_ONCE = 8
+PAUSE_SECONDS = 0.001
 
 
 def announced_bytes(scope: Scope) -> int:
@@ -26,32 +30,41 @@ class RequestBody:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._messages: list[Message] = []
+        self._messages: deque[Message] = deque()
         self.body = b""
         self.cut_by: SkipReason | None = None
         """Why the body isn't there as a whole."""
 
     async def read(self, *, max_bytes: int) -> None:
         """Reads to the end, or until there are more bytes than that, or the client leaves."""
+        chunks: list[bytes] = []
         size = 0
         while True:
             message = await self._receive()
-            self._messages.append(message)
             if message["type"] != "http.request":
                 self.cut_by = "client_left"
-                return
-            size += len(message.get("body", b""))
+                break
+            chunk = message.get("body", b"")
+            chunks.append(chunk)
+            size += len(chunk)
             if size > max_bytes:
                 self.cut_by = "request_too_large"
-                return
+                break
             if not message.get("more_body", False):
-                self.body = b"".join(each.get("body", b"") for each in self._messages)
-                return
+                break
+        self.body = b"".join(chunks)
+        if self.cut_by != "client_left":
+            # The last one says whether there is more to come; those before it are told as one with it.
+            self._messages.append({**message, "body": self.body})
+        else:
+            if chunks:
+                self._messages.append({"type": "http.request", "body": self.body, "more_body": True})
+            self._messages.append(message)
 
     async def receive(self) -> Message:
         """For the primary: what was read, then what comes after."""
         if self._messages:
-            return self._messages.pop(0)
+            return self._messages.popleft()
         return await self._receive()
 
 
@@ -61,31 +74,35 @@ class Capture:
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
-        self._chunks: list[bytes] = []
-        self.size = 0
+        self._body = bytearray()
         self.status: int | None = None
         self.complete = False
         self.too_large = False
-        self.endless = False
-        """A stream of server-sent events, which has no end to wait for."""
+        self.event_stream = False
+        """Server-sent events, which have no end to wait for."""
 
     def note(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._headers = tuple(message.get("headers", ()))
-            self.endless = any(
+            self._headers = tuple(message["headers"])
+            self.event_stream = any(
                 name.lower() == b"content-type" and value.startswith(b"text/event-stream")
                 for name, value in self._headers
             )
         elif message["type"] == "http.response.body":
             chunk = message.get("body", b"")
-            self.size += len(chunk)
-            if self.size > self._max_bytes:
-                self.too_large = True
-                self._chunks.clear()
-            elif chunk and not self.endless:
-                self._chunks.append(chunk)
+            self.too_large = self.too_large or self.size + len(chunk) > self._max_bytes
+            if self.too_large:
+                # Nothing of it is of use any more, and it may be much.
+                self._body.clear()
+            else:
+                self._body += chunk
             self.complete = not message.get("more_body", False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held, headers too."""
+        return len(self._body) + sum(len(name) + len(value) for name, value in self._headers)
 
     def answer(self) -> SeenAnswer:
         """What was answered; without a start, what a server answers then."""
@@ -94,7 +111,7 @@ class Capture:
         return SeenAnswer(
             status=self.status,
             headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers),
-            body=b"".join(self._chunks),
+            body=bytes(self._body),
         )
 
 
@@ -108,6 +125,7 @@ class CandidateClient:
     def __init__(self, body: bytes, *, max_bytes: int) -> None:
         self.capture = Capture(max_bytes=max_bytes)
         self._body: bytes | None = body
+        self._chunks_sent = 0
 
     async def receive(self) -> Message:
         if self._body is None:
@@ -117,9 +135,13 @@ class CandidateClient:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
-        self.capture.note(message)
+        self.capture.note(listed(message))
         if self.capture.too_large:
             raise CandidateTooLargeError("the candidate's answer is larger than a comparison may be")
+        if message.get("more_body", False):
+            # A stream that nobody slows down would keep the loop for itself, and it is in no hurry.
+            self._chunks_sent += 1
+            await asyncio.sleep(0 if self._chunks_sent % CHUNKS_AT_ONCE else PAUSE_SECONDS)
 
 
 def seen_request(scope: Scope, body: bytes) -> SeenRequest:
@@ -133,12 +155,19 @@ def seen_request(scope: Scope, body: bytes) -> SeenRequest:
     )
 
 
+def listed(message: Message) -> Message:
+    """A start with its headers as a list of its own: an app may give any iterable, once, or the same message again."""
+    if message["type"] != "http.response.start":
+        return message
+    return {**message, "headers": list(message.get("headers", ()))}
+
+
 def naming(send: Send, header: tuple[bytes, bytes]) -> Send:
     """Adds the header to the answer."""
 
     async def named(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), header]
+            message = {**message, "headers": [*message.get("headers", ()), header]}
         await send(message)
 
     return named

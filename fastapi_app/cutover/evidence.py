@@ -13,7 +13,7 @@ WAITING_MISMATCHES = 100
 
 
 class Evidence:
-    """Counts of comparisons and the newest mismatches. Filled on the event loop, emptied by the sync thread."""
+    """Counts of comparisons and the newest mismatches, which are redacted and cut already. For any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -21,10 +21,16 @@ SkipReason = Literal[
     "unsafe",
     "costly",
     "candidates_busy",
+    "primary_busy",
+    "expect_continue",
+    "stopped",
+    "heavy",
     "fault",
     "shutdown",
 ]
-"""Why a comparison was not made: `unsafe` is a method with effects that no ports record, `costly` is declared."""
+"""Why a comparison was not made: `unsafe` is a method with effects that no ports record, `costly` is declared,
+`primary_busy` is the bridge's own 503, `expect_continue` a client that waits for leave to send its body, and `stopped`
+waited when its endpoint was compared no more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

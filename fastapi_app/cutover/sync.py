@@ -2,35 +2,45 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from fastapi_app.cutover.evidence import Evidence
 from fastapi_app.cutover.observation import Mismatch
-from fastapi_app.cutover.redaction import redacted
-from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable
+from fastapi_app.cutover.plan import GUARDED
+from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
 from shared.errors import StoreUnavailable
-from shared.modes import EndpointMode, Mode
+from shared.modes import EndpointMode
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """A move that this process makes by itself. It holds here at once, and everywhere once it is written."""
+    """A move that this process makes by itself: to `shadow`, or to a sample rate of 0. It holds here at once, and
+    everywhere once it is written."""
 
     endpoint: str
-    after: EndpointMode
+    kind: Literal["take back", "stop comparing"]
     author: str
     reason: str
-    only_from: Collection[Mode]
     mismatch: Mismatch | None = None
+    """The one that caused it, redacted."""
+
+    def after(self, before: EndpointMode) -> EndpointMode:
+        if self.kind == "stop comparing":
+            return before.model_copy(update={"sample_rate": 0.0})
+        if before.mode in GUARDED:
+            return EndpointMode(mode="shadow", sample_rate=before.sample_rate)
+        # Somebody has moved it meanwhile.
+        return before
 
 
 class Sync:
-    """One thread a process. Every `poll_seconds`, and when it is woken, it writes what this process has decided and
-    found, and brings the newest table. No request waits for it.
+    """One thread a process. Every `poll_seconds`, and when it is woken, it brings the newest table, and writes what
+    this process has decided and found. No request waits for it.
 
     While the store can't answer, the last table holds, what is to be written waits, and `problem` says why.
     """
@@ -43,7 +53,6 @@ class Sync:
         *,
         on_modes: Callable[[Mapping[str, EndpointMode]], None],
         poll_seconds: float,
-        redacted_fields: Collection[str],
     ) -> None:
         self.problem: str | None = None
         self._store = store
@@ -51,8 +60,8 @@ class Sync:
         self._table = table
         self._on_modes = on_modes
         self._poll_seconds = poll_seconds
-        self._redacted_fields = redacted_fields
-        self._one_round = threading.Lock()
+        # Held around the table's way between store and process, in that order; never around evidence.
+        self._of_the_table = threading.Lock()
         # Between the threads that decide and the one that writes:
         self._lock = threading.Lock()
         self._decisions: list[Decision] = []
@@ -64,6 +73,11 @@ class Sync:
     @property
     def version(self) -> int:
         return self._table.version
+
+    @property
+    def is_running(self) -> bool:
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def start(self) -> None:
         self._stopping = False
@@ -83,13 +97,13 @@ class Sync:
         self._store.close()
 
     def decide(self, decision: Decision) -> bool:
-        """Whether it was taken: of two about one endpoint only the first is."""
+        """Whether it was taken: the same about the same endpoint is taken once."""
         with self._lock:
-            if any(decision.endpoint == other.endpoint for other in self._decisions):
+            if any((decision.endpoint, decision.kind) == (other.endpoint, other.kind) for other in self._decisions):
                 return False
             self._decisions.append(decision)
             self._show()
-        logger.error("%s goes to %s by itself: %s", decision.endpoint, decision.after, decision.reason)
+        logger.error("%s: %s, by itself: %s", decision.endpoint, decision.kind, decision.reason)
         self._woken.set()
         return True
 
@@ -97,71 +111,81 @@ class Sync:
         self, changes: Mapping[str, EndpointMode], *, author: str, reason: str, version: int | None
     ) -> ModeTable:
         """Blocks. See CutoverStore.change for what it raises."""
-        with self._one_round:
+        with self._of_the_table:
             table = self._store.change(changes, author=author, reason=reason, at=datetime.now(UTC), version=version)
             self._adopt(table)
         return table
 
     def once(self) -> None:
-        with self._one_round:
-            try:
-                self._write_decisions()
-                self._write_evidence()
+        """One round. The table comes first: what can't be written must not keep a change of modes from the process."""
+        try:
+            with self._of_the_table:
                 if self._store.version() != self._table.version:
                     self._adopt(self._store.table())
-            except StoreUnavailable as exc:
-                if self.problem is None:
-                    logger.error("the cutover's store can't answer, the modes in force stay: %s", exc.problem)  # noqa: TRY400 - the sentence says all
-                self.problem = exc.problem
-            else:
-                if self.problem is not None:
-                    logger.warning("the cutover's store answers again")
-                self.problem = None
+            self._write_decisions()
+            self._write_evidence()
+        except StoreUnavailable as exc:
+            if self.problem is None:
+                logger.error(  # noqa: TRY400 - the sentence says all
+                    "the cutover's store can't answer, the modes in force stay: %s", exc.problem
+                )
+            self.problem = exc.problem
+        except Exception:
+            # Without this thread no change of modes would reach the process any more.
+            self.problem = "a fault, see the log"
+            logger.exception("a round with the cutover's store failed")
+        else:
+            if self.problem is not None:
+                logger.warning("the cutover's store answers again")
+            self.problem = None
 
     def _run(self) -> None:
         while not self._stopping:
             self._woken.wait(self._poll_seconds)
             self._woken.clear()
-            try:
-                self.once()
-            except Exception:
-                # Without this thread no change of modes would reach the process any more.
-                self.problem = "a fault, see the log"
-                logger.exception("a round with the cutover's store failed")
+            self.once()
 
     def _write_decisions(self) -> None:
         while self._decisions:
             decision = self._decisions[0]
             if decision.mismatch is not None:
-                kept = redacted(decision.mismatch, fields=self._redacted_fields)
-                (mismatch_id,) = self._store.add_evidence({}, [kept])
+                (mismatch_id,) = self._store.add_evidence({}, [decision.mismatch])
                 decision = replace(decision, reason=f"mismatch {mismatch_id}: {decision.reason}", mismatch=None)
                 with self._lock:
                     self._decisions[0] = decision
+            with self._of_the_table:
+                table = self._written(decision)
+                with self._lock:
+                    del self._decisions[0]
+                self._adopt(table)
+
+    def _written(self, decision: Decision) -> ModeTable:
+        """The table with the decision in it. Somebody may move the endpoint meanwhile, or take it out."""
+        while True:
+            table = self._store.table()
+            before = table.modes.get(decision.endpoint)
+            if before is None:
+                return table
             try:
-                table = self._store.change(
-                    {decision.endpoint: decision.after},
+                return self._store.change(
+                    {decision.endpoint: decision.after(before)},
                     author=decision.author,
                     reason=decision.reason,
                     at=datetime.now(UTC),
-                    only_from=decision.only_from,
+                    version=table.version,
                 )
+            except VersionConflict:
+                continue
             except ChangeRefused as exc:
-                # Somebody took the endpoint out meanwhile.
                 logger.warning("%s", exc)
-                table = self._store.table()
-            with self._lock:
-                del self._decisions[0]
-            self._adopt(table)
+                return table
 
     def _write_evidence(self) -> None:
         counts, mismatches = self._evidence.take()
         if not counts and not mismatches:
             return
         try:
-            self._store.add_evidence(
-                counts, [redacted(mismatch, fields=self._redacted_fields) for mismatch in mismatches]
-            )
+            self._store.add_evidence(counts, mismatches)
         except BaseException:
             self._evidence.give_back(counts, mismatches)
             raise
@@ -174,7 +198,6 @@ class Sync:
     def _show(self) -> None:
         modes = dict(self._table.modes)
         for decision in self._decisions:
-            before = modes.get(decision.endpoint)
-            if before is not None and before.mode in decision.only_from:
-                modes[decision.endpoint] = decision.after
+            if decision.endpoint in modes:
+                modes[decision.endpoint] = decision.after(modes[decision.endpoint])
         self._on_modes(modes)

@@ -53,5 +53,5 @@ def cut_over() -> ASGIApp:
         store=SQLiteCutoverStore(settings.path, busy_timeout_seconds=settings.busy_timeout_seconds),
         initial_modes=settings.modes,
         settings=settings,
-        bridge=partial(Bridge, threads=THREADS),
+        bridge_options={"threads": THREADS},
     )

@@ -47,14 +47,20 @@ def test_defaults() -> None:
             "max_queued": 1_000,
             "max_body_bytes": 104_857_600,
             "body_memory_bytes": 65_536,
+            "max_body_files": 1_000,
             "max_header_bytes": 65_536,
+            "max_response_bytes": 0,
+            "buffer_bytes": 65_536,
+            "retry_after_seconds": 1.0,
+            "send_timeout_seconds": 60.0,
+            "watch_after_seconds": 0.5,
             "abandon_after_seconds": 5.0,
         },
         "cutover": {
             "modes": {},
             "path": Path("var/cutover.sqlite3"),
             "token_path": Path("var/cutover.token"),
-            "client_key_headers": ["x-client-id", "x-api-key", "authorization"],
+            "client_key_headers": ["x-client-id", "x-api-key"],
             "pure": [],
             "costly": [],
             "redacted_fields": [],
@@ -97,7 +103,13 @@ def test_every_key_can_come_from_the_file() -> None:
         max_queued = 0
         max_body_bytes = 1024
         body_memory_bytes = 0
+        max_body_files = 0
         max_header_bytes = 1048576
+        max_response_bytes = 1099511627776
+        buffer_bytes = 1
+        retry_after_seconds = 0
+        send_timeout_seconds = 0.1
+        watch_after_seconds = 0
         abandon_after_seconds = 0.5
         [cutover]
         path = "/srv/cutover.sqlite3"
@@ -131,7 +143,13 @@ def test_every_key_can_come_from_the_file() -> None:
             "max_queued": 0,
             "max_body_bytes": 1024,
             "body_memory_bytes": 0,
+            "max_body_files": 0,
             "max_header_bytes": 1_048_576,
+            "max_response_bytes": 1_099_511_627_776,
+            "buffer_bytes": 1,
+            "retry_after_seconds": 0.0,
+            "send_timeout_seconds": 0.1,
+            "watch_after_seconds": 0.0,
             "abandon_after_seconds": 0.5,
         },
         "cutover": {
@@ -180,7 +198,13 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BRIDGE__MAX_QUEUED": "1000000",
             "TRADEWINDOW_BRIDGE__MAX_BODY_BYTES": "1099511627776",
             "TRADEWINDOW_BRIDGE__BODY_MEMORY_BYTES": "1073741824",
+            "TRADEWINDOW_BRIDGE__MAX_BODY_FILES": "1000000",
             "TRADEWINDOW_BRIDGE__MAX_HEADER_BYTES": "1024",
+            "TRADEWINDOW_BRIDGE__MAX_RESPONSE_BYTES": "1",
+            "TRADEWINDOW_BRIDGE__BUFFER_BYTES": "1073741824",
+            "TRADEWINDOW_BRIDGE__RETRY_AFTER_SECONDS": "3600",
+            "TRADEWINDOW_BRIDGE__SEND_TIMEOUT_SECONDS": "3600",
+            "TRADEWINDOW_BRIDGE__WATCH_AFTER_SECONDS": "3600",
             "TRADEWINDOW_BRIDGE__ABANDON_AFTER_SECONDS": "3600",
             "TRADEWINDOW_CUTOVER__MODES": '{"GET /api/health": "native", "GET /x": {"mode": "canary", "percent": 5}}',
             "TRADEWINDOW_CUTOVER__PATH": "state/cutover.sqlite3",
@@ -223,7 +247,13 @@ def test_every_key_can_come_from_the_environment() -> None:
             "max_queued": 1_000_000,
             "max_body_bytes": 1_099_511_627_776,
             "body_memory_bytes": 1_073_741_824,
+            "max_body_files": 1_000_000,
             "max_header_bytes": 1_024,
+            "max_response_bytes": 1,
+            "buffer_bytes": 1_073_741_824,
+            "retry_after_seconds": 3_600.0,
+            "send_timeout_seconds": 3_600.0,
+            "watch_after_seconds": 3_600.0,
             "abandon_after_seconds": 3_600.0,
         },
         "cutover": {

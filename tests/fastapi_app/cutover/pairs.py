@@ -150,6 +150,12 @@ async def ask(
     )
 
 
+def mode_of(cutover: Cutover, endpoint: str) -> EndpointMode:
+    plan = cutover.plan(endpoint)
+    assert plan is not None
+    return plan.mode
+
+
 async def counts_of(cutover: Cutover) -> dict[str, int]:
     """What was kept of the comparisons, such as {"match": 2, "skipped queue_full": 1}."""
     await cutover.settled()

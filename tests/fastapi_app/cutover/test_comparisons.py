@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from fastapi_app.cutover.dispatch import Cutover
 from shared.modes import EndpointMode, Mode
 from shared.settings import CutoverSettings
-from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, wsgi
+from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, mode_of, wsgi
 
 SHADOW: dict[str, Mode] = {"GET /items": "shadow"}
 
@@ -145,14 +146,16 @@ async def test_a_chunked_body_over_the_limit_reaches_the_primary_whole() -> None
     assert await counts_of(app) == {"skipped request_too_large": 1}
 
 
-async def test_server_sent_events_are_not_waited_for() -> None:
+async def test_server_sent_events_are_not_compared() -> None:
     def events(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "text/event-stream")])
         return [b"data: 1\n\n"]
 
-    app = cutover_of(asgi(), events, SHADOW)
+    seen: list[Scope] = []
+    app = cutover_of(asgi(seen=seen), events, SHADOW)
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {"skipped stream": 1}
+    assert seen == []
 
 
 async def _awaiting() -> None:
@@ -211,7 +214,7 @@ async def test_a_candidate_that_raises_is_a_mismatch_and_its_primary_is_untouche
     assert (mismatch.candidate.answer.status, mismatch.candidate.raised) == (500, "KeyError: 'price'")
 
 
-async def test_sides_that_raise_alike_match() -> None:
+async def test_a_side_that_raises_differs_from_one_that_chose_the_same_answer() -> None:
     async def native(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise KeyError("price")
 
@@ -221,8 +224,7 @@ async def test_sides_that_raise_alike_match() -> None:
 
     app = cutover_of(native, legacy, SHADOW)
     await ask(app, "GET", "/items")
-    counts = await counts_of(app)
-    assert counts == {"mismatch": 1}, "one chose its answer, the other has none"
+    assert await counts_of(app) == {"mismatch": 1}
 
 
 async def test_an_endless_candidate_is_cut_at_the_limit() -> None:
@@ -309,7 +311,7 @@ async def test_a_candidate_that_blocks_the_loop_is_named_and_compared_no_more() 
     async with app.running():
         await ask(app, "GET", "/items")
         await app.settled()
-        mode = app.mode("GET /items")
+        mode = mode_of(app, "GET /items")
         assert mode is not None
         assert (mode.mode, mode.sample_rate) == ("shadow", 0.0)
         await ask(app, "GET", "/items")
@@ -318,3 +320,156 @@ async def test_a_candidate_that_blocks_the_loop_is_named_and_compared_no_more() 
     assert (change.endpoint, change.author) == ("GET /items", "watchdog")
     assert "blocked the event loop for 0.1 s" in change.reason
     assert _outcomes(app) == [("match", "", 1)]
+
+
+class Panic(BaseException):
+    """As an extension in another language raises it."""
+
+
+async def test_a_candidate_s_panic_costs_no_place() -> None:
+    async def panic() -> None:
+        raise Panic("in an extension")
+
+    app = cutover_of(asgi(first=panic), wsgi(), SHADOW, settings=CutoverSettings(concurrency=1))
+    for _ in range(3):
+        await ask(app, "GET", "/items")
+        await app.settled()
+    assert await counts_of(app) == {"mismatch": 3}
+    assert app.health()["comparisons"] == {"queued": 0, "queued_bytes": 0, "running": 0}
+
+
+async def test_an_endpoint_whose_candidates_hang_is_compared_no_more() -> None:
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=4)
+    app = cutover_of(asgi(first=_awaiting), wsgi(), SHADOW, settings=settings)
+    for _ in range(4):
+        await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"skipped timed_out": 4}
+    change = app.store.log()[0]
+    assert (change.author, change.after.sample_rate) == ("watchdog", 0)
+    assert change.reason == "4 candidates in a row took over 0.1 s; it is compared no more"
+
+
+async def test_those_that_wait_are_not_run_once_their_endpoint_is_legacy_s() -> None:
+    seen: list[Scope] = []
+    settings = CutoverSettings(concurrency=1)
+    app = cutover_of(asgi(seen=seen), wsgi(), SHADOW, settings=settings)
+    await asyncio.gather(*(ask(app, "GET", "/items") for _ in range(3)))
+    app._sync.change({"GET /items": EndpointMode(mode="legacy")}, author="ada", reason="back", version=None)
+    counts = await counts_of(app)
+    assert sum(counts.values()) == 3
+    assert counts["skipped stopped"] >= 1
+    assert len(seen) == counts.get("match", 0)
+
+
+async def test_the_bridge_s_own_503_is_no_answer_of_legacy_s() -> None:
+    over = threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            over.wait(10)
+        return wsgi()(environ, start_response)
+
+    app = cutover_of(
+        asgi(),
+        slow,
+        {"GET /items": "shadow", "GET /slow": "legacy"},
+        bridge_options={"threads": 1, "max_queued": 0},
+    )
+    busy = asyncio.create_task(ask(app, "GET", "/slow"))
+    while app.health()["bridge"]["threads_busy"] == 0:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    assert (await ask(app, "GET", "/items")).status == 503
+    over.set()
+    await busy
+    assert await counts_of(app) == {"skipped primary_busy": 1}
+
+
+async def test_effects_behind_a_legacy_answer_are_waited_for() -> None:
+    left: list[str] = []
+
+    class Late:
+        def __iter__(self) -> Any:
+            yield b"{}"
+
+        def close(self) -> None:
+            time.sleep(0.05)
+            left.append("notified")
+
+    def legacy(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
+        return Late()
+
+    class Noting:
+        """Effects that are what stands in `left` when they are asked for."""
+
+        async def record(self, _scope: Scope) -> Any:
+            return self
+
+        def from_json(self, _recording: Mapping[str, Any]) -> Any:
+            raise AssertionError
+
+        def effects(self) -> Mapping[str, Any]:
+            return {"calls": list(left)}
+
+        def replay(self, _scope: Scope) -> Any:
+            return Native()
+
+        def to_json(self) -> Mapping[str, Any]:
+            return {}
+
+    class Native:
+        def effects(self) -> Mapping[str, Any]:
+            return {"calls": ["notified"]}
+
+        def unrecorded_read(self) -> None:
+            return None
+
+    app = cutover_of(asgi(), legacy, SHADOW, effects=Noting())
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"match": 1}
+
+
+async def test_who_waits_for_leave_to_send_a_body_is_not_compared() -> None:
+    app = cutover_of(asgi(), wsgi(), {"POST /items": "shadow"}, settings=CutoverSettings(pure=["POST /items"]))
+    await ask(app, "POST", "/items", body=b"1", headers=[("Expect", "100-continue")])
+    assert await counts_of(app) == {"skipped expect_continue": 1}
+
+
+async def test_the_candidate_does_not_see_what_the_primary_left_in_a_context_variable() -> None:
+    seen: list[str | None] = []
+    variable: ContextVar[str | None] = ContextVar("variable", default=None)
+
+    async def note() -> None:
+        seen.append(variable.get())
+
+    def legacy(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        seen.append(variable.get())
+        return wsgi()(environ, start_response)
+
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        variable.set("of native")
+        await asgi(first=note)(scope, receive, send)
+
+    app = cutover_of(native, legacy, {"GET /items": "verify"})
+    await ask(app, "GET", "/items")
+    await app.settled()
+    assert seen == ["of native", None]
+
+
+async def test_secrets_are_in_neither_log(caplog: pytest.LogCaptureFixture) -> None:
+    def legacy(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Set-Cookie", "session=hunter2")])
+        return [b""]
+
+    async def native(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/plain"), (b"set-cookie", b"session=correct-horse")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = cutover_of(native, legacy, {"GET /items": "verify"})
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"mismatch": 1}
+    told = caplog.text + repr(app.store.log()) + repr(app.store.mismatches())
+    assert "set-cookie" in told
+    assert "hunter2" not in told
+    assert "correct-horse" not in told

@@ -1,10 +1,13 @@
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.endpoints import take_inventory
+from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Mode, Side
 from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, wsgi
@@ -232,3 +235,64 @@ async def test_native_that_fails_to_start_is_not_started_without_its_lifespan() 
     with pytest.raises(RuntimeError, match="no database"):
         await app({"type": "lifespan"}, server.receive, server.send)
     assert server.sent == []
+
+
+async def test_native_that_ignores_the_lifespan_leaves_the_cutover_running() -> None:
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await asgi(NATIVE)(scope, receive, send)
+
+    app, server = cutover_of(native, wsgi(), {"GET /items": "legacy"}), Lifespan()
+    await app({"type": "lifespan"}, server.receive, server.send)
+    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_it_runs_again_after_it_has_ended() -> None:
+    app = cutover()
+    for _ in range(2):
+        async with app.running():
+            assert (await ask(app, "GET", "/old")).status == 200
+
+
+async def test_under_a_root_path_rules_are_about_what_is_below_it() -> None:
+    app = Starlette(routes=[Mount("/svc", cutover())])
+    for path, side in (("/svc/items", "native"), ("/svc/old", "legacy"), ("/svc/orders/7", "native")):
+        assert (await ask(app, "GET", path)).side == side
+
+
+async def test_an_app_s_own_messages_stay_as_they_are() -> None:
+    start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+
+    async def native(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+
+    app = cutover_of(native, wsgi(), {"GET /items": "native"})
+    for _ in range(2):
+        await ask(app, "GET", "/items")
+    assert start["headers"] == [(b"content-length", b"0")]
+
+
+@pytest.mark.parametrize("mode", ["native", "verify"])
+async def test_headers_may_be_any_iterable(mode: Mode) -> None:
+    async def native(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = iter([(b"content-type", b"application/json"), (b"x-own", b"1")])
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    app = cutover_of(native, wsgi(), {"GET /items": mode})
+    assert (await ask(app, "GET", "/items")).headers["x-own"] == "1"
+
+
+async def test_a_mode_that_this_process_can_not_serve_is_served_by_the_side_that_is_there() -> None:
+    store = MemoryCutoverStore()
+    cutover_of(asgi(NATIVE), wsgi(LEGACY), {"GET /items": "native"}, store=store)
+    old = Cutover(
+        None, wsgi(LEGACY), inventory=take_inventory(None, wsgi(), legacy_routes=[("GET", "/items")]), store=store
+    )
+    newer = cutover_of(asgi(NATIVE), wsgi(LEGACY), {"GET /items": "native"}, store=store)
+    await newer.change({"GET /items": EndpointMode(mode="native")}, author="ada", reason="proved")
+    async with old.running():
+        await old.settled()
+        assert (await ask(old, "GET", "/items")).side == "legacy"
+        assert old.health()["problems"] == ["GET /items is in a mode that needs a side it doesn't have here"]

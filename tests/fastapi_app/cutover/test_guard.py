@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from fastapi_app.cutover.accepted import AcceptedDifference
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.modes import EndpointMode
 from shared.settings import CutoverSettings
-from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, wsgi
+from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, mode_of, wsgi
 
 CANARY = EndpointMode(mode="canary", percent=100)
 VERIFY = EndpointMode(mode="verify")
@@ -41,7 +43,7 @@ async def test_the_sample_rate_stays() -> None:
     app = cutover_of(asgi(b'{"a":2}'), wsgi(b'{"a":1}'), {"GET /items": mode})
     await ask(app, "GET", "/items")
     await app.settled()
-    assert app.mode("GET /items") == EndpointMode(mode="shadow", sample_rate=0.999999)
+    assert mode_of(app, "GET /items") == EndpointMode(mode="shadow", sample_rate=0.999999)
 
 
 @pytest.mark.parametrize("mode", ["shadow", "legacy", "native"])
@@ -50,7 +52,7 @@ async def test_other_modes_stay(mode: Any) -> None:
     for _ in range(8):
         await ask(app, "GET", "/items")
     await app.settled()
-    assert app.mode("GET /items") == EndpointMode(mode=mode)
+    assert mode_of(app, "GET /items") == EndpointMode(mode=mode)
 
 
 async def test_there_is_no_flapping() -> None:
@@ -59,7 +61,7 @@ async def test_there_is_no_flapping() -> None:
         await ask(app, "GET", "/items")
         await app.settled()
     assert [change.author for change in app.store.log()].count("guard") == 1
-    assert app.mode("GET /items") == EndpointMode(mode="shadow")
+    assert mode_of(app, "GET /items") == EndpointMode(mode="shadow")
 
 
 async def test_a_person_may_move_it_forward_again_and_the_guard_acts_again() -> None:
@@ -77,10 +79,10 @@ async def test_more_errors_than_the_limit_take_it_back_also_where_nothing_is_sam
     app = cutover_of(asgi(status=503), wsgi(), {"GET /items": mode}, settings=CutoverSettings(max_native_errors=2))
     for _ in range(2):
         await ask(app, "GET", "/items")
-    assert app.mode("GET /items") == mode
+    assert mode_of(app, "GET /items") == mode
     await ask(app, "GET", "/items")
     await app.settled()
-    assert app.mode("GET /items") == EndpointMode(mode="shadow", sample_rate=0)
+    assert mode_of(app, "GET /items") == EndpointMode(mode="shadow", sample_rate=0)
     assert app.store.log()[0].reason == "native failed 3 times, more than 2"
 
 
@@ -93,7 +95,50 @@ async def test_errors_are_counted_anew_in_a_new_mode() -> None:
     await app.change({"GET /items": wider}, author="ada", reason="on")
     for _ in range(2):
         await ask(app, "GET", "/items")
-    assert app.mode("GET /items") == wider
+    assert mode_of(app, "GET /items") == wider
+
+
+async def test_errors_of_an_earlier_time_in_the_mode_do_not_count() -> None:
+    settings = CutoverSettings(max_native_errors=2)
+    quiet = EndpointMode(mode="verify", sample_rate=0)
+    app = cutover_of(asgi(status=503), wsgi(), {"GET /items": quiet}, settings=settings)
+    for mode in (EndpointMode(mode="legacy"), quiet):
+        for _ in range(2):
+            await ask(app, "GET", "/items")
+        await app.change({"GET /items": mode}, author="ada", reason="mended")
+    await ask(app, "GET", "/items")
+    assert mode_of(app, "GET /items") == quiet
+
+
+async def test_what_was_found_before_a_person_s_move_does_not_undo_it() -> None:
+    app = cutover_of(
+        asgi(b'{"a":2}'), wsgi(b'{"a":1}'), {"GET /items": VERIFY}, settings=CutoverSettings(concurrency=1)
+    )
+    before = app.plan("GET /items")
+    await app.change({"GET /items": EndpointMode(mode="legacy")}, author="ada", reason="back")
+    await app.change({"GET /items": VERIFY}, author="ada", reason="mended")
+    assert before is not None
+    for _ in range(9):
+        app._guard.native_failed(before)
+    assert mode_of(app, "GET /items") == VERIFY
+
+
+async def test_clients_that_leave_are_no_errors_of_native() -> None:
+    async def reading(_scope: Scope, receive: Receive, _send: Send) -> None:
+        if (await receive())["type"] == "http.disconnect":
+            raise ClientDisconnect
+
+    app = cutover_of(reading, wsgi(), {"POST /items": EndpointMode(mode="canary", percent=100)})
+
+    async def leaving(scope: Scope, _receive: Receive, send: Send) -> None:
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        await app(scope, receive, send)
+
+    for _ in range(9):
+        await ask(leaving, "POST", "/items")
+    assert mode_of(app, "POST /items").mode == "canary"
 
 
 async def test_what_a_person_did_meanwhile_stands() -> None:
@@ -103,7 +148,7 @@ async def test_what_a_person_did_meanwhile_stands() -> None:
     await app._comparisons.settled()
     store.change({"GET /items": EndpointMode(mode="legacy")}, author="ada", reason="off", at=datetime.now(UTC))
     await app.settled()
-    assert app.mode("GET /items") == EndpointMode(mode="legacy")
+    assert mode_of(app, "GET /items") == EndpointMode(mode="legacy")
     assert store.log()[0].author == "ada"
 
 
@@ -114,4 +159,4 @@ async def test_an_accepted_difference_takes_nothing_back() -> None:
     app = cutover_of(asgi(b'{"a":2}'), wsgi(b'{"a":1}'), {"GET /items": VERIFY}, accepted=[rule])
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {"accepted newer": 1}
-    assert app.mode("GET /items") == VERIFY
+    assert mode_of(app, "GET /items") == VERIFY
