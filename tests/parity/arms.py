@@ -17,11 +17,12 @@ from fastapi_app.app import create_app
 from legacy_flask.app import create_app as create_flask_app
 from shared.clock import FrozenClock
 from shared.ids import FrozenIds
+from shared.modes import EndpointMode, Mode
 from shared.ports import LivePorts
-from shared.settings import CutoverSettings, LimitSettings, Mode, Settings
+from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerPage, LedgerQuery, Store
 from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowConfig, WindowState
-from tests.parity.case import HOST, Answer, At, Case, HaltedBy, MovedTo, Request, Step, StoreFails
+from tests.parity.case import HOST, Answer, At, Case, Event, HaltedBy, MovedTo, Request, Step, StoreFails
 
 Arm = Literal["Flask alone", "legacy", "native", "legacy, then native", "native, then legacy"]
 ARMS: tuple[Arm, ...] = ("Flask alone", "legacy", "native", "legacy, then native", "native, then legacy")
@@ -58,19 +59,20 @@ class Breakable:
 
     def __getattr__(self, name: str) -> Any:
         if self.error is not None:
-            raise self.error
+            # Raised again and again, it would carry the traceback of each time.
+            raise self.error.with_traceback(None)
         return getattr(self._store, name)
 
 
 class World:
     """One case's window on one arm."""
 
-    def __init__(self, case: Case, store: Store) -> None:
+    def __init__(self, case: Case, store: Store, *, services: Mapping[str, object] | None = None) -> None:
         self.case = case
         self.store = store
         self.clock = FrozenClock(_instant(case.at))
         self._breakable = Breakable(store)
-        self.live_ports = LivePorts(store=self._breakable, clock=self.clock, ids=FrozenIds())
+        self.live_ports = LivePorts(store=self._breakable, clock=self.clock, ids=FrozenIds(), services=services)
         store.create(DEFAULT_WINDOW_ID, WindowConfig.parse(case.config))
         self._write(
             state=WindowState(trade_day=case.trade_day, trades_today=case.trades_today, halt=_halt(case.halt)),
@@ -88,7 +90,13 @@ class World:
 
     def take(self, step: Step, serve: Serve) -> tuple[Answer, str | None] | None:
         """The answer and the side that it came from, where the step is a request."""
-        match step:
+        if isinstance(step, tuple):
+            return serve(step[0])
+        self.meet(step)
+        return None
+
+    def meet(self, event: Event) -> None:
+        match event:
             case At(instant):
                 self.clock.set(_instant(instant))
             case HaltedBy(reason):
@@ -97,9 +105,6 @@ class World:
                 self._write(config=self.left().window.config.changed({"timezone": timezone}))
             case StoreFails(fault):
                 self._breakable.error = fault
-            case request, _:
-                return serve(request)
-        return None
 
     def _write(
         self,
@@ -157,7 +162,7 @@ def _settings(world: World, modes: Mapping[str, Mode]) -> Settings:
     return Settings(
         window=WindowConfig.parse(world.case.config),
         limits=LimitSettings(max_body_bytes=world.case.max_body_bytes),
-        cutover=CutoverSettings(modes=dict(modes)),
+        cutover=CutoverSettings(modes={name: EndpointMode(mode=mode) for name, mode in modes.items()}),
     )
 
 
@@ -212,7 +217,8 @@ async def ask_asgi(app: ASGIApp, request: Request) -> tuple[Answer, str | None]:
     sent: list[Message] = []
 
     async def receive() -> Message:
-        return inbox.pop() if inbox else {"type": "http.disconnect"}
+        # It stays until it has its answer.
+        return inbox.pop() if inbox else await asyncio.get_running_loop().create_future()
 
     async def send(message: Message) -> None:
         sent.append(message)

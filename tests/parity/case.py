@@ -79,7 +79,8 @@ class StoreFails:
     error: Exception | None
 
 
-Step = tuple[Request, Answer] | At | HaltedBy | MovedTo | StoreFails
+Event = At | HaltedBy | MovedTo | StoreFails
+Step = tuple[Request, Answer] | Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

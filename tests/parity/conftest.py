@@ -1,5 +1,18 @@
 """How long this folder searches: `pytest tests/parity --hypothesis-profile=soak` takes an hour or two."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
+from shared.store.sqlite import SQLiteStore
+
 settings.register_profile("soak", max_examples=20_000)
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a window, to be copied: to make one takes a migration."""
+    path = tmp_path_factory.mktemp("state") / "empty.sqlite3"
+    SQLiteStore(path).prepare()
+    return path

@@ -34,13 +34,6 @@ def test_a_case_in_memory(case: Case) -> None:
     _check(case, {arm: MemoryStore() for arm in _arms(case)})
 
 
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("state") / "empty.sqlite3"
-    SQLiteStore(path).prepare()
-    return path
-
-
 @pytest.mark.parametrize("case", [case for case in CASES if case.also_on_sqlite], ids=_named)
 def test_a_case_on_sqlite(case: Case, empty_file: Path, tmp_path: Path) -> None:
     stores: dict[Arm, SQLiteStore] = {}
@@ -108,7 +101,7 @@ def _snapshot(case: Case, left: Left, *, sequence: int) -> Snapshot:
 
 def test_every_endpoint_of_the_inventory_has_a_case() -> None:
     app = create_app(Settings(), live_ports=LivePorts(store=MemoryStore()))
-    endpoints = {endpoint.name: endpoint for endpoint in app.cutover.endpoints}
+    endpoints = {endpoint.name: endpoint for endpoint in app.cutover.inventory.endpoints}
     covered = {_name(request) for case in CASES for request in _requests(case)}
     assert endpoints.keys() - DOCUMENTS - OF_LEGACY_ALONE - covered == set()
     assert {name for name, endpoint in endpoints.items() if endpoint.legacy and endpoint.native} == set(BOTH_SIDES)

@@ -1,186 +1,183 @@
-"""Moving an endpoint is invisible: whatever is asked, and whichever side answers each endpoint, clients get the
-answers that they would get from legacy alone, and the window is left the same."""
+"""Moving endpoints is invisible: whatever is asked, and however the modes change meanwhile, clients get the answers
+that they would get from legacy alone, the window is left the same, and no comparison on the way finds a difference."""
 
-import json
-from datetime import UTC, datetime, timedelta
-from itertools import chain
-from typing import Any
-from urllib.parse import quote
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from shared.errors import StoreUnavailable
-from shared.settings import Mode
+from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.store.base import CountKey
+from shared.modes import EndpointMode, Mode, Side
+from shared.store.base import Store
 from shared.store.memory import MemoryStore
-from tests.parity.arms import BOTH_SIDES, Leftovers, World, under_modes
-from tests.parity.case import (
-    JSON,
-    Answer,
-    At,
-    Case,
-    HaltedBy,
-    MovedTo,
-    Request,
-    Step,
-    StoreFails,
-    post_trade,
-    put_config,
-    trade_of,
+from shared.store.sqlite import SQLiteStore
+from tests.parity.arms import BOTH_SIDES, Leftovers, World
+from tests.parity.case import Answer, Request, StoreFails
+from tests.parity.drawn import MAX_BODY_BYTES, NATIVE_ONLY, Drawn, Moved, sequences
+from tests.parity.product import Product, running_product, told
+
+LEGACY = EndpointMode(mode="legacy")
+
+SIDES: Mapping[Mode, Side] = {"legacy": "legacy", "shadow": "legacy", "verify": "native", "native": "native"}
+"""A canary's depends on the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two apps that serve all sequences: the endpoints of one are moved, those of the other stay legacy."""
+
+    moved: Product
+    legacy: Product
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with (
+        running_product(max_body_bytes=MAX_BODY_BYTES) as moved,
+        running_product(max_body_bytes=MAX_BODY_BYTES) as legacy,
+    ):
+        yield Pair(moved, legacy)
+
+
+# The profile `soak` asks for more than the thousand.
+@settings(
+    max_examples=max(1_000, settings().max_examples),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-
-ZONES = ("UTC", "Europe/Stockholm", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Pago_Pago")
-NATIVE_ONLY = ("/api/trading-window", "/api/trading-window/remaining-trades")
-ANY_ANSWER = Answer(status=0, body=b"", content_length=None)
-
-# around midnight in the zones above, on days with and without a change of clocks
-instants = st.builds(
-    lambda start, hours, microseconds: start + timedelta(hours=hours, microseconds=microseconds),
-    st.sampled_from(
-        [
-            datetime(2025, 3, 3, 5, tzinfo=UTC),
-            datetime(2025, 3, 9, 5, tzinfo=UTC),
-            datetime(2025, 3, 29, 23, tzinfo=UTC),
-            datetime(2025, 10, 25, 22, tzinfo=UTC),
-            datetime(2024, 12, 31, 23, tzinfo=UTC),
-        ]
-    ),
-    st.integers(-30, 30),
-    st.sampled_from([-1, 0, 1, 1_800_000_000]),
-)
-
-json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["0.50", "1e2"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=4,
-)
-
-good_trades = st.fixed_dictionaries(
-    {
-        "symbol": st.sampled_from(["BTC-USD", "BTC-USD", "ETH-USD"]),
-        "side": st.just("buy"),
-        "quantity": st.sampled_from(["0.50", "0.50", "0.5", 1]),
-        "price": st.just("64250.10"),
-    },
-    optional={"strategy": st.sampled_from(["rsi", None, "återköp"])},
-)
-bad_trades = st.dictionaries(
-    st.sampled_from(["symbol", "side", "quantity", "price", "strategy", "id", "é"]), json_values, min_size=1
-)
-trades = good_trades | st.builds(lambda good, bad: {**good, **bad}, good_trades, bad_trades)
-config_keys = st.sampled_from(["start_hour", "end_hour", "max_trades_per_day", "timezone"])
-config_changes = st.fixed_dictionaries(
-    {},
-    optional={
-        "start_hour": st.integers(0, 23),
-        "end_hour": st.integers(0, 24),
-        "max_trades_per_day": st.integers(0, 6),
-    },
-) | st.dictionaries(config_keys, json_values | st.integers(-1, 30), max_size=3)
-
-headers = st.sampled_from(
-    [(), (), (), (), (("Content-Type", "text/plain"),), (("Content-Type", "application/vnd.bot+json; a=b"),)]
-)
-keys = st.sampled_from([None, None, None, "one", "one", "two", "a b"])
+@given(drawn=sequences)
+def test_a_sequence_under_changing_modes_is_answered_as_by_legacy_alone(pair: Pair, drawn: Drawn) -> None:
+    _check(pair, drawn, [MemoryStore(), MemoryStore()])
 
 
-def _raw(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
+@settings(max_examples=settings().max_examples // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(drawn=sequences)
+def test_a_sequence_on_sqlite(pair: Pair, empty_file: Path, drawn: Drawn) -> None:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        paths = [shutil.copy(empty_file, Path(folder) / f"{name}.sqlite3") for name in ("moved", "legacy")]
+        _check(pair, drawn, [stack.enter_context(closing(SQLiteStore(path))) for path in paths])
 
 
-bodies_of_trades = trades.map(_raw) | st.binary(max_size=40)
-bodies_of_changes = config_changes.map(_raw) | st.binary(max_size=40)
-
-posts = st.builds(lambda body, extra, key: post_trade(body, *extra, key=key), bodies_of_trades, headers, keys)
-good_posts = st.builds(lambda trade, key: post_trade(_raw(trade), key=key), good_trades, keys)
-puts = st.builds(lambda body, extra: put_config(body, *extra), bodies_of_changes, headers)
-
-query_values = st.sampled_from(
-    ["", "1", "2", "0", "x", "2025-03-03", "2025-03-04", "BTC-USD", "%ff", "%2B1"]
-) | st.text(max_size=4).map(quote)
-queries = st.lists(
-    st.tuples(st.sampled_from(["date", "symbol", "limit", "limit", "other"]), query_values).map("=".join), max_size=3
-).map("&".join)
-paths = st.sampled_from([name.split(" ")[1] for name in BOTH_SIDES] + [*NATIVE_ONLY])
-reads = st.builds(
-    lambda method, path, query: Request(method=method, target=f"{path}?{query}" if query else path),
-    st.sampled_from(["GET", "GET", "GET", "HEAD"]),
-    paths,
-    queries,
-)
-strays = st.builds(
-    lambda method, path, tail: Request(
-        method=method, target=path + tail, headers=(("Content-Type", JSON), ("Content-Length", "2")), body=b"{}"
-    ),
-    st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
-    paths | st.sampled_from(["/", "/nowhere", "/static/x"]),
-    st.sampled_from(["", "/", "//", "/x", "%20", "?limit=1"]),
-)
-
-requests = st.one_of(good_posts, good_posts, good_posts, reads, posts, puts, strays)
-asked: st.SearchStrategy[Step] = st.tuples(requests, st.just(ANY_ANSWER))
-faults = st.sampled_from([StoreFails(StoreUnavailable("the disk is gone")), StoreFails(RuntimeError("a fault"))])
-
-# what may happen between two requests, or around one
-scenes: st.SearchStrategy[tuple[Step, ...]] = st.one_of(
-    st.tuples(asked),
-    st.tuples(asked, asked, asked),
-    st.tuples(instants.map(lambda instant: At(instant.isoformat())), asked, asked),
-    st.tuples(st.sampled_from(ZONES).map(MovedTo), asked),
-    st.tuples(st.just(HaltedBy("maintenance")), asked, st.just(HaltedBy(None))),
-    st.tuples(faults, asked, st.just(StoreFails(None))),
-)
-
-cases = st.builds(
-    lambda at, config, count, sequence: Case(
-        name="drawn",
-        at=at.isoformat(),
-        config=config,
-        trade_day="2025-03-03" if count else None,
-        trades_today=count,
-        trades=(trade_of("a", "2025-03-02T10:00:00"), trade_of("b", "2025-03-03T10:00:00", symbol="ETH-USD")),
-        steps=tuple(sequence),
-        max_body_bytes=1024,
-    ),
-    instants,
-    st.fixed_dictionaries(
-        {"max_trades_per_day": st.integers(1, 6), "timezone": st.sampled_from(ZONES)},
-        optional={"start_hour": st.integers(0, 9), "end_hour": st.integers(9, 24)},
-    ),
-    st.integers(0, 2),
-    st.lists(scenes, min_size=4, max_size=12).map(chain.from_iterable),
-)
-
-modes: st.SearchStrategy[Mode] = st.sampled_from(["legacy", "native"])
-tables = st.lists(st.fixed_dictionaries(dict.fromkeys(BOTH_SIDES, modes)), min_size=1, max_size=3)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    request: Request
+    mode: EndpointMode | None
+    """That of the request's endpoint; None where no endpoint of both sides claims it."""
+    answer: Answer
+    side: str | None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(case=cases, assignments=tables)
-def test_any_sequence_under_any_assignment_of_sides_is_answered_as_by_legacy_alone(
-    case: Case, assignments: list[dict[str, Mode]]
-) -> None:
-    answers, _, left = _run(case, [{}])
-    moved_answers, moved_sides, moved_left = _run(case, assignments)
-
-    assert moved_answers == answers
-    assert moved_left == left
-    requests = [step[0] for step in case.steps if isinstance(step, tuple)]
-    assert moved_sides == [
-        _side(request, assignments[number % len(assignments)]) for number, request in enumerate(requests)
-    ]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Played:
+    exchanges: list[Exchange]
+    left: Leftovers
+    counts: Counter[CountKey]
+    mismatches: Sequence[Mismatch]
+    went_by_themselves: set[str]
+    """Endpoints that are in another mode than they were moved to."""
 
 
-def _run(case: Case, assignments: list[dict[str, Mode]]) -> tuple[list[Answer], list[str | None], Leftovers]:
-    world = World(case, MemoryStore())
-    with under_modes(world, assignments) as serve:
-        taken = [world.take(step, serve) for step in case.steps]
-    served = [one for one in taken if one is not None]
-    return [answer for answer, _ in served], [side for _, side in served], world.left()
+def _check(pair: Pair, drawn: Drawn, stores: Sequence[Store]) -> None:
+    moved = pair.moved.loop.run(_play(drawn, pair.moved, stores[0], moves=True))
+    legacy = pair.legacy.loop.run(_play(drawn, pair.legacy, stores[1], moves=False))
+
+    assert not moved.mismatches, told(moved.mismatches)
+    assert not moved.went_by_themselves
+    assert [exchange.answer for exchange in moved.exchanges] == [exchange.answer for exchange in legacy.exchanges]
+    assert moved.left == legacy.left
+    _check_sides(moved.exchanges)
+    _check_sides(legacy.exchanges)
+    _check_counts(drawn, moved)
 
 
-def _side(request: Request, assignment: dict[str, Mode]) -> str:
-    method = "GET" if request.method == "HEAD" else request.method
-    if method == "GET" and request.path in NATIVE_ONLY:
-        return "native"
-    return assignment.get(f"{method} {request.path}", "legacy")
+async def _play(drawn: Drawn, product: Product, store: Store, *, moves: bool) -> Played:
+    world = World(drawn.start, store)
+    modes = {**drawn.modes} if moves else dict.fromkeys(BOTH_SIDES, LEGACY)
+    await product.move(modes)
+    exchanges: list[Exchange] = []
+    for step in drawn.steps:
+        if isinstance(step, Request):
+            answer, side = await product.ask(world, step)
+            exchanges.append(Exchange(request=step, mode=modes.get(_endpoint(step)), answer=answer, side=side))
+        elif not isinstance(step, Moved):
+            world.meet(step)
+        elif moves:
+            await product.move(step.modes)
+            modes |= step.modes
+    counts, mismatches = await product.found()
+    in_force = product.app.cutover.store.table().modes
+    return Played(
+        exchanges=exchanges,
+        left=world.left(),
+        counts=counts,
+        mismatches=mismatches,
+        went_by_themselves={name for name in modes if modes[name] != in_force[name]},
+    )
+
+
+def _check_sides(exchanges: Sequence[Exchange]) -> None:
+    canary_percents: defaultdict[tuple[str, str | None], list[float]] = defaultdict(list)
+    for exchange in exchanges:
+        request, mode = exchange.request, exchange.mode
+        if mode is None:
+            native = _endpoint(request) in {f"GET {path}" for path in NATIVE_ONLY}
+            assert exchange.side == ("native" if native else "legacy")
+        elif mode.percent is None:
+            assert exchange.side == SIDES[mode.mode]
+        else:
+            canary_percents[_client(request), exchange.side].append(mode.percent)
+    # A client that native serves at some percent is served by it at every higher one, and at 100; at 0 is nobody.
+    for client, _ in list(canary_percents):
+        assert max([0, *canary_percents[client, "legacy"]]) < min([100, *canary_percents[client, "native"]])
+
+
+def _check_counts(drawn: Drawn, moved: Played) -> None:
+    """Each comparison that was due has one outcome."""
+    assert {(key.endpoint, key.reason) for key in moved.counts if key.outcome != "match"} <= _reasons_to_skip(drawn)
+    counted: Counter[tuple[str, Mode]] = Counter()
+    for key, count in moved.counts.items():
+        counted[key.endpoint, key.mode] += count
+    due: Counter[tuple[str, Mode]] = Counter()
+    sampled: Counter[tuple[str, Mode]] = Counter()
+    for exchange in moved.exchanges:
+        if exchange.mode is not None and _compares(exchange.mode):
+            compared = (_endpoint(exchange.request), exchange.mode.mode)
+            due[compared] += exchange.mode.sample_rate == 1
+            sampled[compared] += exchange.mode.sample_rate < 1
+    assert due <= counted <= due + sampled
+
+
+def _reasons_to_skip(drawn: Drawn) -> set[tuple[str, str]]:
+    """Of comparisons that were still in the line: of a candidate that reads the ledger, which it does from the store,
+    when that fails; of an endpoint that is to be compared no more."""
+    reasons: set[tuple[str, str]] = set()
+    for step in drawn.steps:
+        if isinstance(step, StoreFails) and step.error is not None:
+            reasons.add(("GET /api/trading-window/trades", "unrecorded_read"))
+        elif isinstance(step, Moved):
+            reasons |= {(name, "stopped") for name, mode in step.modes.items() if not _compares(mode)}
+    return reasons
+
+
+def _compares(mode: EndpointMode) -> bool:
+    return mode.mode not in ("legacy", "native") and mode.sample_rate > 0
+
+
+def _endpoint(request: Request) -> str:
+    """By its name, if any claims the request; a HEAD follows its GET."""
+    return f"{'GET' if request.method == 'HEAD' else request.method} {request.path}"
+
+
+def _client(request: Request) -> str:
+    """What the cutover knows it by."""
+    given = dict(request.headers)
+    return next(
+        (f"{name}: {given[name]}" for name in ("X-Client-Id", "X-API-Key", "Authorization") if name in given), ""
+    )
