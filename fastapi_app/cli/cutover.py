@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 
-from fastapi_app.app import create_app, cutover_store
+from fastapi_app.app import create_app
 from fastapi_app.cli.cutover_shown import show_endpoint, show_endpoints, show_log, show_mismatch, show_mismatches
 from fastapi_app.cutover.answers import (
     endpoint_answer,
@@ -25,6 +25,7 @@ from fastapi_app.cutover.endpoints import Endpoint
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from fastapi_app.cutover.wire import ModesChange
 from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import SettingsError, TradingWindowError
 from shared.fields import validated
@@ -52,7 +53,7 @@ Config = Annotated[
     Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
-Limit = Annotated[int, typer.Option(min=1, help="How many, newest first.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")]
 
 cutover = typer.Typer(
     name="cutover",
@@ -69,8 +70,11 @@ class _WrongUse(TradingWindowError):
 
 @cutover.command("list")
 def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show each endpoint, its mode, and how many comparisons came to what."""
-    with _opened(state, config) as store:
+    """Show each endpoint, its mode, and how many comparisons came to what.
+
+    Where no server has run yet, the modes are those that the first start would make; nothing is written.
+    """
+    with _opened(state, config, may_be_first=True) as (store, where):
         endpoints, table, counts = store.endpoints(), store.table(), store.counts()
         if as_json:
             _print_json(endpoints_answer(endpoints, table, counts))
@@ -78,6 +82,7 @@ def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJso
             logs = [store.log(limit=1, endpoint=endpoint.name) for endpoint in endpoints]
             moved = {change.endpoint: change for log in logs for change in log if change.before is not None}
             show_endpoints(endpoints, table, counts, moved)
+            typer.echo(f"{len(endpoints)} endpoints; the table of modes is at version {table.version}, {where}.")
 
 
 @cutover.command()
@@ -90,7 +95,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show all of one endpoint: its mode, counts, notes, newest mismatches and changes."""
-    with _opened(state, config) as store:
+    with _opened(state, config) as (store, _):
         found = _endpoint(store, _only(endpoint))
         table, counts = store.table(), store.counts()
         mismatches = store.mismatches(limit=limit, endpoint=found.name)
@@ -135,25 +140,27 @@ def set_mode(
     In shadow, legacy answers and native is compared; in canary, a share of clients gets native; in verify, native
     answers and legacy is compared.
     """
-    with _opened(state, config) as store:
+    with _opened(state, config) as (store, where):
         if mode not in get_args(Mode):
             raise _WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
         if not reason.strip():
             raise _WrongUse("a reason is needed: --reason says why, for the log")
         if every == bool(endpoints):
             raise _WrongUse("give endpoints, such as GET /api/status, or --all")
-        before = store.table()
         inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
+        before = store.table()
         names = _fitting(inventory.values(), mode) if every else _names(endpoints or [])
         if unknown := [name for name in names if name not in inventory]:
             raise unknown_endpoint(inventory, unknown[0])
         changes = {
             name: _mode(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
         }
+        wanted = {"changes": changes, "author": author or _user(), "reason": reason}
+        change = validated(ModesChange, wanted)
         after = store.change(
-            changes,
-            author=author or _user(),
-            reason=reason,
+            change.changes,
+            author=change.author,
+            reason=change.reason,
             at=datetime.now(UTC),
             version=before.version if version is None else version,
         )
@@ -164,7 +171,7 @@ def set_mode(
             typer.echo(_told(name, before, after))
         if lacking := sorted(inventory.keys() - {*names}) if every else []:
             typer.echo(f"Left as they are, since they lack a side: {', '.join(lacking)}")
-        typer.echo(f"The table is at version {after.version}.")
+        typer.echo(f"The table is at version {after.version}, {where}.")
 
 
 @cutover.command()
@@ -179,7 +186,7 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """Show who moved what, when, and why."""
-    with _opened(state, config) as store:
+    with _opened(state, config) as (store, _):
         changes = store.log(limit=limit, endpoint=_one_seen(store, endpoint))
         if as_json:
             _print_json(log_answer(changes))
@@ -219,7 +226,12 @@ def mismatches(
     tradewindow cutover mismatches 17
     tradewindow cutover mismatches 17 --as-test > tests/test_mismatch_17.py
     """
-    with _opened(state, config) as store:
+    given = {"native": native, "legacy": legacy, "effects": effects, "accepted": accepted}
+    with _opened(state, config) as (store, _):
+        for option in [f"--{name}" for name, value in given.items() if value is not None and not as_test]:
+            raise _WrongUse(f"{option} goes with --as-test")
+        if as_test and as_json:
+            raise _WrongUse("--as-test and --json: give one of them")
         if mismatch_id is None:
             if as_test:
                 raise _WrongUse("--as-test needs the id of a mismatch")
@@ -229,11 +241,12 @@ def mismatches(
             else:
                 show_mismatches(found)
             return
+        if endpoint is not None:
+            raise _WrongUse("--endpoint and the id of a mismatch: give one of them")
         one = store.mismatch(mismatch_id)
         if one is None:
             raise _WrongUse(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
         if as_test:
-            given = {"native": native, "legacy": legacy, "effects": effects, "accepted": accepted}
             sides = _sides(given, is_own=state is None)
             try:
                 typer.echo(test_of(one, **sides), nl=False)
@@ -246,12 +259,14 @@ def mismatches(
 
 
 @contextmanager
-def _opened(state: Path | None, config: Path | None) -> Iterator[CutoverStore]:
-    """The store. What goes wrong with it, or is raised meanwhile, ends the process with one sentence."""
+def _opened(
+    state: Path | None, config: Path | None, *, may_be_first: bool = False
+) -> Iterator[tuple[CutoverStore, str]]:
+    """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence."""
     try:
-        store = _given_store(state) if state is not None else _own_store(load_settings(config))
+        store, where = _given_store(state) if state is not None else _own_store(load_settings(config), may_be_first)
         try:
-            yield store
+            yield store, where
         finally:
             store.close()
     except VersionConflict as exc:
@@ -260,19 +275,25 @@ def _opened(state: Path | None, config: Path | None) -> Iterator[CutoverStore]:
         _end(str(exc))
 
 
-def _given_store(path: Path) -> CutoverStore:
+def _given_store(path: Path) -> tuple[CutoverStore, str]:
     if not path.is_file():
         raise SettingsError(f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)")
-    return SQLiteCutoverStore(path, busy_timeout_seconds=PATIENCE_SECONDS)
+    store = SQLiteCutoverStore(path, busy_timeout_seconds=PATIENCE_SECONDS, only_existing=True)
+    return store, f"in {path.absolute()}"
 
 
-def _own_store(settings: Settings) -> CutoverStore:
-    """This product's. Where no server has run yet it is made as the first start would make it."""
-    store = cutover_store(settings)
-    if store.version() == 0:
-        app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
-        store.register(app.cutover.inventory.endpoints, settings.cutover.modes, at=datetime.now(UTC))
-    return store
+def _own_store(settings: Settings, may_be_first: bool) -> tuple[CutoverStore, str]:
+    """This product's. Before the first start, if that may be, it is one in memory."""
+    path = settings.cutover.path
+    if path.exists():
+        return _given_store(path)
+    there_is_none = f"there is no state file {path.absolute()}"
+    if not may_be_first:
+        raise SettingsError(
+            f"{there_is_none}: the server makes it when it first starts; --config or --state name another"
+        )
+    app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
+    return app.cutover.store, f"as the first start would make it, for {there_is_none} yet"
 
 
 def _end(sentence: str) -> NoReturn:
@@ -293,7 +314,9 @@ def _names(words: Sequence[str]) -> list[str]:
             names[-1] += f" {word}"
         else:
             names.append(word)
-    return list(dict.fromkeys(" ".join(name.split(maxsplit=1)) for name in names))
+    # What a shell hands over may be no text, and a store takes nothing else.
+    printable = (name.encode(errors="backslashreplace").decode() for name in names)
+    return list(dict.fromkeys(" ".join(name.split(maxsplit=1)) for name in printable))
 
 
 def _only(words: Sequence[str]) -> str:
@@ -322,11 +345,7 @@ def _one_seen(store: CutoverStore, words: Sequence[str] | None) -> str | None:
 
 def _fitting(endpoints: Iterable[Endpoint], mode: str) -> list[str]:
     needed = EndpointMode.model_validate({"mode": mode, "percent": 0.0 if mode == "canary" else None}).needs()
-    return [
-        endpoint.name
-        for endpoint in endpoints
-        if needed <= {side for side, there in (("legacy", endpoint.legacy), ("native", endpoint.native)) if there}
-    ]
+    return [endpoint.name for endpoint in endpoints if needed <= endpoint.sides]
 
 
 def _mode(

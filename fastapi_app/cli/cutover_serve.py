@@ -51,7 +51,9 @@ def serve(
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Where modes and evidence are kept (var/cutover-MODULE.sqlite3, by legacy's module)."),
+        typer.Option(
+            help="Where modes and evidence are kept (cutover.path, else var/cutover-MODULE.sqlite3 of legacy's module)."
+        ),
     ] = None,
     legacy_routes: Annotated[
         Path | None,
@@ -85,15 +87,14 @@ def serve(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.config.dictConfig(LOGGING)
     console = Console(highlight=False, markup=False)
-    state = state or Path("var") / f"cutover-{legacy.partition(':')[0]}.sqlite3"
     server: dict[str, Any] = {"host": host, "port": port, "workers": workers}
     options = {
         "server": {key: value for key, value in server.items() if value is not None},
-        "cutover": {"path": str(state), "token_path": str(state.with_suffix(".token"))},
+        "cutover": {} if state is None else {"path": str(state)},
     }
     try:
         with exits_with_a_sentence():
-            settings = load_settings(config, options=options)
+            settings = _with_files_of(legacy.partition(":")[0], load_settings(config, options=options))
             listener = listen(settings.server.host, settings.server.port)
             pair = _Pair(
                 legacy=legacy,
@@ -109,6 +110,15 @@ def serve(
         console.print("Stopped; modes and evidence are kept.")
 
 
+def _with_files_of(module: str, settings: Settings) -> Settings:
+    """Where nobody says where they are: those of two apps, or of this product, must not be the same."""
+    given = settings.cutover.model_fields_set
+    path = settings.cutover.path if "path" in given else Path("var") / f"cutover-{module}.sqlite3"
+    token_path = settings.cutover.token_path if "token_path" in given else Path(f"{path}.token")
+    files = {"path": path, "token_path": token_path}
+    return settings.model_copy(update={"cutover": settings.cutover.model_copy(update=files)})
+
+
 def _cutover(pair: _Pair) -> Cutover:
     legacy = load_app(pair.legacy, kind="WSGI", option="--legacy")
     native = None if pair.native is None else load_app(pair.native, kind="ASGI", option="--native")
@@ -116,7 +126,13 @@ def _cutover(pair: _Pair) -> Cutover:
     return Cutover(
         native,
         legacy,
-        inventory=take_inventory(native, legacy, native_routes=pair.native_routes, legacy_routes=pair.legacy_routes),
+        inventory=take_inventory(
+            native,
+            legacy,
+            native_routes=pair.native_routes,
+            legacy_routes=pair.legacy_routes,
+            admin_prefix=PREFIX,
+        ),
         store=cutover_store(settings),
         initial_modes=settings.cutover.modes,
         settings=settings.cutover,
@@ -134,10 +150,12 @@ def _listed(file: Path | None, option: str) -> list[tuple[str, str]] | None:
     except (OSError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{option}: {file} can't be read: {exc}") from exc
     listed = []
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):
-            method, _, rule = line.partition(" ")
-            listed.append((method, rule.strip()))
+            method, *rule = line.split(maxsplit=1)
+            if not rule:
+                raise SettingsError(f"{option}: line {number} of {file} is no method and rule: {line}")
+            listed.append((method, rule[0]))
     return listed
 
 

@@ -25,6 +25,7 @@ _STYLES: dict[Mode, str] = {
 }
 _GUTTER = 3
 _UNBOUNDED = 10_000
+_TOO_NARROW_FOR_TABLES = 60
 
 
 def show_endpoints(
@@ -33,17 +34,14 @@ def show_endpoints(
     counts: Mapping[CountKey, int],
     newest: Mapping[str, Change],
 ) -> None:
+    """A table where its lines fit, else a line for each."""
     console = _console()
-    known = [endpoint for endpoint in endpoints if endpoint.name in table.modes]
-    layouts = (
-        _table_of_endpoints(known, table, counts, newest),
-        # `log` and `show` have the changes, too.
-        _table_of_endpoints(known, table, counts, None),
-    )
+    shown = _table_of_endpoints(endpoints, table, counts, newest)
     unbounded = console.options.update(width=_UNBOUNDED)
-    fitting = (shown for shown in layouts if console.measure(shown, options=unbounded).maximum <= console.width)
-    console.print(next(fitting, None) or _narrow_table_of_endpoints(known, table, counts))
-    console.print(f"{len(known)} endpoints; the table of modes is at version {table.version}.")
+    if console.measure(shown, options=unbounded).maximum <= console.width:
+        console.print(shown)
+    else:
+        _print_lines(console, (_line_of(endpoint, table, counts) for endpoint in endpoints))
 
 
 def show_endpoint(
@@ -59,7 +57,7 @@ def show_endpoint(
     console.print(_text(endpoint.name, "bold"))
     facts = [
         ("sides", _sides(endpoint)),
-        ("mode", str(table.modes[endpoint.name])),
+        ("mode", _mode(endpoint, table)),
         ("compared", f"{_compared(total)}: {found}"),
         ("skipped", str(total["skipped"])),
         *(("note", note) for note in endpoint.notes),
@@ -68,12 +66,9 @@ def show_endpoint(
         console.print(Text.assemble((f"  {label:<9} ", "cyan"), _text(value)))
     own = sorted((key, count) for key, count in counts.items() if key.endpoint == endpoint.name)
     if own:
-        shown = _table("mode", "outcome", "reason")
-        shown.add_column("count", justify="right")
-        for key, count in own:
-            shown.add_row(key.mode, key.outcome, _text(key.reason.replace("_", " ")), str(count))
         console.print("\nComparisons", style="bold")
-        console.print(shown)
+        rows = [(key.mode, key.outcome, key.reason.replace("_", " "), str(count)) for key, count in own]
+        _print_rows(console, ("mode", "outcome", "reason", "count"), rows)
     if mismatches:
         console.print("\nNewest mismatches", style="bold")
         show_mismatches(mismatches)
@@ -83,33 +78,28 @@ def show_endpoint(
 
 
 def show_log(changes: Sequence[Change]) -> None:
-    shown = _table("version", "when", "endpoint", "change", "who", "why")
-    for change in changes:
-        moved = f"{change.before} → {change.after}" if change.before else f"begins as {change.after}"
-        shown.add_row(
+    rows = [
+        (
             str(change.version),
             _minute(change.at),
-            _text(change.endpoint),
-            moved,
-            _text(change.author),
-            _text(change.reason),
+            change.endpoint,
+            f"{change.before} → {change.after}" if change.before else f"begins as {change.after}",
+            change.author,
+            change.reason,
         )
-    _console().print(shown if changes else "No changes.")
+        for change in changes
+    ]
+    _print_rows(_console(), ("version", "when", "endpoint", "change", "who", "why"), rows, empty="No changes.")
 
 
 def show_mismatches(mismatches: Sequence[Mismatch]) -> None:
-    shown = _table("id", "when", "request", "mode", "differs at")
+    rows = []
     for mismatch in mismatches:
         paths = [difference.path for difference in mismatch.differences]
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        shown.add_row(
-            str(mismatch.id),
-            _minute(mismatch.at),
-            _text(_target(mismatch.request)),
-            mismatch.mode.mode,
-            _text("".join(paths[:1]) + more),
-        )
-    _console().print(shown if mismatches else "No mismatches.")
+        differs_at = "".join(paths[:1]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        target = _target(mismatch.request)
+        rows.append((str(mismatch.id), _minute(mismatch.at), target, mismatch.mode.mode, differs_at))
+    _print_rows(_console(), ("id", "when", "request", "mode", "differs at"), rows, empty="No mismatches.")
 
 
 def show_mismatch(mismatch: Mismatch) -> None:
@@ -161,49 +151,63 @@ def _table_of_endpoints(
     endpoints: Sequence[Endpoint],
     table: ModeTable,
     counts: Mapping[CountKey, int],
-    newest: Mapping[str, Change] | None,
+    newest: Mapping[str, Change],
 ) -> Table:
     shown = _table("endpoint", "sides", "mode")
     for heading in ("compared", "matches", "mismatches", "accepted", "skipped"):
         shown.add_column(heading, justify="right")
-    if newest is not None:
-        shown.add_column("newest change")
+    shown.add_column("newest change")
     for endpoint in endpoints:
-        name = endpoint.name
-        total = _by_outcome(counts, name)
-        row = [
+        total = _by_outcome(counts, endpoint.name)
+        change = newest.get(endpoint.name)
+        shown.add_row(
             *_head(endpoint, table),
             _number(_compared(total)),
             _number(total["match"]),
             _number(total["mismatch"], "bold red"),
             _number(total["accepted"]),
             _number(total["skipped"]),
-        ]
-        if newest is not None:
-            change = newest.get(name)
-            row.append(_text(f"{_minute(change.at)} {change.author}" if change else ""))
-        shown.add_row(*row)
-    return shown
-
-
-def _narrow_table_of_endpoints(
-    endpoints: Sequence[Endpoint], table: ModeTable, counts: Mapping[CountKey, int]
-) -> Table:
-    shown = _table("endpoint", "sides", "mode", "comparisons")
-    for endpoint in endpoints:
-        total = _by_outcome(counts, endpoint.name)
-        words = (
-            f"{_compared(total)} compared",
-            *(f"{total[kind]} {word}" for kind, word in _NOT_MATCHED.items() if total[kind]),
+            _text(f"{_minute(change.at)} {change.author}" if change else ""),
         )
-        told = Text(", ".join(words) if total else "none", style="bold red" if total["mismatch"] else "")
-        shown.add_row(*_head(endpoint, table), told)
     return shown
+
+
+def _line_of(endpoint: Endpoint, table: ModeTable, counts: Mapping[CountKey, int]) -> tuple[Text, ...]:
+    total = _by_outcome(counts, endpoint.name)
+    words = (
+        f"{_compared(total)} compared",
+        *(f"{total[kind]} {word}" for kind, word in _NOT_MATCHED.items() if total[kind]),
+    )
+    told = Text(", ".join(words) if total else "none compared", style="bold red" if total["mismatch"] else "")
+    return *_head(endpoint, table), told
 
 
 def _head(endpoint: Endpoint, table: ModeTable) -> tuple[Text, Text, Text]:
+    style = _STYLES[table.modes[endpoint.name].mode]
+    return _text(endpoint.name), Text(_sides(endpoint)), Text(_mode(endpoint, table), style=style)
+
+
+def _mode(endpoint: Endpoint, table: ModeTable) -> str:
     mode = table.modes[endpoint.name]
-    return _text(endpoint.name), Text(_sides(endpoint)), Text(str(mode), style=_STYLES[mode.mode])
+    return str(mode) if mode.needs() <= endpoint.sides else f"{mode}, but {_sides(endpoint)} alone has it"
+
+
+def _print_rows(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str = "") -> None:
+    """A table, in which long cells are folded, or a line for each row where that would be in shreds."""
+    if not rows:
+        console.print(empty)
+    elif console.width < _TOO_NARROW_FOR_TABLES:
+        _print_lines(console, (map(_text, row) for row in rows))
+    else:
+        shown = _table(*headings)
+        for row in rows:
+            shown.add_row(*map(_text, row))
+        console.print(shown)
+
+
+def _print_lines(console: Console, rows: Iterable[Iterable[Text]]) -> None:
+    for row in rows:
+        console.print(Text("  ").join(cell for cell in row if cell), soft_wrap=True)
 
 
 def _number(count: int, style: str = "") -> Text:

@@ -33,10 +33,10 @@ def load_app(name: str, *, kind: Kind, option: str) -> Any:
         found = getattr(found, part)
     if arguments is not None and not callable(found):
         raise SettingsError(f"{option}: {module_name}:{attribute} can't be called: {type(found).__name__}")
-    if arguments is not None:
-        found = found(*arguments)
-    elif _takes(found) == "nothing":
-        found = found()
+    if arguments is not None or _takes(found) == "nothing":
+        if inspect.iscoroutinefunction(found):
+            raise SettingsError(f"{option}: {module_name}:{attribute} is an async factory, which can't be called here")
+        found = found(*arguments or ())
     taken = _takes(found)
     if taken not in (kind, "anything"):
         what = _KINDS.get(taken, f"no app ({type(found).__name__})")
@@ -79,15 +79,14 @@ def _takes(found: Any) -> str:
     """The kind of app by its parameters; `nothing` for what is to be called first, `anything` for what doesn't tell."""
     if not callable(found):
         return "no request"
-    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
-        return "ASGI"
+    is_async = inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__)
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
         return "anything"
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature.parameters.values()):
-        return "anything"
-    taken = [count for count in (0, 2, 3) if _binds(signature, count)]
+        return "ASGI" if is_async else "anything"
+    taken = [count for count in ((3, 0) if is_async else (0, 2, 3)) if _binds(signature, count)]
     return {0: "nothing", 2: "WSGI", 3: "ASGI"}[taken[0]] if taken else "no request"
 
 

@@ -1,6 +1,8 @@
 """Where the command `tradewindow` starts."""
 
+import io
 import signal
+import sys
 
 
 def main() -> None:
@@ -9,4 +11,7 @@ def main() -> None:
     from fastapi_app.cli.commands import app  # noqa: PLC0415 - half a second of web frameworks, under the line above
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A command that has moved an endpoint must not die of the arrow by which it says so.
+        sys.stdout.reconfigure(errors="replace")
     app()

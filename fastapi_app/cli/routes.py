@@ -1,6 +1,7 @@
 """`tradewindow routes`: every endpoint, who has it, and which side serves it."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fastapi_app.app import create_app, cutover_store
+from fastapi_app.app import create_app
 from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.entry import exits_with_a_sentence
 from shared.modes import EndpointMode
 from shared.ports import LivePorts
@@ -33,7 +35,8 @@ def routes(
         # An endpoint that the store doesn't know begins as the settings say.
         modes = dict(cutover.store.table().modes)
         if settings.cutover.path.exists():
-            modes |= cutover_store(settings).table().modes
+            with closing(SQLiteCutoverStore(settings.cutover.path, only_existing=True)) as store:
+                modes |= store.table().modes
     rows = [_row(endpoint, modes[endpoint.name]) for endpoint in cutover.inventory.endpoints]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -45,11 +48,14 @@ def routes(
 
 
 def _row(endpoint: Endpoint, mode: EndpointMode) -> dict[str, Any]:
+    served_by = {"shadow": "legacy", "verify": "native", "canary": "both"}.get(mode.mode, mode.mode)
+    if not mode.needs() <= endpoint.sides:
+        (served_by,) = endpoint.sides
     return {
         "endpoint": endpoint.name,
         "method": endpoint.method,
         "rule": endpoint.rule,
         "has": "both" if endpoint.legacy and endpoint.native else "legacy only" if endpoint.legacy else "native only",
         "mode": str(mode),
-        "served_by": {"shadow": "legacy", "verify": "native", "canary": "both"}.get(mode.mode, mode.mode),
+        "served_by": served_by,
     }

@@ -11,7 +11,7 @@ from fastapi_app.cutover.paths import matches, steps_of
 
 logger = logging.getLogger(__name__)
 
-_ENDPOINT = re.compile(r"\*|[A-Z]+ /\S*")
+_ENDPOINT = re.compile(r"\*|[A-Z]+ /.*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 
 
 def endpoints_answer(endpoints: Iterable[Endpoint], table: ModeTable, counts: Mapping[CountKey, int]) -> Answer:
-    """`EndpointsAnswer`. An endpoint that left the table since it was listed is left out."""
+    """`EndpointsAnswer`. The table was read after the endpoints, so that it has them all."""
     by_endpoint: dict[str, Counter[Outcome]] = {}
     for key, count in counts.items():
         by_endpoint.setdefault(key.endpoint, Counter())[key.outcome] += count
@@ -25,7 +25,6 @@ def endpoints_answer(endpoints: Iterable[Endpoint], table: ModeTable, counts: Ma
         "endpoints": [
             _endpoint_row(endpoint, table.modes[endpoint.name], by_endpoint.get(endpoint.name, Counter()))
             for endpoint in endpoints
-            if endpoint.name in table.modes
         ],
     }
 
@@ -54,7 +53,7 @@ def _endpoint_row(endpoint: Endpoint, mode: EndpointMode, counts: Counter[Outcom
         "name": endpoint.name,
         "method": endpoint.method,
         "rule": endpoint.rule,
-        "sides": [side for side, there in (("legacy", endpoint.legacy), ("native", endpoint.native)) if there],
+        "sides": sorted(endpoint.sides),
         **mode.model_dump(),
         "notes": list(endpoint.notes),
         "counts": {outcome: counts[outcome] for outcome in get_args(Outcome)},

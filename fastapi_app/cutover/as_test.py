@@ -1,8 +1,8 @@
 """A mismatch as a pytest case, for the suite of the app that is moving."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from pprint import pformat
 from typing import Any, NamedTuple
 
 from fastapi_app.cutover.observation import Mismatch, SeenRequest
@@ -20,7 +20,7 @@ _CUT = re.compile(rb"\n\[cut: \d+ bytes in all, SHA-256 [0-9a-f]+\]\Z")
 
 # The name before a value: a key of JSON, a parameter of a query or a form, a field of a multipart form.
 _NAME = re.compile(
-    r'"(?P<key>[^"\\]+)"\s*:\s*\Z|(?P<parameter>[^=&?;\s"]+)=\Z'
+    r'"(?P<key>[^"\\]+)"\s*:\s*\Z|(?P<parameter>[^=&?;#\s"]+)=\Z'
     r'|\bname="(?P<field>[^"\r\n]*)"[^\r\n]*(?:\r\n[^\r\n]+)*\r\n\r\n\Z'
 )
 
@@ -56,7 +56,8 @@ def as_test(
         others["effects"] = _Import.parse(effects)
         given.append(f"effects={others['effects'].value('effects')}")
         arguments.append("recording=RECORDING")
-        recorded = [f"RECORDING = {pformat(dict(mismatch.recording), width=_LINE, sort_dicts=False)}"]
+        # As JSON, which has a word for what is no number, and takes more depth than Python's own notation.
+        recorded = [f'RECORDING = json.loads(r"""\n{json.dumps(dict(mismatch.recording), indent=1)}\n""")']
     if accepted:
         others["ACCEPTED"] = _Import.parse(accepted)
         arguments.append(f"accepted={others['ACCEPTED'].value('ACCEPTED')}")
@@ -70,9 +71,11 @@ def as_test(
     ]
     text = "\n".join(body)
     needs_secrets = "redacted(" in text
+    # The recording itself may hold any words.
+    used = text + "json.loads(" * bool(recorded)
     groups = [
         [*_heading(mismatch)],
-        [statement for word, statement in _STANDARD.items() if word in text],
+        [statement for pattern, statement in _STANDARD.items() if re.search(pattern, used)],
         ["import pytest"] if needs_secrets else [],
         sorted(
             [
@@ -87,10 +90,10 @@ def as_test(
 
 
 _STANDARD = {
-    "json.dumps(": "import json",
-    "redacted(": "import os",
-    "Path(": "from pathlib import Path",
-    "quote_plus(": "from urllib.parse import quote_plus",
+    r"json\.(dumps|loads)\(": "import json",
+    r"redacted\(": "import os",
+    r"Path\(": "from pathlib import Path",
+    r"quote_plus\(": "from urllib.parse import quote_plus",
 }
 
 

@@ -82,7 +82,7 @@ def _differences(primary: Observation, candidate: Observation) -> Iterator[Diffe
     if ours.status != theirs.status:
         yield Difference(path="status", primary=ours.status, candidate=theirs.status)
     yield from _raised(primary.raised, candidate.raised)
-    yield from header_differences(ours.headers, theirs.headers, bodiless=not ours.body and not theirs.body)
+    yield from header_differences(ours.headers, theirs.headers)
     yield from body_differences(ours, theirs)
     yield from _effect_differences(primary.effects, candidate.effects)
 

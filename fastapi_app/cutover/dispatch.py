@@ -78,7 +78,9 @@ class Cutover:
             raise ValueError("a cutover needs a native app, a legacy app, or both")
         settings = settings or CutoverSettings()
         bridge_options = bridge_options or {}
-        self.inventory = inventory or take_inventory(native, legacy)
+        self.inventory = inventory or take_inventory(
+            native, legacy, admin_prefix=None if admin_token is None else PREFIX
+        )
         self.store = store or MemoryCutoverStore()
         if native is not None:
             native = head_follows_get(native, self.inventory)

@@ -1,23 +1,27 @@
 """Endpoints: what either side serves, paired by method and rule, and which of them a request is for."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
 from fastapi_app.bridge.exchange import WSGIApp
-from fastapi_app.cutover.findings import never_asked, out_of_order, overlaps, twins_that_differ, without_twin
+from fastapi_app.cutover.findings import behind, never_asked, out_of_order, overlaps, twins_that_differ, without_twin
 from fastapi_app.cutover.matching import Matcher, NativeRule
 from fastapi_app.cutover.pairing import Pairing, pair, renamings
 from fastapi_app.cutover.route_tables import Listed, legacy_table, native_table
 from fastapi_app.cutover.rules import Key
 from shared.errors import SettingsError
+from shared.modes import Side
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """One method and rule, in Flask's notation, which sides have it, and what is to know of the two."""
+    """One method and rule, in Flask's notation, which sides answer it, and what is to know of the two.
+
+    Legacy may answer a rule of native's by one that is less specific, such as `GET /<path:rest>`.
+    """
 
     method: str
     rule: str
@@ -28,6 +32,11 @@ class Endpoint:
     @property
     def name(self) -> str:
         return f"{self.method} {self.rule}"
+
+    @property
+    def sides(self) -> frozenset[Side]:
+        sides: dict[Side, bool] = {"legacy": self.legacy, "native": self.native}
+        return frozenset(side for side, has_it in sides.items() if has_it)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +73,11 @@ def take_inventory(
     *,
     native_routes: Listed | None = None,
     legacy_routes: Listed | None = None,
+    admin_prefix: str | None = None,
 ) -> Inventory:
     """Reads the route tables of Starlette or FastAPI and of Flask. Of other apps, and of what is mounted, the routes
-    are listed, as ("GET", "/items/{item_id:int}") for native and ("GET", "/items/<int:item_id>") for legacy.
+    are listed, as ("GET", "/items/{item_id:int}") for native and ("GET", "/items/<int:item_id>") for legacy. What
+    begins with `admin_prefix` the cutover answers itself.
 
     Raises SettingsError for a rule that can't be, and where native would take every request because legacy's routes
     aren't known.
@@ -79,26 +90,30 @@ def take_inventory(
     legacy_matcher = Matcher(of_legacy, pairing.legacy)
     idle = dict(never_asked(pairing, legacy_matcher))
     asked = _asked(pairing, without=idle)
-    matcher = Matcher(of_legacy, pairing.legacy, asked) if asked else legacy_matcher
+    patterns = {key: pairing.native[twin].pattern for key, twin in pairing.twins.items()}
+    matcher = Matcher(of_legacy, pairing.legacy, asked, patterns)
+    shared = {key: sentence for key, sentence in overlaps(pairing, legacy_matcher, matcher) if key not in idle}
 
     legacy_of = {twin: key for key, twin in pairing.twins.items()}
     weighty = [
         *((legacy_of.get(key, key), sentence) for key, sentence in out_of_order(pairing, of_native, of_legacy)),
         *idle.items(),
-        *((key, sentence) for key, sentence in overlaps(pairing, legacy_matcher, matcher) if key not in idle),
+        *shared.items(),
         *twins_that_differ(pairing, of_legacy),
     ]
     notes: dict[Key, list[str]] = defaultdict(list)
     for key, sentence in weighty:
         notes[key].append(sentence)
-    by_key = _endpoints(pairing, notes)
-    alone = without_twin(pairing) if of_legacy.rules and (of_native.declared or of_native.listed) else ()
+    by_key = _endpoints(pairing, notes, shared)
+    both_have_rules = of_legacy.rules and (of_native.declared or of_native.listed)
+    alone = without_twin(pairing, told=shared) if both_have_rules else ()
     return Inventory(
         endpoints=tuple(sorted(by_key.values(), key=lambda endpoint: (endpoint.rule, endpoint.method))),
         findings=(
             *(f"{by_key[key].name}: {sentence}" for key, sentence in weighty),
             *of_native.findings,
             *of_legacy.findings,
+            *(() if admin_prefix is None else behind(admin_prefix, pairing, legacy_matcher)),
             *alone,
         ),
         by_path={at: by_key[key] for at, key in matcher.plain.items()},
@@ -113,8 +128,8 @@ def _asked(pairing: Pairing, *, without: Mapping[Key, str]) -> list[NativeRule]:
     return [NativeRule(method, rule, yields=(method, rule.skeleton) in skeletons) for method, rule in rules]
 
 
-def _endpoints(pairing: Pairing, notes: Mapping[Key, list[str]]) -> dict[Key, Endpoint]:
-    """By legacy's key where there is one."""
+def _endpoints(pairing: Pairing, notes: Mapping[Key, list[str]], shared: Collection[Key]) -> dict[Key, Endpoint]:
+    """By legacy's key where there is one. `shared` are native's, without a twin, that legacy answers, too."""
     endpoints = {}
     for key, legacy in pairing.legacy.items():
         twin = pairing.twins.get(key)
@@ -128,5 +143,7 @@ def _endpoints(pairing: Pairing, notes: Mapping[Key, list[str]]) -> dict[Key, En
         )
     for key in pairing.native_alone():
         rule = str(pairing.native[key].rule)
-        endpoints[key] = Endpoint(method=key[0], rule=rule, legacy=False, native=True, notes=tuple(notes.get(key, ())))
+        endpoints[key] = Endpoint(
+            method=key[0], rule=rule, legacy=key in shared, native=True, notes=tuple(notes.get(key, ()))
+        )
     return endpoints

@@ -1,9 +1,9 @@
 """What whoever moves endpoints must know of the two route tables, in sentences."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from fastapi_app.cutover.matching import Matcher, native_converters, sample
+from fastapi_app.cutover.matching import Matcher, native_converters, sample, samples
 from fastapi_app.cutover.pairing import Pairing, differences, other_slash, takes_both_slashes
 from fastapi_app.cutover.route_tables import LegacyRule, LegacyTable, NativeRoute, NativeTable
 from fastapi_app.cutover.rules import Key
@@ -47,9 +47,11 @@ def twins_that_differ(pairing: Pairing, of_legacy: LegacyTable) -> Iterator[tupl
             yield key, f"legacy answers {other_slash(str(rule.rule))} by the same rule, native has no route for it"
 
 
-def without_twin(pairing: Pairing) -> Iterator[str]:
-    """Of each endpoint that one side alone has, why; those that almost pair come first."""
-    legacy_alone, native_alone = pairing.legacy_alone(), pairing.native_alone()
+def without_twin(pairing: Pairing, *, told: Collection[Key]) -> Iterator[str]:
+    """Of each endpoint that one side alone has, why; those that almost pair come first. What is `told` of native's is
+    left out."""
+    legacy_alone = pairing.legacy_alone()
+    native_alone = [key for key in pairing.native_alone() if key not in told]
     explained: set[Key] = set()
     for other, keys in pairing.rivals_of_native.items():
         explained |= {other, *keys}
@@ -108,17 +110,27 @@ def never_asked(pairing: Pairing, legacy: Matcher) -> Iterator[tuple[Key, str]]:
 
 
 def overlaps(pairing: Pairing, legacy: Matcher, both: Matcher) -> Iterator[tuple[Key, str]]:
-    """By native's key, of those without a twin: that legacy has a rule for its paths, too."""
+    """By native's key, of those without a twin that take paths from a rule of legacy's: that it answers them, too."""
     converters = native_converters()
-    for key in pairing.native_alone():
-        path = sample(pairing.native[key].rule, converters)
-        taker = legacy.match(key[0], path) if path else None
-        if taker is None:
-            continue
-        if both.match(key[0], path or "") == key:
-            yield key, f"native answers {path}, to which legacy's {pairing.legacy[taker].rule} has an answer, too"
-        else:
-            yield key, f"native's is asked only for what legacy's {pairing.legacy[taker].rule} doesn't take"
+    native_alone = pairing.native_alone()
+    for key in native_alone:
+        for path in samples(pairing.native[key].rule, converters):
+            taker = legacy.match(key[0], path)
+            if taker is not None and both.match(key[0], path) in native_alone:
+                yield key, f"legacy answers {path}, too, by {pairing.legacy[taker].rule}"
+                break
+
+
+def behind(prefix: str, pairing: Pairing, legacy: Matcher) -> Iterator[str]:
+    """Of legacy's rules for paths that begin with the prefix: that it isn't asked for them."""
+    paths = (prefix, f"{prefix}/", f"{prefix}/sample")
+    rules = {
+        str(rule.rule): None
+        for key, rule in pairing.legacy.items()
+        if str(rule.rule).startswith(f"{prefix}/") or key in {legacy.match(key[0], path) for path in paths}
+    }
+    if rules:
+        yield f"the cutover's own API is at {prefix}, so legacy isn't asked there for {', '.join(rules)}"
 
 
 def _takes(route: NativeRoute, method: str, path: str) -> bool:

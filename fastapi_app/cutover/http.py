@@ -1,11 +1,10 @@
 """The cutover's HTTP API: see the endpoints, move them, read the log and the evidence."""
 
-import asyncio
 import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -44,6 +43,8 @@ from shared.wire import ErrorAnswer, answer_to
 
 MAX_BODY_BYTES = 65_536
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
 
@@ -61,6 +62,10 @@ class Control(Protocol):
         self, changes: Mapping[str, EndpointMode], *, author: str, reason: str, version: int | None
     ) -> ModeTable:
         """Moves endpoints, in this process at once. Raises what `CutoverStore.change` raises."""
+        ...
+
+    async def off_loop(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Calls what blocks, such as the store, in a thread that neither side of the service can keep busy."""
         ...
 
 
@@ -168,12 +173,12 @@ router = APIRouter(tags=["cutover"], dependencies=[Depends(_admit)], responses=_
 @router.get("/endpoints", response_model=EndpointsAnswer, responses=UNAVAILABLE)
 async def endpoints(request: Request) -> Response:
     """Every endpoint with its sides, its mode and how its comparisons came out."""
-    store = _control(request).store
+    control = _control(request)
 
     def read() -> Answer:
-        return endpoints_answer(store.endpoints(), store.table(), store.counts())
+        return endpoints_answer(control.store.endpoints(), control.store.table(), control.store.counts())
 
-    return _answer(await asyncio.to_thread(read))
+    return _answer(await control.off_loop(read))
 
 
 @router.get(
@@ -185,17 +190,17 @@ async def endpoints(request: Request) -> Response:
 async def endpoint(request: Request) -> Response:
     """One endpoint: its counts by mode, outcome and reason, and its newest mismatches in short."""
     query = read_query(EndpointQuery, request.scope["query_string"])
-    store = _control(request).store
+    control = _control(request)
+    store = control.store
 
     def read() -> Answer:
         found = next((each for each in store.endpoints() if each.name == query.name), None)
-        table = store.table()
-        if found is None or found.name not in table.modes:
+        if found is None:
             raise NotFound(f"no endpoint is named {query.name!r}")
         mismatches = store.mismatches(limit=query.limit, endpoint=found.name)
-        return endpoint_answer(found, table, store.counts(), mismatches)
+        return endpoint_answer(found, store.table(), store.counts(), mismatches)
 
-    return _answer(await asyncio.to_thread(read))
+    return _answer(await control.off_loop(read))
 
 
 @router.put(
@@ -222,8 +227,9 @@ async def put_modes(request: Request) -> Response:
 async def log(request: Request) -> Response:
     """Who moved what, when and why; the newest first."""
     query = read_query(LogQuery, request.scope["query_string"])
-    store = _control(request).store
-    return _answer(log_answer(await asyncio.to_thread(store.log, limit=query.limit, endpoint=query.endpoint)))
+    control = _control(request)
+    changes = await control.off_loop(control.store.log, limit=query.limit, endpoint=query.endpoint)
+    return _answer(log_answer(changes))
 
 
 @router.get(
@@ -235,8 +241,8 @@ async def log(request: Request) -> Response:
 async def mismatches(request: Request) -> Response:
     """The mismatches that are kept, in short; the newest first."""
     query = read_query(MismatchesQuery, request.scope["query_string"])
-    store = _control(request).store
-    found = await asyncio.to_thread(store.mismatches, limit=query.limit, endpoint=query.endpoint)
+    control = _control(request)
+    found = await control.off_loop(control.store.mismatches, limit=query.limit, endpoint=query.endpoint)
     return _answer(mismatches_answer(found))
 
 
@@ -249,10 +255,10 @@ async def mismatches(request: Request) -> Response:
 async def mismatch(request: Request) -> Response:
     """One mismatch in full: the request, both answers, what each side left, and where they differ."""
     text = request.path_params["mismatch_id"]
-    store = _control(request).store
+    control = _control(request)
     # No store counts further than 18 digits.
     is_id = text.isascii() and text.isdecimal() and len(text) <= 18
-    found = await asyncio.to_thread(store.mismatch, int(text)) if is_id else None
+    found = await control.off_loop(control.store.mismatch, int(text)) if is_id else None
     if found is None:
         raise NotFound(f"no mismatch has the id {text[:80]!r}, or it is no longer kept")
     return _answer(mismatch_answer(found))

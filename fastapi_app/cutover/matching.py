@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from starlette.convertors import CONVERTOR_TYPES
@@ -27,8 +28,9 @@ _REMEMBERED = 1_024
 _REMEMBERED_CHARACTERS = 256
 
 # Most converters take one of these.
+_USUAL_SAMPLES = ("sample", "1", "1.5", "00000000-0000-4000-8000-000000000000", "2026-01-31", "sample/1")
 _SAMPLES = (
-    *("sample", "1", "1.5", "00000000-0000-4000-8000-000000000000", "2026-01-31"),
+    *_USUAL_SAMPLES,
     *("1" + "0" * digits for digits in range(1, 10)),
     *("s" * length for length in range(1, 40)),
 )
@@ -43,9 +45,17 @@ class NativeRule(NamedTuple):
 
 
 class Matcher:
-    """Finds the key of a legacy rule, out of `keys`, or of one that native alone has."""
+    """Finds the key of a legacy rule, out of `keys`, or of one that native alone has. `twins` are the patterns of the
+    routes that native has for legacy's."""
 
-    def __init__(self, table: LegacyTable, keys: Collection[Key], native: Sequence[NativeRule] = ()) -> None:
+    def __init__(
+        self,
+        table: LegacyTable,
+        keys: Collection[Key],
+        native: Sequence[NativeRule] = (),
+        twins: Mapping[Key, re.Pattern[str]] | None = None,
+    ) -> None:
+        self._twins = twins or {}
         legacy_rules = list(_legacy_rules(table, keys))
         native_rules = list(_native_rules(native))
         self.plain: dict[tuple[str, str], Key] = {}
@@ -100,7 +110,12 @@ class Matcher:
                 raise
             # To the slash of a rule of native's, perhaps, on which legacy doesn't insist.
             rule, _ = self._legacy.match(path, method, return_rule=True)
-        return rule.keys.get(method) if isinstance(rule, _RuleWithKeys) else None
+        key = rule.keys.get(method) if isinstance(rule, _RuleWithKeys) else None
+        if key is None or path.isascii():
+            return key
+        # Flask's numbers may have digits of any script, Starlette's are ASCII: only legacy has an answer to others.
+        twin = self._twins.get(key)
+        return key if twin is None or twin.match(path) else None
 
 
 class _RuleWithKeys(Rule):
@@ -178,19 +193,27 @@ def native_converters(later: int = 0) -> dict[str, type[BaseConverter]]:
 
 def sample(rule: PathRule, converters: Mapping[str, type[BaseConverter]]) -> str | None:
     """A path that the rule takes; None where none comes to mind."""
+    return next(samples(rule, converters), None)
+
+
+def samples(rule: PathRule, converters: Mapping[str, type[BaseConverter]]) -> Iterator[str]:
+    """Paths that the rule takes, of several kinds where its parameters do."""
     url_map = Map()
-    parts = [
-        part if isinstance(part, str) else _text_for(converters[part.converter], part.arguments, url_map)
+    texts = [
+        [part] if isinstance(part, str) else _texts_for(converters[part.converter], part.arguments, url_map)
         for part in rule.parts
     ]
-    return None if None in parts else "".join(part for part in parts if part is not None)
+    if all(texts):
+        for number in range(max(map(len, texts), default=0)):
+            yield "".join(each[min(number, len(each) - 1)] for each in texts)
 
 
-def _text_for(converter_type: type[BaseConverter], arguments: str, url_map: Map) -> str | None:
+def _texts_for(converter_type: type[BaseConverter], arguments: str, url_map: Map) -> list[str]:
     positional, named = parse_converter_args(arguments)
     converter = converter_type(url_map, *positional, **named)
     candidates = (*map(str, getattr(converter, "items", ())), *_SAMPLES)
-    return next((text for text in candidates if _takes(converter, text)), None)
+    taken = (text for text in candidates if _takes(converter, text))
+    return list(islice(taken, len(_USUAL_SAMPLES)))
 
 
 def _takes(converter: BaseConverter, text: str) -> bool:

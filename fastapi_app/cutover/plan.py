@@ -44,7 +44,7 @@ def plans_of(inventory: Inventory, modes: Mapping[str, EndpointMode], before: Pl
     misfits = []
     for endpoint in inventory.endpoints:
         mode = modes.get(endpoint.name)
-        if mode is None or not mode.needs() <= _sides_of(endpoint):
+        if mode is None or not mode.needs() <= endpoint.sides:
             if mode is not None:
                 misfits.append(endpoint.name)
             mode = EndpointMode(mode="legacy" if endpoint.legacy else "native")
@@ -52,11 +52,6 @@ def plans_of(inventory: Inventory, modes: Mapping[str, EndpointMode], before: Pl
         by_name[endpoint.name] = known if known is not None and known.mode == mode else _plan(endpoint, mode)
     by_path = {at: by_name[endpoint.name] for at, endpoint in inventory.by_path.items()}
     return Plans(by_name, by_path, tuple(misfits))
-
-
-def _sides_of(endpoint: Endpoint) -> frozenset[Side]:
-    sides: list[Side] = ["legacy"] if endpoint.legacy else []
-    return frozenset([*sides, "native"] if endpoint.native else sides)
 
 
 def _plan(endpoint: Endpoint, mode: EndpointMode) -> Plan:

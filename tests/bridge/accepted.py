@@ -64,7 +64,18 @@ def _refused(status: int, title: bytes, text: bytes, bridges_body: bytes, reason
     )
 
 
+def _two_lengths(bridges_body: bytes) -> Accepted:
+    page = _page(b"Bad Request", b"Invalid HTTP Header: &#x27;CONTENT-LENGTH&#x27;")
+    return Accepted(
+        {"headers": ([HTML, _length(page)], [UTF_8_TEXT, _length(bridges_body)]), "body": (page, bridges_body)},
+        "Both answer 400, each with a page of its own.",
+    )
+
+
 _CUT_JSON = b'{"body":"only this","length":100}\n'
+
+EMPTY_JSON = b'{"body":"","length":null}\n'
+MAYBE_LOST = b"The request's body may have been lost for its Upgrade, which this server doesn't serve."
 
 ON_BOTH = {
     "row-09-cut-upload-flask": _cut(200, [JSON, _length(_CUT_JSON)], _CUT_JSON),
@@ -97,6 +108,24 @@ ON_BOTH = {
             "complete": (False, True),
         },
         "The bridge looks at a chunk before it sends the head, gunicorn afterwards: a 500 against a cut 200.",
+    ),
+    "row-26-empty-text-for-bytes": Accepted(
+        {
+            "status": (200, 500),
+            "headers": ([TEXT], [UTF_8_TEXT, _length(BRIDGES_500)]),
+            "body": (b"", BRIDGES_500),
+            "complete": (False, True),
+        },
+        "The bridge looks at a chunk before it sends the head, gunicorn afterwards: a 500 against a cut 200.",
+    ),
+    "row-26-length-said-twice": Accepted(
+        {
+            "headers": (
+                [TEXT, (b"content-length", b"5"), (b"content-length", b"05")],
+                [TEXT, (b"content-length", b"5")],
+            )
+        },
+        "A length said twice goes out once: RFC 9112, 6.3 lets a client take two for an error.",
     ),
     "row-28-forwarded-for": Accepted(
         {
@@ -131,6 +160,14 @@ ON_BOTH = {
         "The length of a URL is the ASGI server's to bound, for native routes too; what it has read whole costs the"
         " bridge nothing.",
     ),
+    "row-35-root-path-in-a-segment-script-name": Accepted(
+        {"body": (b"''", b"'/en'")},
+        "gunicorn knows no root path. One that the path doesn't begin with was stripped by a proxy, and counts for the"
+        " URLs that the app builds.",
+    ),
+    "row-39-early-hints": Accepted(
+        {"body": (b"True", b"False")}, "ASGI servers have no message for 103 Early Hints that uvicorn would send."
+    ),
     "row-39-server-software": Accepted({"body": (b"gunicorn", b"trading-window-bridge")}, "Each says its own name."),
     "row-40-304-with-length": Accepted(
         {"headers": ([TEXT, (b"etag", b'"x"'), (b"content-length", b"4")], [TEXT, (b"etag", b'"x"')])},
@@ -140,6 +177,7 @@ ON_BOTH = {
 }
 
 ON_HTTPTOOLS = {
+    "row-01-length-beside-chunks": _two_lengths(b"Invalid HTTP request received."),
     "row-37-absolute-form-raw-uri": Accepted(
         {"body": (b"'http://test/raw/one?key=RAW_URI'", b"'/raw/one?key=RAW_URI'")},
         "uvicorn's httptools keeps the path of a target in absolute form and forgets the rest.",
@@ -147,5 +185,19 @@ ON_HTTPTOOLS = {
 }
 
 
+ON_H11 = {
+    "row-01-length-beside-chunks": _two_lengths(b"The request's body has no one length."),
+    "row-01-upgrade-beside-no-chunks": Accepted(
+        {
+            "status": (200, 400),
+            "headers": ([JSON, _length(EMPTY_JSON)], [UTF_8_TEXT, _length(MAYBE_LOST)]),
+            "body": (EMPTY_JSON, MAYBE_LOST),
+        },
+        "Beside an upgrade a chunked body that is empty looks as one does that uvicorn's httptools has lost. Only the"
+        " bridge's own protocol can tell them apart.",
+    ),
+}
+
+
 def accepted(case_id: str, http: str) -> Accepted | None:
-    return ON_BOTH.get(case_id) or (ON_HTTPTOOLS.get(case_id) if http == "httptools" else None)
+    return ON_BOTH.get(case_id) or {"httptools": ON_HTTPTOOLS, "h11": ON_H11}[http].get(case_id)

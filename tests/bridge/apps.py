@@ -30,6 +30,9 @@ METHODS = {
     "wsgi.input": ("read", "readline", "readlines", "__iter__"),
     "wsgi.errors": ("write", "writelines", "flush"),
 }
+DIFFERING = {"REMOTE_PORT", "SERVER_PORT", "SERVER_SOFTWARE", "wsgi.file_wrapper"}
+"""Both have them, with values of their own."""
+EARLY_HINTS = "wsgi.early_hints"
 PLAIN = [("Content-Type", "text/plain")]
 
 _events: list[str] = []
@@ -65,12 +68,6 @@ def health() -> Response:
 @flask_app.get("/events")
 def events() -> Response:
     return jsonify(_events)
-
-
-@flask_app.post("/gates/<name>")
-def open_gate(name: str) -> Response:
-    _gate(name).set()
-    return jsonify(name)
 
 
 @flask_app.route("/flask/data", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
@@ -171,13 +168,14 @@ def _input(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 def _environ(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """What both servers should agree on, by value; the rest by its type."""
-    differing = {"REMOTE_PORT", "SERVER_PORT", "SERVER_SOFTWARE", "wsgi.file_wrapper", "wsgi.early_hints"}
     lines = []
     for name, value in sorted(environ.items()):
         if name in METHODS:
             methods = METHODS[name]
             lines.append(f"{name} {[method for method in methods if hasattr(value, method)]}")
-        elif name not in differing and not name.startswith(("gunicorn.", "asgi.")):
+        elif name in DIFFERING:
+            lines.append(name)
+        elif name != EARLY_HINTS and not name.startswith(("gunicorn.", "asgi.")):
             lines.append(f"{name} {value!r}")
     start_response("200 OK", PLAIN)
     return ["\n".join(lines).encode("latin-1")]
@@ -187,6 +185,12 @@ def _one(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """One key of the environ."""
     start_response("200 OK", PLAIN)
     return [repr(environ.get(_query(environ)["key"])).encode()]
+
+
+def _has(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Whether a key is in the environ."""
+    start_response("200 OK", PLAIN)
+    return [repr(_query(environ)["key"] in environ).encode()]
 
 
 def _software(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -273,6 +277,11 @@ def _text(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return ["text"]  # type: ignore[list-item]
 
 
+def _empty_text(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", PLAIN)
+    return ["", b"bytes"]  # type: ignore[list-item]
+
+
 def _write(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     write = start_response("200 OK", PLAIN)
     write(b"written ")
@@ -349,7 +358,7 @@ def _stuck(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Comes to no end until its gate opens."""
     name = _query(environ)["name"]
     _events.append(f"{name} began")
-    _gate(name).wait()
+    gate(name).wait()
     _events.append(f"{name} went on")
     start_response("200 OK", PLAIN)
     return [b"at last"]
@@ -359,7 +368,7 @@ def _reads_late(environ: Environ, start_response: StartResponse) -> Iterable[byt
     """Reads its body once its gate is open."""
     name = _query(environ)["name"]
     _events.append(f"{name} began")
-    _gate(name).wait()
+    gate(name).wait()
     try:
         environ["wsgi.input"].read(1)
     except OSError as exc:
@@ -368,6 +377,29 @@ def _reads_late(environ: Environ, start_response: StartResponse) -> Iterable[byt
     _events.append(f"{name} read")
     start_response("200 OK", PLAIN)
     return [b"read"]
+
+
+class _ClosedSlowly:
+    """Whole at once, and then its close() waits for the gate, or for some seconds."""
+
+    def __init__(self, name: str, seconds: float | None) -> None:
+        self._name = name
+        self._seconds = seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"done"])
+
+    def close(self) -> None:
+        _events.append(f"{self._name} closing")
+        gate(self._name).wait(self._seconds)
+        print(f"{self._name} closed at last", flush=True)  # noqa: T201
+
+
+def _slow_close(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Work behind the answer, such as Flask's call_on_close."""
+    query = _query(environ)
+    start_response("200 OK", [*PLAIN, ("Content-Length", "4")])
+    return _ClosedSlowly(query["name"], float(query["seconds"]) if "seconds" in query else None)
 
 
 def _swallow(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -388,7 +420,11 @@ def _query(environ: Environ) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
 
 
-def _gate(name: str) -> threading.Event:
+def events_so_far() -> list[str]:
+    return list(_events)
+
+
+def gate(name: str) -> threading.Event:
     return _gates.setdefault(name, threading.Event())
 
 
@@ -396,8 +432,10 @@ RAW: dict[str, Handler] = {
     "/raw/input": _input,
     "/raw/environ": _environ,
     "/raw/one": _one,
+    "/raw/one\xff": partial(_one),
     "/env": partial(_one),
     "*": _unread,
+    "/raw/has": _has,
     "/raw/software": _software,
     "/raw/context": _context,
     "/raw/unread": _unread,
@@ -419,6 +457,8 @@ RAW: dict[str, Handler] = {
     "/raw/empty-chunks": _answer("200 OK", [], b"", b"", b"x", b""),
     "/raw/many": _many,
     "/raw/text": _text,
+    "/raw/empty-text": _empty_text,
+    "/raw/length-said-twice": _answer("200 OK", [("Content-Length", "5"), ("Content-Length", "05")], b"twice"),
     "/raw/twice-named": _answer("200 OK", [("Set-Cookie", "a=1"), ("X-A", "1"), ("Set-Cookie", "b=2")], b"x"),
     "/raw/latin-1": _answer("200 OK", [("X-Latin", "caf\xe9")], b"x"),
     "/raw/bad-header": _answer("200 OK", [("X-Bad", "1\r\nX-Smuggled: 2")], b"x"),
@@ -435,6 +475,7 @@ RAW: dict[str, Handler] = {
     "/raw/endless": _endless,
     "/raw/stuck": _stuck,
     "/raw/reads-late": _reads_late,
+    "/raw/slow-close": _slow_close,
     "/raw/swallow": _swallow,
     "/raw/big": _big,
 }

@@ -4,38 +4,59 @@ import dataclasses
 import json
 import logging
 import os
+from typing import Any
 
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.bridge import Bridge
-from tests.bridge.apps import create_app, greeting
+from tests.bridge import apps
 
 OPTIONS = "BRIDGE_TEST_OPTIONS"
 
 
 def create_asgi() -> "Host":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    return Host(Bridge(create_app(), **json.loads(os.environ.get(OPTIONS, "{}"))))
+    return Host(Bridge(apps.create_app(), **json.loads(os.environ.get(OPTIONS, "{}"))))
 
 
 class Host:
-    """What stands around a bridge: a native route and a context variable. FastAPI's `root_path` is set, without a
-    path that begins with it, which is how row 35 comes about."""
+    """What stands around a bridge: native routes and a context variable. Under /en it is as behind a proxy that strips
+    a prefix: FastAPI's `root_path` is set, and no path begins with it, which is how row 35 comes about."""
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self._native = _native(bridge)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if scope["path"] == "/figures":
-                await self._figures(send)
+            if scope["path"].startswith(("/figures", "/native", "/events", "/gates/")):
+                await self._native(scope, receive, send)
                 return
-            greeting.set("hello")
-            scope = {**scope, "root_path": "/en"}
+            apps.greeting.set("hello")
+            if scope["path"].startswith("/en"):
+                scope = {**scope, "root_path": "/en"}
         await self._bridge(scope, receive, send)
 
-    async def _figures(self, send: Send) -> None:
-        body = json.dumps(dataclasses.asdict(self._bridge.figures())).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+
+def _native(bridge: Bridge) -> FastAPI:
+    native = FastAPI()
+
+    @native.get("/native")
+    async def answer() -> dict[str, str]:
+        return {"served": "natively"}
+
+    @native.get("/figures")
+    async def figures() -> dict[str, Any]:
+        return dataclasses.asdict(bridge.figures())
+
+    @native.get("/events")
+    async def events() -> list[str]:
+        return apps.events_so_far()
+
+    @native.post("/gates/{name}")
+    async def open_gate(name: str) -> str:
+        apps.gate(name).set()
+        return name
+
+    return native

@@ -28,9 +28,19 @@ def message(
     return b"\r\n".join([*lines, b"", body or b""])
 
 
-def chunked(method: bytes, target: bytes, *headers: bytes, chunks: list[bytes]) -> bytes:
+def chunked(
+    method: bytes, target: bytes, *headers: bytes, chunks: list[bytes], trailers: tuple[bytes, ...] = ()
+) -> bytes:
     head = message(method, target, b"Transfer-Encoding: chunked", *headers)
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
+    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return head + body + b"\r\n".join([b"0", *trailers, b"", b""])
+
+
+def upgrading(request: bytes, protocol: bytes = b"h2c") -> bytes:
+    """The request, with an upgrade offered beside it."""
+    offer = b"Connection: Upgrade, close\r\nUpgrade: " + protocol
+    assert b"Connection: close" in request
+    return request.replace(b"Connection: close", offer, 1)
 
 
 def _get(row: int, name: str, target: bytes, *headers: bytes, conforming: bool = True) -> Case:
@@ -58,6 +68,28 @@ CASES = [
     ),
     Case(row=1, name="chunked-body-empty", request=chunked(b"POST", b"/flask/data", chunks=[])),
     Case(row=1, name="no-body", request=message(b"POST", b"/flask/data")),
+    Case(
+        row=1,
+        name="length-beside-chunks",
+        request=chunked(b"POST", b"/flask/data", b"Content-Length: 1", chunks=[b"abc"]),
+    ),
+    Case(
+        row=1,
+        name="upgrade-beside-chunks",
+        request=upgrading(chunked(b"POST", b"/flask/data", chunks=[b"01234", b"56789"])),
+    ),
+    Case(
+        row=1,
+        name="upgrade-beside-no-chunks",
+        request=upgrading(chunked(b"POST", b"/flask/data", chunks=[])),
+    ),
+    Case(row=1, name="upgrade-beside-length", request=upgrading(message(b"POST", b"/flask/data", body=b"abc"))),
+    Case(
+        row=1,
+        name="upgrade-to-websocket-beside-length",
+        request=upgrading(message(b"POST", b"/flask/data", body=b"abc"), b"websocket"),
+    ),
+    Case(row=1, name="upgrade-without-body", request=upgrading(message(b"GET", b"/flask/echo"))),
     Case(row=2, name="chunked-form", request=chunked(b"POST", b"/flask/form", FORM, chunks=[b"a=1&", b"b=2&a=3"])),
     _reads(3, "readline-n", '[["readline",2],["readline",9],["readline",99],["readline",99],["readline",9]]', LINES),
     _reads(4, "readline-none", '[["readline",null],["read",2],["readline",null]]', LINES),
@@ -121,10 +153,19 @@ CASES = [
     _get(26, "many-chunks", b"/raw/many"),
     _get(26, "stream", b"/flask/stream"),
     _get(26, "text-for-bytes", b"/raw/text", conforming=False),
+    _get(26, "empty-text-for-bytes", b"/raw/empty-text", conforming=False),
+    _get(26, "length-said-twice", b"/raw/length-said-twice"),
     # Headers
     _get(27, "underscores", b"/raw/one?key=HTTP_X_AUTH_USER", b"X_Auth_User: evil"),
     _get(27, "underscores-beside-dashes", b"/raw/one?key=HTTP_X_AUTH_USER", b"X-Auth-User: me", b"X_Auth_User: evil"),
     _get(27, "underscored-length", b"/raw/one?key=CONTENT_LENGTH", b"Content_Length: 5"),
+    Case(
+        row=27,
+        name="trailers",
+        request=chunked(
+            b"POST", b"/raw/one?key=HTTP_X_AUTH_USER", chunks=[b"abc"], trailers=(b"X-Auth-User: evil", b"X-A: 1")
+        ),
+    ),
     _get(28, "forwarded-for", b"/flask/address", b"X-Forwarded-For: 203.0.113.9"),
     _get(29, "two-cookies", b"/flask/cookies", b"Cookie: a=1", b"Cookie: b=2"),
     _get(29, "two-set-cookies", b"/raw/twice-named"),
@@ -144,7 +185,8 @@ CASES = [
     _get(33, "escaped-slash", b"/flask/echo/a%2Fb"),
     _get(33, "raw-uri", b"/raw/one?key=RAW_URI&escaped=%2F"),
     _get(33, "raw-uri-of-path", b"/raw%2Fone?key=RAW_URI"),
-    _get(34, "stray-byte", b"/raw/%6Fne?key=PATH_INFO"),
+    _get(34, "stray-byte", b"/raw/one%FF?key=PATH_INFO"),
+    _get(34, "escaped-letter", b"/raw/%6Fne?key=PATH_INFO"),
     _get(34, "not-utf-8", b"/flask/echo/%FF"),
     _get(34, "utf-8", b"/flask/echo/caf%C3%A9"),
     _get(34, "plus-and-percent", b"/flask/echo/a+b%25c%20d//e"),
@@ -158,6 +200,9 @@ CASES = [
     _get(37, "absolute-form-raw-uri", b"http://test/raw/one?key=RAW_URI"),
     Case(row=38, name="http-1.0", request=message(b"GET", b"/flask/echo", version=b"HTTP/1.0")),
     Case(row=38, name="http-1.0-stream", request=message(b"GET", b"/flask/stream", version=b"HTTP/1.0")),
+    Case(row=38, name="http-1.0-head", request=message(b"HEAD", b"/flask/stream", version=b"HTTP/1.0")),
+    Case(row=38, name="http-1.0-too-long", request=message(b"GET", b"/raw/too-long", version=b"HTTP/1.0")),
+    Case(row=38, name="http-1.0-post", request=message(b"POST", b"/flask/data", body=b"abc", version=b"HTTP/1.0")),
     Case(
         row=38,
         name="websocket-upgrade",
@@ -173,6 +218,8 @@ CASES = [
     Case(row=39, name="environ-of-post", request=message(b"POST", b"/raw/environ", FORM, body=b"a=1")),
     Case(row=39, name="environ-of-chunked", request=chunked(b"POST", b"/raw/environ", chunks=[b"a"])),
     _get(39, "server-software", b"/raw/software"),
+    _get(39, "file-wrapper", b"/raw/has?key=wsgi.file_wrapper"),
+    _get(39, "early-hints", b"/raw/has?key=wsgi.early_hints"),
     # Methods and statuses
     Case(row=40, name="head", request=message(b"HEAD", b"/flask/page")),
     Case(row=40, name="head-of-many-chunks", request=message(b"HEAD", b"/raw/many")),

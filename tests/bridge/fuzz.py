@@ -4,6 +4,8 @@ import json
 import random
 from urllib.parse import quote_from_bytes
 
+from tests.bridge.cases import upgrading
+
 METHODS = [b"GET", b"GET", b"POST", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS"]
 METHODS += [b"PROPFIND", b"MKCOL", b"LOCK", b"SEARCH", b"REPORT", b"TRACE"]
 TOKEN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^`|~_"
@@ -39,14 +41,27 @@ def request(drawn: random.Random) -> bytes:
     else:
         target = b"/flask/echo/" + _path(drawn) + (b"?" + _query(drawn) if drawn.random() < 0.5 else b"")
     headers = [b"%s: %s" % _header(drawn) for _ in range(drawn.randrange(6))]
-    lines = [b"%s %s HTTP/1.1" % (method, target), b"Host: test", b"Connection: close", *headers]
+    version = drawn.choice([b"1.1", b"1.1", b"1.1", b"1.1", b"1.0"])
+    lines = [b"%s %s HTTP/%s" % (method, target, version), b"Host: test", b"Connection: close", *headers]
     reads_all = kind in (0, 3) or target == b"/flask/data"
     body = drawn.randbytes(drawn.choice(SIZES if reads_all else SMALL)) if drawn.random() < 0.6 else None
     if body is None:
-        return b"\r\n".join([*lines, b"", b""])
-    if drawn.random() < 0.5:
-        return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", body])
-    return b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", _chunked(drawn, body)])
+        made = b"\r\n".join([*lines, b"", b""])
+    elif version == b"1.0" or drawn.random() < 0.5:
+        made = b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", body])
+    else:
+        made = b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", _chunked(drawn, body)])
+    # One that is empty and chunked is refused under h11 (accepted.py).
+    if body != b"" and drawn.random() < 0.2:
+        made = upgrading(made, drawn.choice([b"h2c", b"websocket", b"TLS/1.0"]))
+    return made
+
+
+def kept_alive(request: bytes) -> bytes:
+    """The same request, for a connection that has more to come."""
+    return request.replace(b"Connection: Upgrade, close\r\n", b"Connection: Upgrade\r\n", 1).replace(
+        b"Connection: close\r\n", b"", 1
+    )
 
 
 def _chunked(drawn: random.Random, body: bytes) -> bytes:
@@ -55,7 +70,8 @@ def _chunked(drawn: random.Random, body: bytes) -> bytes:
         size = drawn.choice([1, 7, 100, 8_192, 70_000]) if len(body) < 2_000 else drawn.choice([1_000, 8_192, 70_000])
         framed += b"%x\r\n%s\r\n" % (len(body[:size]), body[:size])
         body = body[size:]
-    return framed + b"0\r\n\r\n"
+    trailers = [b"%s: %s\r\n" % _header(drawn) for _ in range(drawn.choice([0, 0, 1, 3]))]
+    return framed + b"0\r\n" + b"".join(trailers) + b"\r\n"
 
 
 def _shape(drawn: random.Random) -> bytes:

@@ -15,6 +15,13 @@ ROOT = Path(__file__).parents[2]
 
 GRACEFUL_SECONDS = 1
 
+PROTOCOLS = {
+    "httptools": "fastapi_app.bridge.protocol:Protocol",
+    "h11": "h11",
+    # As who starts uvicorn by hand gets it.
+    "plain-httptools": "httptools",
+}
+
 
 @contextmanager
 def gunicorn(folder: Path, *, threads: int = 4) -> Iterator[Server]:
@@ -29,7 +36,7 @@ def gunicorn(folder: Path, *, threads: int = 4) -> Iterator[Server]:
 def bridge(folder: Path, http: str, *, validate: bool = False, **options: Any) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "tests.bridge.asgi:create_asgi", "--port", str(port)]
-    command += ["--http", http, "--no-access-log", "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)]
+    command += ["--http", PROTOCOLS[http], "--no-access-log", "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)]
     environ = {
         OPTIONS: json.dumps({"drain_timeout_seconds": 2.0, **options}),
         # Row 36: it must not count.
@@ -63,10 +70,15 @@ def figures(server: Server) -> dict[str, Any]:
 
 
 def events(server: Server) -> list[str]:
+    """What the app has noted. The bridge's host answers, without a thread of the bridge."""
     status, answer = ask(server.port, "GET", "/events")
     assert status == 200
     assert isinstance(answer, list)
     return answer
+
+
+def open_gate(server: Server, name: str) -> None:
+    assert ask(server.port, "POST", f"/gates/{name}")[0] == 200
 
 
 def pid(server: Server) -> int:

@@ -1,13 +1,23 @@
 import asyncio
 import io
 import tempfile
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from starlette.types import Message, Receive
 
-from fastapi_app.bridge.body import ClientLeftError, Input, discard_body, read_body
+from fastapi_app.bridge.body import (
+    AnnouncedTooLargeError,
+    BadBodyError,
+    BodyFilesFullError,
+    ClientLeftError,
+    Framing,
+    Input,
+    discard_body,
+    read_body,
+)
 from shared.errors import BodyTooLarge
 
 LEFT: Message = {"type": "http.disconnect"}
@@ -26,8 +36,16 @@ def receiving(*messages: Message) -> Receive:
     return receive
 
 
-async def read(*messages: Message, announced_bytes: int = 0) -> Any:
-    return await read_body(receiving(*messages), announced_bytes=announced_bytes, memory_bytes=10, max_bytes=20)
+async def read(
+    *messages: Message, framing: Framing | None = None, memory_bytes: int = 10, files: threading.Semaphore | None = None
+) -> Any:
+    return await read_body(
+        receiving(*messages),
+        framing or {},
+        memory_bytes=memory_bytes,
+        max_bytes=20,
+        files=files or threading.Semaphore(1),
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,10 +72,27 @@ async def test_only_a_large_one_goes_to_a_file() -> None:
 
 
 async def test_no_memory_at_all_means_a_file() -> None:
-    receive = receiving(part(b"01", more=False))
-    with await read_body(receive, announced_bytes=2, memory_bytes=0, max_bytes=20) as body:
+    with await read(part(b"01", more=False), framing={b"content-length": b"2"}, memory_bytes=0) as body:
         assert isinstance(body, tempfile.SpooledTemporaryFile)
         assert body._rolled is True  # type: ignore[attr-defined]
+
+
+async def test_a_file_counts_until_it_is_closed() -> None:
+    files = threading.Semaphore(1)
+    large = [part(b"0" * 10), part(b"1"), part(b"2", more=False)]
+    first = await read(*large, files=files)
+    for _ in range(2):
+        with pytest.raises(BodyFilesFullError):
+            await read(*large, files=files)
+    with await read(part(b"0" * 5), part(b"1" * 5, more=False), files=files) as small:
+        assert small.read() == b"0" * 5 + b"1" * 5
+    first.close()
+    first.close()
+    (await read(*large, files=files)).close()
+    with pytest.raises(ClientLeftError):
+        await read(*large[:-1], LEFT, files=files)
+    (await read(*large, files=files)).close()
+    assert files._value == 1
 
 
 @pytest.mark.parametrize(
@@ -71,8 +106,42 @@ async def test_one_over_the_limit_is_refused_as_soon_as_it_is(messages: list[Mes
 
 
 async def test_one_announced_over_the_limit_is_not_read() -> None:
-    with pytest.raises(BodyTooLarge):
-        await read(announced_bytes=21)
+    with pytest.raises(AnnouncedTooLargeError) as caught:
+        await read(framing={b"content-length": b"21"})
+    assert caught.value.limit_bytes == 20
+
+
+@pytest.mark.parametrize("size", [0, 3, 5, 12])
+async def test_one_of_another_size_than_announced_is_bad(size: int) -> None:
+    """uvicorn's httptools hands over an empty one where an upgrade is offered."""
+    for messages in ([part(b"0" * size, more=False)], [part(b"0" * size), part(b"", more=False)]):
+        with pytest.raises(BadBodyError, match=f"4 bytes, and {size} have come"):
+            await read(*messages, framing={b"content-length": b"4"})
+        (await read(*messages, framing={b"content-length": b"%d" % size})).close()
+
+
+async def test_a_chunked_one_that_is_empty_beside_an_upgrade_may_be_lost() -> None:
+    framing = {b"transfer-encoding": b"chunked", b"upgrade": b"h2c"}
+    for messages in ([part(b"", more=False)], [part(b""), part(b"", more=False)]):
+        with pytest.raises(BadBodyError, match="Upgrade"):
+            await read(*messages, framing=framing)
+        for name, value in framing.items():
+            (await read(*messages, framing={name: value})).close()
+    (await read(part(b"0", more=False), framing=framing)).close()
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        {b"content-length": b"1", b"transfer-encoding": b"chunked"},
+        {b"content-length": b"+1"},
+        {b"content-length": b"1_0"},
+        {b"content-length": b""},
+    ],
+)
+async def test_one_without_one_length_is_not_read(framing: Framing) -> None:
+    with pytest.raises(BadBodyError, match="no one length"):
+        await read(framing=framing)
 
 
 @pytest.mark.parametrize("messages", [[LEFT], [part(b"01"), LEFT], [part(b"0" * 15), LEFT]])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.bridge.cases import message
-from tests.bridge.servers import GRACEFUL_SECONDS, bridge, events, figures, gunicorn, pid
+from tests.bridge.servers import GRACEFUL_SECONDS, bridge, events, figures, gunicorn, open_gate
 from tests.bridge.wire import TIMEOUT_SECONDS, Reply, exchange, hang_up, parse
 from tests.e2e.servers import HOST, Server, ask, wait_for
 
@@ -58,7 +58,7 @@ def rest_of(connection: socket.socket) -> Reply:
     received = b""
     while data := connection.recv(65536):
         received += data
-    return parse(received, is_head=False)
+    return parse(received)
 
 
 def assert_nothing_runs(server: Server) -> None:
@@ -174,7 +174,7 @@ def test_a_stuck_request_whose_client_left_is_reported(start: Start) -> None:
         hang_up(connection)
     wait_for(lambda: figures(server)["abandoned"] == 1, "it is counted")
     assert "GET /raw/stuck is abandoned: its client left" in server.output
-    assert ask(server.port, "POST", "/gates/s")[0] == 200
+    open_gate(server, "s")
     assert_nothing_runs(server)
     assert figures(server)["abandoned"] == 1
 
@@ -186,28 +186,31 @@ def test_a_read_after_the_client_left_raises(start: Start) -> None:
         hang_up(connection)
     # The report says that the bridge has noticed.
     wait_for(lambda: figures(server)["abandoned"] == 1, "it is counted")
-    assert ask(server.port, "POST", "/gates/r")[0] == 200
+    open_gate(server, "r")
     wait_for(lambda: "r ClientLeftError" in events(server), "the read raised")
     assert_nothing_runs(server)
 
 
 def test_a_full_pool_answers_503(start: Start) -> None:
-    server = start(max_queued=3, retry_after_seconds=1.5)
+    server = start(max_queued=3, retry_after_seconds=1.5, watch_after_seconds=0.05)
     with ExitStack() as stack:
         running = [stack.enter_context(connected(server, stuck("s"))) for _ in range(POOL)]
         wait_for(lambda: figures(server)["threads_busy"] == POOL, "all threads are busy")
         waiting = [stack.enter_context(connected(server, stuck("s"))) for _ in range(3)]
         wait_for(lambda: figures(server)["queue_length"] == 3, "three wait")
-        refused = exchange(server.port, message(b"POST", b"/gates/s", body=b"x"))
+        refused = exchange(server.port, message(b"POST", b"/flask/data", body=b"x"))
         assert refused.status == 503
         assert dict(refused.headers)[b"retry-after"] == b"2"
         found = figures(server)
         assert (found["threads_busy"], found["queue_length"], found["refused"]) == (POOL, 3, 1)
-        # One that waits leaves: its turn comes all the same, and it doesn't begin.
+        # One that waits leaves, and another has its place.
         hang_up(waiting.pop())
+        wait_for(lambda: figures(server)["queue_length"] == 2, "two wait")
+        waiting.append(stack.enter_context(connected(server, stuck("s"))))
+        wait_for(lambda: figures(server)["queue_length"] == 3, "three wait again")
         for client in running:
             hang_up(client)
-    # Nobody can open the gate through the pool; the process ends although they never do.
+    # The process ends although they never do.
     began = time.monotonic()
     server.terminate()
     assert time.monotonic() - began < SECONDS_TO_END
@@ -216,19 +219,28 @@ def test_a_full_pool_answers_503(start: Start) -> None:
 def test_those_that_wait_are_served_in_turn_and_counted(start: Start) -> None:
     server = start(max_queued=10)
     before = figures(server)
+    names = [f"s{number}" for number in range(2 * POOL)]
     with ExitStack() as stack:
-        running = [stack.enter_context(connected(server, stuck(f"s{n}"))) for n in range(POOL - 1)]
-        wait_for(lambda: figures(server)["threads_busy"] == POOL - 1, "all threads but one are busy")
-        assert ask(server.port, "POST", "/gates/s0")[0] == 200
-        assert rest_of(running[0]).body == b"at last"
-        for number in range(1, POOL - 1):
-            assert ask(server.port, "POST", f"/gates/s{number}")[0] == 200
-        assert {rest_of(client).body for client in running[1:]} == {b"at last"}
+        clients = []
+        for number, name in enumerate(names):
+            clients.append(stack.enter_context(connected(server, stuck(name))))
+            waiting = max(number + 1 - POOL, 0)
+            wait_for(lambda n=waiting: figures(server)["queue_length"] == n, f"{waiting} wait")  # type: ignore[misc]
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began >= 0.1, "they have waited")
+        for number, name in enumerate(names):
+            begun = [each for each in names if f"{each} began" in events(server)]
+            assert begun == names[: number + POOL]
+            open_gate(server, name)
+            assert rest_of(clients[number]).body == b"at last"
+            following = names[number + POOL : number + POOL + 1]
+            wait_for(lambda f=following: {f"{n} began" for n in f} <= set(events(server)), "the next begins")  # type: ignore[misc]
     assert_nothing_runs(server)
     after = figures(server)
-    assert after["requests"] - before["requests"] == 2 * (POOL - 1)
+    assert after["requests"] - before["requests"] == len(names)
     assert (after["refused"], after["abandoned"]) == (0, 0)
-    assert 0 <= after["queue_seconds_max"] <= after["queue_seconds_total"]
+    assert 0.1 <= after["queue_seconds_max"] < after["queue_seconds_total"]
+    assert after["queue_seconds_total"] >= 0.1 * POOL
 
 
 @pytest.mark.parametrize("client_stays", [True, False])
@@ -249,19 +261,67 @@ def test_rows_14_and_18_the_process_ends_although_a_request_never_does(
         assert "GET /raw/stuck is abandoned" in server.output
 
 
-def test_row_18_shutdown_lets_a_request_end(folder: Path, http: str) -> None:
-    with bridge(folder, http, threads=POOL, drain_timeout_seconds=30) as server:
-        with connected(server, endless("e", count=40, size=10, pause=0.02)) as connection:
-            assert connection.recv(1)
-            server_pid = pid(server)
-            assert server_pid > 0
-            # It takes less than uvicorn's patience.
-            server.terminate()
-            received = b"H" + b"".join(iter(lambda: connection.recv(65536), b""))
-        reply = parse(received, is_head=False)
-        assert reply.complete
-        assert reply.body == b"x" * 400
-        assert "abandoned" not in server.output
+@pytest.mark.parametrize("in_time", [True, False])
+def test_row_18_shutdown_waits_for_what_runs_behind_an_answer(folder: Path, http: str, *, in_time: bool) -> None:
+    """No connection waits for it, so the server's own patience does not count."""
+    drain_seconds = 30 if in_time else 0
+    with bridge(folder, http, threads=POOL, drain_timeout_seconds=drain_seconds) as server:
+        reply = exchange(server.port, message(b"GET", b"/raw/slow-close?name=c&seconds=2"))
+        assert reply.body == b"done"
+        assert "c closing" in events(server)
+        began = time.monotonic()
+        server.terminate()
+        assert time.monotonic() - began < SECONDS_TO_END
+        assert ("c closed at last" in server.output) is in_time
+        assert ("GET /raw/slow-close is abandoned: the drain time is over" in server.output) is not in_time
+
+
+def test_work_behind_an_answer_that_does_not_end_is_reported(start: Start) -> None:
+    server = start(abandon_after_seconds=0.1)
+    assert exchange(server.port, message(b"GET", b"/raw/slow-close?name=c")).body == b"done"
+    wait_for(lambda: figures(server)["abandoned"] == 1, "it is counted")
+    assert "GET /raw/slow-close is abandoned: its answer is out" in server.output
+    open_gate(server, "c")
+    assert_nothing_runs(server)
+
+
+def test_clients_that_stay_and_do_not_read_free_their_threads(start: Start) -> None:
+    server = start(send_timeout_seconds=0.3)
+    before = figures(server)["requests"]
+    with ExitStack() as stack:
+        for number in range(2 * POOL):
+            stack.enter_context(connected(server, endless(f"e{number}", size=200_000, pause=0)))
+        wait_for(lambda: figures(server)["requests"] == before + 2 * POOL, "each has had a thread")
+        assert_nothing_runs(server)
+        assert_answers(server)
+    assert "its client took nothing for 0.3 s" in server.output
+    assert figures(server)["abandoned"] == 0
+
+
+def test_a_client_that_leaves_with_another_request_behind_is_noticed(start: Start) -> None:
+    server = start(watch_after_seconds=0.05, abandon_after_seconds=0.1)
+    for number in range(POOL):
+        ahead = stuck(f"s{number}").replace(b"Connection: close\r\n", b"")
+        with connected(server, ahead + message(b"GET", b"/flask/echo")) as connection:
+            wait_for(lambda n=number: f"s{n} began" in events(server), "it is stuck")  # type: ignore[misc]
+            hang_up(connection)
+    wait_for(lambda: figures(server)["abandoned"] == POOL, "each is reported")
+    for number in range(POOL):
+        open_gate(server, f"s{number}")
+    assert_nothing_runs(server)
+    assert_answers(server)
+    assert "Traceback" not in server.output
+
+
+def test_bodies_past_the_files_that_may_be_are_refused(start: Start) -> None:
+    server = start(max_body_files=1, body_memory_bytes=1_000)
+    large = message(b"POST", b"/flask/data", body=b"x" * 100_000)
+    with connected(server, large[:-1]) as first:
+        wait_for(lambda: exchange(server.port, large).status == 503, "the only file is taken")
+        assert exchange(server.port, message(b"POST", b"/flask/data", body=b"x" * 1_000)).status == 200
+        first.sendall(b"x")
+        assert rest_of(first).status == 200
+    wait_for(lambda: exchange(server.port, large).status == 200, "the file is free")
 
 
 def test_a_body_over_the_limit_is_refused(start: Start) -> None:
@@ -275,6 +335,9 @@ def test_a_body_over_the_limit_is_refused(start: Start) -> None:
     waiting = message(b"POST", b"/flask/data", b"Expect: 100-continue", b"Content-Length: 5000000")
     asked = exchange(server.port, waiting)
     assert (asked.status, asked.interim) == (413, ())
+    # A chunked one says nothing of its size: this client is told to go on, and is answered while it still sends.
+    told = exchange(server.port, head.replace(b"Host", b"Expect: 100-continue\r\nHost") + growing * 80 + b"0\r\n\r\n")
+    assert (told.status, told.complete, told.interim) == (413, True, (100,))
     just = exchange(server.port, message(b"POST", b"/flask/data", body=b"x" * 100_000))
     assert just.status == 200
     assert_nothing_runs(server)

@@ -31,8 +31,9 @@ def environ(**changed: Any) -> dict[str, Any]:
         ("/en", "/en/", "/en", "/"),
         ("/en", "/en/a", "/en", "/a"),
         ("/en/", "/en/a", "/en", "/a"),
-        ("/en", "/env", "", "/env"),
-        ("/en", "/a/en", "", "/a/en"),
+        # A proxy has stripped it.
+        ("/en", "/env", "/en", "/env"),
+        ("/en", "/a/en", "/en", "/a/en"),
         ("/", "/a", "", "/a"),
         ("/caf\xe9", "/caf\xe9/a", "/caf\xc3\xa9", "/a"),
     ],
@@ -73,6 +74,31 @@ def test_row_37_a_target_in_absolute_form_is_its_path() -> None:
     assert environ(path="/a://b", raw_path=b"/a://b")["PATH_INFO"] == "/a://b"
 
 
+def test_a_path_without_its_raw_form_is_escaped() -> None:
+    found = environ(path="/a\nERROR caf\xe9%", raw_path=None)
+    assert found["RAW_URI"] == "/a%0AERROR%20caf%C3%A9%25"
+    assert found["PATH_INFO"] == "/a\nERROR caf\xc3\xa9%"
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "server"),
+    [
+        (b"example.org:8080", "http", ("example.org", "8080")),
+        (b"example.org", "http", ("example.org", "80")),
+        (b"example.org:", "https", ("example.org", "443")),
+        (b"[::1]:8000", "http", ("[::1]", "8000")),
+        (None, "http", ("localhost", "80")),
+    ],
+)
+def test_behind_a_unix_socket_the_host_names_the_server(
+    host: bytes | None, scheme: str, server: tuple[str, str]
+) -> None:
+    headers = [] if host is None else [(b"host", host)]
+    found = environ(headers=headers, scheme=scheme, server=("/run/app.sock", None), client=None)
+    assert (found["SERVER_NAME"], found["SERVER_PORT"]) == server
+    assert found["REMOTE_ADDR"] == ""
+
+
 def test_row_27_names_with_underscores_are_dropped() -> None:
     headers = [(b"x_auth_user", b"evil"), (b"x-auth-user", b"me"), (b"content_length", b"5"), (b"x-auth_user", b"evil")]
     found = environ(headers=headers)
@@ -106,3 +132,19 @@ def test_each_line_of_the_error_log_is_a_record() -> None:
     log.flush()
     log.flush()
     assert lines == ["one", "two", "three", "", "fo"]
+
+
+def test_a_record_that_comes_back_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """With Flask's documented handler on the root logger, each record of `wsgi.errors` is written to it again."""
+    logged: list[str] = []
+
+    def comes_back(line: str) -> None:
+        logged.append(line)
+        log.write(f"formatted: {line}\n")
+        log.flush()
+
+    log = ErrorLog(comes_back)
+    log.write("one\ntwo")
+    log.flush()
+    assert logged == ["one", "two"]
+    assert capsys.readouterr().err == "formatted: one\nformatted: two\n"

@@ -3,16 +3,22 @@
 
 import asyncio
 import gc
+import io
 import logging
+import multiprocessing
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from flask import Flask
+from flask.logging import wsgi_errors_stream
+from starlette.types import Message, Scope
 
 from fastapi_app.bridge import Bridge
+from fastapi_app.bridge.environ import ErrorLog, environ_of
+from fastapi_app.bridge.exchange import Exchange, Limits, ResponseCutError
 from tests.e2e.servers import DEADLINE_SECONDS
 
 POOL = 3
@@ -184,7 +190,7 @@ async def test_answers_of_concurrent_requests_are_not_mixed_up() -> None:
     assert (figures.requests, figures.refused, figures.abandoned) == (500, 0, 0)
 
 
-async def test_what_came_before_a_failure_is_sent() -> None:
+async def test_what_came_before_a_failure_is_sent(caplog: pytest.LogCaptureFixture) -> None:
     def fails(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", PLAIN)
         yield b"one "
@@ -193,8 +199,13 @@ async def test_what_came_before_a_failure_is_sent() -> None:
 
     bridge = Bridge(fails, threads=1)
     client = Client()
-    with pytest.raises(Exception, match="failed in the middle"):
+    with pytest.raises(ResponseCutError, match="failed in the middle") as caught:
         await bridge(scope(), client.receive, client.send)
+    # The server logs it, so a traceback of ours would be the second.
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [
+        ("GET / failed in the middle of its response: RuntimeError('on purpose')", None)
+    ]
     assert client.body == b"one two"
     assert all(message["more_body"] for message in client.sent[1:])
     await bridge.aclose()
@@ -253,13 +264,15 @@ async def test_a_client_that_left_in_the_queue_is_not_served() -> None:
     await until(lambda: bridge.figures().queue_length == 1)
     second.left.set()
     await leaves
+    # Its place is free at once, for the thread may not be for a long time.
+    assert bridge.figures().queue_length == 0
     await asyncio.sleep(0.01)
     gate.set()
     await stays
     await bridge.aclose()
     assert served == ["/first"]
     assert second.sent == []
-    assert bridge.figures().abandoned == 0
+    assert (bridge.figures().requests, bridge.figures().abandoned) == (1, 0)
 
 
 async def test_row_18_closing_says_what_it_abandons_and_takes_no_more(caplog: pytest.LogCaptureFixture) -> None:
@@ -278,11 +291,41 @@ async def test_row_18_closing_says_what_it_abandons_and_takes_no_more(caplog: py
     await task
     assert "GET /never is abandoned: the drain time is over" in caplog.text
     assert bridge.figures().abandoned == 1
+    assert client.sent[0]["status"] == 503
     late = Client()
     await bridge(scope(), late.receive, late.send)
     assert late.sent[0]["status"] == 503
     gate.set()
     await until(lambda: bridge.figures().threads_busy == 0)
+
+
+async def test_those_in_the_queue_are_answered_when_the_bridge_closes(caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+
+    def never(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        gate.wait(DEADLINE_SECONDS)
+        return small(environ, start_response)
+
+    bridge = Bridge(never, threads=1, drain_timeout_seconds=0.05)
+    client, waiting, cancelled = Client(), Client(), Client()
+    task = asyncio.create_task(bridge(scope(), client.receive, client.send))
+    await until(lambda: bridge.figures().threads_busy == 1)
+    in_queue = asyncio.create_task(bridge(scope(path="/waits"), waiting.receive, waiting.send))
+    to_cancel = asyncio.create_task(bridge(scope(path="/cancelled"), cancelled.receive, cancelled.send))
+    await until(lambda: bridge.figures().queue_length == 2)
+    to_cancel.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await to_cancel
+    assert bridge.figures().queue_length == 1
+    await bridge.aclose()
+    await asyncio.gather(task, in_queue)
+    assert waiting.sent[0]["status"] == 503
+    assert (b"retry-after", b"1") in waiting.sent[0]["headers"]
+    assert "GET /waits is dropped: no thread was free" in caplog.text
+    assert "GET /cancelled is dropped: no thread was free" in caplog.text
+    gate.set()
+    await until(lambda: bridge.figures().threads_busy == 0)
+    assert bridge.figures().requests == 1
 
 
 async def test_closing_waits_for_what_ends_in_time() -> None:
@@ -326,6 +369,174 @@ async def test_nothing_of_a_request_outlives_it() -> None:
     await bridge.aclose()
 
 
+@pytest.mark.parametrize("errors", [None, io.StringIO()])
+async def test_an_app_may_do_without_its_error_log(errors: io.StringIO | None) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.errors"].write("begun")
+        if errors is None:
+            del environ["wsgi.errors"]
+        else:
+            environ["wsgi.errors"] = errors
+        return small(environ, start_response)
+
+    bridge = Bridge(app, threads=1, drain_timeout_seconds=2 * DEADLINE_SECONDS)
+    client = Client()
+    await bridge(scope(), client.receive, client.send)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await bridge.aclose()
+    assert bridge.figures().threads_busy == 0
+
+
+async def test_a_client_that_takes_nothing_frees_the_thread(endless: Endless, caplog: pytest.LogCaptureFixture) -> None:
+    bridge = Bridge(endless, threads=1, send_timeout_seconds=0.05)
+    client = Client()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+        await client.send(message)
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await bridge(scope(path="/slow"), client.receive, send)
+    await endless.until_closed(1)
+    assert "GET /slow is cut: its client took nothing for 0.05 s" in caplog.text
+    await until(lambda: bridge.figures().threads_busy == 0)
+    await bridge.aclose()
+
+
+async def test_a_timeout_of_the_server_is_not_ours(endless: Endless) -> None:
+    bridge = Bridge(endless, threads=1)
+
+    async def send(_: Message) -> None:
+        raise TimeoutError("the server's own")
+
+    with pytest.raises(TimeoutError, match="the server's own"):
+        await bridge(scope(), Client().receive, send)
+    await endless.until_closed(1)
+    await bridge.aclose()
+
+
+async def test_what_runs_on_behind_its_answer_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+
+    class Stuck:
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"done"])
+
+        def close(self) -> None:
+            gate.wait(DEADLINE_SECONDS)
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [*PLAIN, ("Content-Length", "4")])
+        return [b"done"] if environ["PATH_INFO"] == "/fine" else Stuck()
+
+    bridge = Bridge(app, threads=2, abandon_after_seconds=0.05, drain_timeout_seconds=0)
+    for path in ("/stuck", "/fine"):
+        client = Client()
+        await bridge(scope(path=path), client.receive, client.send)
+        assert client.body == b"done"
+    await until(lambda: bridge.figures().abandoned == 1)
+    assert "GET /stuck is abandoned: its answer is out, and it runs on" in caplog.text
+    gate.set()
+    await until(lambda: bridge.figures().threads_busy == 0)
+    await bridge.aclose()
+    assert bridge.figures().abandoned == 1
+
+
+async def test_a_path_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        raise RuntimeError("on purpose")
+
+    bridge = Bridge(fails, threads=1)
+    client = Client()
+    asked = {**scope(path="/a\nERROR forged"), "raw_path": b"/a%0AERROR%20forged", "query_string": b"secret=1"}
+    await bridge(asked, client.receive, client.send)
+    assert "GET /a%0AERROR%20forged failed" in caplog.messages
+    await bridge.aclose()
+
+
+async def test_a_body_past_the_files_that_may_be_is_answered_503() -> None:
+    bridge = Bridge(small, threads=1, body_memory_bytes=10, max_body_files=0, retry_after_seconds=2.5)
+    client = Client()
+    for size, status in ((10, 200), (11, 503)):
+        client = Client()
+        body = b"0" * size
+
+        async def receive(body: bytes = body) -> Message:
+            return {"type": "http.request", "body": body}
+
+        await bridge(scope("POST"), receive, client.send)
+        assert client.sent[0]["status"] == status
+    assert {(b"retry-after", b"3"), (b"connection", b"close")} <= set(client.sent[0]["headers"])
+    await bridge.aclose()
+
+
+@pytest.mark.parametrize(("announced", "read"), [(None, 5), (100, 0)])
+async def test_who_was_told_to_go_on_is_read_to_the_end(announced: int | None, read: int) -> None:
+    """To close on a client that still sends would cost it the answer; one that waits for 100 Continue sends nothing."""
+    length = [] if announced is None else [(b"content-length", b"%d" % announced)]
+    asked = {**scope("POST"), "headers": [(b"expect", b"100-continue"), *length]}
+    bridge = Bridge(small, threads=1, max_body_bytes=10)
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        received += 1
+        return {"type": "http.request", "body": b"0" * 8, "more_body": received < 5}
+
+    client = Client()
+    await bridge(asked, receive, client.send)
+    assert client.sent[0]["status"] == 413
+    assert received == read
+    await bridge.aclose()
+
+
+async def test_flasks_documented_logging_does_not_recurse(capsys: pytest.CaptureFixture[str]) -> None:
+    flask = Flask(__name__)
+
+    @flask.get("/")
+    def index() -> str:
+        logging.getLogger("app").error("said once")
+        return "fine"
+
+    handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
+    logging.getLogger().addHandler(handler)
+    bridge = Bridge(flask, threads=1)
+    client = Client()
+    try:
+        await bridge(scope(), client.receive, client.send)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert client.body == b"fine"
+    assert capsys.readouterr().err == "said once\n"
+    await bridge.aclose()
+
+
+@pytest.mark.parametrize("parent", [None, object()])
+async def test_a_process_that_multiprocessing_started_is_one_of_several(
+    parent: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+    said: list[object] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        said.append(environ["wsgi.multiprocess"])
+        return small(environ, start_response)
+
+    for given in (None, True, False):
+        bridge = Bridge(app, threads=1, multiprocess=given)
+        client = Client()
+        await bridge(scope(), client.receive, client.send)
+        await bridge.aclose()
+    assert said == [parent is not None, True, False]
+
+
+async def test_a_scope_of_another_type_is_an_error() -> None:
+    client = Client()
+    with pytest.raises(ValueError, match="'datagram'"):
+        await Bridge(small)({"type": "datagram"}, client.receive, client.send)
+
+
 async def test_a_websocket_is_refused() -> None:
     client = Client()
     await Bridge(small)({"type": "websocket"}, client.receive, client.send)
@@ -347,21 +558,25 @@ async def test_the_lifespan_closes_the_bridge() -> None:
     assert late.sent[0]["status"] == 503
 
 
-def test_a_loop_that_is_gone_leaves_the_thread_free(endless: Endless) -> None:
-    bridge = Bridge(endless, threads=1, drain_timeout_seconds=0)
+def test_a_loop_that_is_gone_leaves_the_thread_free(caplog: pytest.LogCaptureFixture) -> None:
+    """As at the end of a process, when nothing is there to cancel the request."""
+    made = 0
 
-    async def begin(receive: Receive, send: Send) -> None:
-        task = asyncio.create_task(bridge(scope(), receive, send))
-        await asyncio.sleep(0.05)
-        assert not task.done()
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        nonlocal made
+        start_response("200 OK", PLAIN)
+        while True:
+            made += 1
+            yield b"x" * 10
 
-    async def run() -> None:
-        client = Client()
-        await begin(client.receive, client.send)
+    async def begin() -> tuple[Exchange, Environ]:
+        body, errors = io.BytesIO(), ErrorLog(logging.getLogger("wsgi.errors").error)
+        environ = environ_of(scope(), body, errors, multiprocess=False)
+        limits = Limits(buffer_bytes=100, header_bytes=100, response_bytes=None, send_seconds=1)
+        return Exchange(app, environ, body, errors, limits=limits, done=lambda _: None), environ
 
-    asyncio.run(run())
-    for _ in range(1000):
-        if bridge.figures().threads_busy == 0:
-            break
-        threading.Event().wait(0.01)
-    assert endless.closed == 1
+    exchange, environ = asyncio.run(begin())
+    # It returns, here and in a thread of the pool.
+    exchange.run(environ)
+    assert (made, exchange.left, exchange.finished) == (2, True, True)
+    assert not caplog.records

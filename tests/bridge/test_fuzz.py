@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from tests.bridge.fuzz import kept_alive
 from tests.bridge.fuzz import request as draw_request
 from tests.bridge.servers import figures
-from tests.bridge.wire import TIMEOUT_SECONDS, Reply, differences, exchange, hang_up
+from tests.bridge.wire import TIMEOUT_SECONDS, Reply, differences, exchange, hang_up, parse_first, receive_all
 from tests.e2e.servers import HOST, Server, ask, wait_for
 
 FIRST = 60
@@ -31,16 +32,30 @@ def test_random_requests(http: str, seed: int, under_gunicorn: Server, request: 
     drawn = random.Random(seed)
     count = 0
     while count < FIRST or time.monotonic() < until:
-        sent = draw_request(drawn)
         count += 1
+        sent = [draw_request(drawn) for _ in range(drawn.choice([1, 1, 1, 4]))]
+        said = f"--seed {seed}, request {count}: {sent!r:.3000}"
         if drawn.random() < 0.2:
-            _hang_up_within(under_bridge, sent, drawn)
+            _hang_up_within(under_bridge, b"".join([*map(kept_alive, sent[:-1]), sent[-1]]), drawn)
             continue
-        expected = exchange(under_gunicorn.port, sent)
-        answer = exchange(under_bridge.port, sent)
-        assert differences(*_pages_aside(expected, answer)) == {}, f"--seed {seed}, request {count}: {sent[:2_000]!r}"
+        for one, answer in zip(sent, _answers(under_bridge, sent), strict=False):
+            expected = exchange(under_gunicorn.port, one)
+            assert differences(*_pages_aside(expected, answer)) == {}, said
     assert ask(under_bridge.port, "GET", "/api/health")[0] == 200
     wait_for(lambda: figures(under_bridge)["threads_busy"] == 0, f"every thread is free again (--seed {seed})")
+
+
+def _answers(server: Server, requests: list[bytes]) -> list[Reply]:
+    """To all on one connection. HTTP/1.0 and an answer that is cut close it, and the others have none."""
+    received = receive_all(server.port, b"".join([*map(kept_alive, requests[:-1]), requests[-1]]))
+    answers = []
+    for request in requests:
+        reply, received = parse_first(received, request)
+        answers.append(reply)
+        if not reply.complete or b"HTTP/1.0" in request.partition(b"\r\n")[0]:
+            break
+    assert received == b""
+    return answers
 
 
 def _hang_up_within(server: Server, sent: bytes, drawn: random.Random) -> None:

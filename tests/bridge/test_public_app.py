@@ -15,7 +15,7 @@ import httpbin  # type: ignore[import-untyped]
 import pytest
 
 from tests.bridge.cases import FORM, MULTIPART, chunked, message
-from tests.bridge.servers import ROOT
+from tests.bridge.servers import PROTOCOLS, ROOT
 from tests.bridge.wire import Reply, differences, exchange
 from tests.e2e.servers import HOST, Server, free_port, wait_for
 
@@ -254,13 +254,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("httpbin")
     (folder / "mounted.py").write_text(MOUNTED)
     (folder / "renamed.py").write_text(UNDER_GUNICORNS_NAME)
+    ours = f"--http {PROTOCOLS['httptools']} --no-access-log --port"
     with ExitStack() as stack:
         yield _ready(
             Servers(
                 gunicorn=_launched(stack, folder, "gunicorn httpbin:app --worker-class gthread --threads 4 --bind"),
-                httptools=_launched(stack, folder, "uvicorn mounted:app --http httptools --no-access-log --port"),
+                httptools=_launched(stack, folder, f"uvicorn mounted:app {ours}"),
                 h11=_launched(stack, folder, "uvicorn mounted:app --http h11 --no-access-log --port"),
-                renamed=_launched(stack, folder, "uvicorn renamed:app --http httptools --no-access-log --port"),
+                renamed=_launched(stack, folder, f"uvicorn renamed:app {ours}"),
             )
         )
 

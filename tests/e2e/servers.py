@@ -19,6 +19,7 @@ HOST = "127.0.0.1"
 DEADLINE_SECONDS = 60.0
 """For a condition that a second should bring about; a loaded machine may take longer."""
 
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 ENDPOINTS = (
@@ -49,12 +50,14 @@ class Server:
         folder: Path,
         environ: Mapping[str, str],
         ready_marks: tuple[str, int] | None = None,
+        ready_path: str = "/api/health",
     ) -> None:
         self.port = port
         self.environ = environ
         self._command = command
         self._folder = folder
         self._ready_marks = ready_marks
+        self._ready_path = ready_path
         self._printed = folder / f"server-{port}.stdout"
         self._complained = folder / f"server-{port}.stderr"
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,6 +73,11 @@ class Server:
     @property
     def output(self) -> str:
         return f"{self.stdout}{self.stderr}"
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._running().pid
 
     def launch(self) -> None:
         """Starts the process and doesn't wait for it. What an earlier one printed is gone."""
@@ -140,16 +148,16 @@ class Server:
             if self.output.count(text) < count:
                 return False
         try:
-            status, _ = ask(self.port, "GET", "/api/health")
+            status, _ = ask(self.port, "GET", self._ready_path)
         except OSError:
             return False
         return status == 200
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+def wait_for(condition: Callable[[], object], what: str, *, seconds: float = DEADLINE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.01)
 
 
@@ -186,6 +194,20 @@ def new_app(environ: Mapping[str, str], folder: Path, *, workers: int = 1) -> It
     port = free_port()
     command = [str(BIN / "tradewindow"), "serve", "--port", str(port), "--workers", str(workers)]
     with _kept_in_order(Server(command, port=port, folder=folder, environ=environ)) as server:
+        yield server
+
+
+@contextmanager
+def cutover_pair(
+    legacy: str, native: str, environ: Mapping[str, str], folder: Path, *, ready_path: str = "/", workers: int = 1
+) -> Iterator[Server]:
+    """`tradewindow cutover serve`, with two apps of the tests."""
+    port = free_port()
+    command = [str(BIN / "tradewindow"), "cutover", "serve", "--legacy", legacy, "--native", native]
+    command += ["--state", "var/cutover.sqlite3", "--port", str(port), "--workers", str(workers)]
+    environ = {"PYTHONPATH": str(ROOT), **environ}
+    server = Server(command, port=port, folder=folder, environ=environ, ready_path=ready_path)
+    with _kept_in_order(server) as server:
         yield server
 
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """A trade in the ledger."""
+    """An entry of the ledger; a trade has a trade day, a change of the config has none."""
 
     sequence: int
     id: str
-    trade_day: str
+    trade_day: str | None
     key: str | None
 
 

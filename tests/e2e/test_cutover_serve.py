@@ -160,15 +160,31 @@ def legacy(environ, start_response):
 def test_apps_of_other_frameworks_list_their_routes(tmp_path: Path) -> None:
     (tmp_path / "others.py").write_text(OTHER_APPS)
     (tmp_path / "legacy.txt").write_text("# what it has\n\nGET /\nGET /items/<int:item_id>\n")
-    (tmp_path / "native.txt").write_text("GET /items/{item_id:int}\n")
-    options = ["--legacy", "others:legacy", "--native", "others:native", "--state", "moved.db"]
+    (tmp_path / "native.txt").write_text("GET\t/items/{item_id:int}\n")
+    options = ["--legacy", "others:legacy", "--native", "others:native", "--state", "moved.token"]
     lists = ["--legacy-routes", "legacy.txt", "--native-routes", "native.txt"]
     with serving(tmp_path, *options, *lists) as server:
         assert told(server)["endpoints"] == "2: 1 on both sides, 1 on legacy alone, 0 on native alone"
         assert told(server)["findings"] == "GET / has no native twin"
-        assert told(server)["state"] == str(tmp_path / "moved.db")
-        assert told(server)["token"] == str(tmp_path / "moved.token")
+        assert told(server)["state"] == str(tmp_path / "moved.token")
+        assert told(server)["token"] == str(tmp_path / "moved.token.token")
         assert get(server, "/items/1") == Answer(200, "legacy", b"legacy")
+
+
+def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_path: Path) -> None:
+    (tmp_path / "others.py").write_text(OTHER_APPS)
+    (tmp_path / "given.toml").write_text('[cutover]\npath = "given.db"\ntoken_path = "given.token"\n')
+    options = ["--legacy", "others:legacy", "--legacy-routes", "legacy.txt", "--config", "given.toml"]
+    (tmp_path / "legacy.txt").write_text("GET /<path:rest>\n")
+    with serving(tmp_path, *options) as server:
+        facts = told(server)
+        assert (facts["state"], facts["token"]) == (str(tmp_path / "given.db"), str(tmp_path / "given.token"))
+        assert facts["findings"] == (
+            "the cutover's own API is at /cutover, so legacy isn't asked there for /<path:rest>"
+        )
+    with serving(tmp_path, *options, "--state", "given.token.db") as server:
+        facts = told(server)
+        assert (facts["state"], facts["token"]) == (str(tmp_path / "given.token.db"), str(tmp_path / "given.token"))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +201,10 @@ def test_apps_of_other_frameworks_list_their_routes(tmp_path: Path) -> None:
             "--legacy-routes: none.txt can't be read: [Errno 2] No such file or directory: 'none.txt'",
         ),
         (
+            ["--legacy", "others:legacy", "--legacy-routes", "no_rules.txt"],
+            "--legacy-routes: line 2 of no_rules.txt is no method and rule: /items",
+        ),
+        (
             ["--legacy", "others:legacy", "--legacy-routes", "others.py"],
             "legacy_routes: 'def native(scope, receive, send):' is no rule of Flask's: URL rule 'def native(scope, "
             "receive, send):' must start with a slash.",
@@ -197,6 +217,7 @@ def test_apps_of_other_frameworks_list_their_routes(tmp_path: Path) -> None:
 )
 def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:
     (tmp_path / "others.py").write_text(OTHER_APPS)
+    (tmp_path / "no_rules.txt").write_text("# what it has\n/items\n")
     result = subprocess.run(
         [TRADEWINDOW, "cutover", "serve", "--port", "0", *options],
         cwd=tmp_path,

@@ -1,6 +1,6 @@
 """What the cutover keeps: the table of modes, who changed it, and the evidence. The contract of every backend."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -12,7 +12,8 @@ from shared.modes import EndpointMode, Mode
 
 
 class ModeTable(NamedTuple):
-    """Every endpoint's mode, frozen; `version` counts the changes."""
+    """Every endpoint's mode, frozen: those of the inventory, in its order, and those that are gone from it. `version`
+    counts the changes."""
 
     version: int
     modes: Mapping[str, EndpointMode]
@@ -41,7 +42,7 @@ class CountKey(NamedTuple):
 
 
 class ChangeRefused(TradingWindowError):
-    """A change of modes that can't be: an endpoint that isn't known, or that lacks a side; nothing is written."""
+    """A change of modes that can't be: an endpoint that never was, or that lacks a side; nothing is written."""
 
 
 class VersionConflict(TradingWindowError):
@@ -61,9 +62,8 @@ class CutoverStore(Protocol):
         self, endpoints: Sequence[Endpoint], initial: Mapping[str, EndpointMode], *, at: datetime
     ) -> ModeTable:
         """Keeps the inventory, and seeds the endpoints that it doesn't know, from `initial` or else with the side
-        they have (legacy first). A known one keeps its mode; where it now lacks a side for that, it goes to the side
-        that it has, and the log says so. Endpoints that are gone leave table and inventory; their log and evidence
-        stay."""
+        they have (legacy first). Every known one keeps its mode: also where it now lacks a side for that, and where it
+        is gone from the inventory, since another process may still have it, and the next may have it again."""
         ...
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -84,13 +84,12 @@ class CutoverStore(Protocol):
         reason: str,
         at: datetime,
         version: int | None = None,
-        only_from: Collection[Mode] | None = None,
     ) -> ModeTable:
         """Writes the changes and the log in one step, and answers with the new table.
 
-        With `version`, only if the table is still at it: else VersionConflict. With `only_from`, an endpoint that is
-        in none of these modes any more is left as it is. Raises ChangeRefused, whose sentence names the endpoint, the
-        mode and what is wrong. Without a difference nothing is written, and the version stays.
+        With `version`, only if the table is still at it: else VersionConflict. Raises ChangeRefused, whose sentence
+        names the endpoint, the mode and what is wrong; of an endpoint that is gone from the inventory no side is known
+        to be lacking. Without a difference nothing is written, and the version stays.
         """
         ...
 
@@ -109,6 +108,8 @@ class CutoverStore(Protocol):
         """Newest first."""
         ...
 
-    def mismatch(self, mismatch_id: int) -> Mismatch | None: ...
+    def mismatch(self, mismatch_id: int) -> Mismatch | None:
+        """None where there is none of this id, or no more."""
+        ...
 
     def close(self) -> None: ...

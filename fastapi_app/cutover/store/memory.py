@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from fastapi_app.cutover.observation import Mismatch
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from fastapi_app.cutover.store.rules import Group, Step, changing, registering, surplus
 from shared.clock import aware
-from shared.modes import EndpointMode, Mode
+from shared.modes import EndpointMode
 
 
 class MemoryCutoverStore:
@@ -34,8 +34,10 @@ class MemoryCutoverStore:
     ) -> ModeTable:
         with self._lock:
             step = registering(self._table, endpoints, initial, at=at)
+            table = self._take(step)
+            # Last: who reads it finds every mode in the table.
             self._endpoints = tuple(endpoints)
-            return self._take(step)
+            return table
 
     def endpoints(self) -> Sequence[Endpoint]:
         return self._endpoints
@@ -54,7 +56,6 @@ class MemoryCutoverStore:
         reason: str,
         at: datetime,
         version: int | None = None,
-        only_from: Collection[Mode] | None = None,
     ) -> ModeTable:
         with self._lock:
             step = changing(
@@ -65,7 +66,6 @@ class MemoryCutoverStore:
                 reason=reason,
                 at=at,
                 version=version,
-                only_from=only_from,
             )
             return self._take(step)
 

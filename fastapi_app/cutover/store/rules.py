@@ -1,7 +1,7 @@
 """What a step does to the table of modes and to what is kept, the same for every backend. Does no I/O."""
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -43,17 +43,12 @@ def registering(
     modes: dict[str, EndpointMode] = {}
     moves: list[tuple[str, EndpointMode | None, str]] = []
     for name, endpoint in by_name.items():
-        own = EndpointMode(mode="legacy" if endpoint.legacy else "native")
-        before = table.modes.get(name)
-        if before is None:
-            modes[name] = initial.get(name, own)
+        known = table.modes.get(name)
+        modes[name] = known or initial.get(name, EndpointMode(mode="legacy" if endpoint.legacy else "native"))
+        if known is None:
             moves.append((name, None, "first seen" if name not in initial else "first seen, as the settings say"))
-        elif lacking := _lacking(endpoint, before):
-            modes[name] = own
-            moves.append((name, before, f"it has no {lacking} side any more"))
-        else:
-            modes[name] = before
-    if modes == table.modes:
+    modes |= {name: mode for name, mode in table.modes.items() if name not in by_name}
+    if not moves:
         return Step(table=ModeTable(table.version, modes))
     return _step(table.version, modes, moves, author=REGISTRATION, at=at)
 
@@ -67,7 +62,6 @@ def changing(
     reason: str,
     at: datetime,
     version: int | None,
-    only_from: Collection[Mode] | None,
 ) -> Step:
     """See CutoverStore.change."""
     if version is not None and version != table.version:
@@ -76,9 +70,11 @@ def changing(
     modes = dict(table.modes)
     moves: list[tuple[str, EndpointMode | None, str]] = []
     for name, wanted in changes.items():
-        refuse_impossible(by_name, name, wanted)
+        is_gone = name in modes and name not in by_name
+        if not is_gone:
+            refuse_impossible(by_name, name, wanted)
         before = modes[name]
-        if before != wanted and (only_from is None or before.mode in only_from):
+        if before != wanted:
             modes[name] = wanted
             moves.append((name, before, reason))
     if not moves:
@@ -91,8 +87,8 @@ def refuse_impossible(endpoints: Mapping[str, Endpoint], name: str, wanted: Endp
     endpoint = endpoints.get(name)
     if endpoint is None:
         raise unknown_endpoint(endpoints, name)
-    if lacking := _lacking(endpoint, wanted):
-        raise ChangeRefused(f"{name} can't be in mode {wanted.mode}: it has no {lacking} side")
+    for side in sorted(wanted.needs() - endpoint.sides):
+        raise ChangeRefused(f"{name} can't be in mode {wanted.mode}: it has no {side} side")
 
 
 def unknown_endpoint(names: Iterable[str], name: str) -> ChangeRefused:
@@ -112,13 +108,6 @@ def surplus(kept: Iterable[tuple[int, Group]], bound: int) -> Sequence[int]:
         largest = max(groups.values(), key=lambda ids: (len(ids), -ids[0] if ids else 0))
         dropped.append(largest.popleft())
     return dropped
-
-
-def _lacking(endpoint: Endpoint, wanted: EndpointMode) -> str | None:
-    for side in sorted(wanted.needs()):
-        if not (endpoint.legacy if side == "legacy" else endpoint.native):
-            return side
-    return None
 
 
 def _step(

@@ -14,7 +14,7 @@ endpoints = Table(
     "endpoints",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("position", Integer, nullable=False, comment="in the inventory, from 0"),
+    Column("position", Integer, nullable=False, comment="in the inventory, from 0; -1 for one that is gone"),
     Column("method", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("legacy", Integer, nullable=False, comment="1 where that side has it, else 0"),

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from fastapi_app.cutover.store.codec import decoded, encoded
 from fastapi_app.cutover.store.rules import Group, Step, changing, registering, surplus
 from shared.clock import aware
 from shared.errors import StoreUnavailable
-from shared.modes import EndpointMode, Mode
+from shared.modes import EndpointMode
 
 SCHEMA_REVISION = "cutover_0001"
 """The newest migration; a file that has it is used without loading the machinery of migrations."""
@@ -29,9 +29,11 @@ SCRIPTS = "fastapi_app.cutover.store:migrations"
 
 T = TypeVar("T")
 
+_MAX_ID = 2**63 - 1
+
 _VERSION = "SELECT version FROM table_version"
-_ADD_ENDPOINT = """
-    INSERT INTO endpoints (name, position, method, rule, legacy, native, notes, mode) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+_PUT_ENDPOINT = """
+    REPLACE INTO endpoints (name, position, method, rule, legacy, native, notes, mode) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _ADD_CHANGE = """
     INSERT INTO changes (version, at, endpoint, before, after, author, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -43,8 +45,8 @@ _ADD_COUNT = """
     INSERT INTO counts (endpoint, mode, outcome, reason, count) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (endpoint, mode, outcome, reason) DO UPDATE SET count = count + excluded.count
 """
-_TABLE = "SELECT version, name, mode FROM table_version LEFT JOIN endpoints ORDER BY position"
-_ENDPOINTS = "SELECT method, rule, legacy, native, notes FROM endpoints ORDER BY position"
+_TABLE = "SELECT version, name, mode FROM table_version LEFT JOIN endpoints ORDER BY position < 0, position"
+_ENDPOINTS = "SELECT method, rule, legacy, native, notes FROM endpoints WHERE position >= 0 ORDER BY position"
 _COUNTS = "SELECT endpoint, mode, outcome, reason, count FROM counts"
 _MISMATCHES = "SELECT id, detail FROM mismatches{where} ORDER BY id DESC LIMIT :limit"
 _OF_ENDPOINT = " WHERE endpoint = :endpoint"
@@ -55,15 +57,23 @@ class SQLiteCutoverStore:
 
     Nothing is open before the first use, and a forked child opens its own. A file that is gone once it was used is made
     again by `register` alone: StoreUnavailable. One that was put in its place is used, unless it holds no table of
-    modes.
+    modes. An SQLite file of something else is refused, and with `only_existing` a new one isn't made either.
 
     Of the mismatches `kept_mismatches` stay. Past that, the oldest of those goes that were seen on one endpoint in one
     mode, from whichever endpoint and mode have most: so a noisy endpoint pushes out its own and no others, and what
     took it out of its canary stays beside what its shadow finds later.
     """
 
-    def __init__(self, path: Path | str, *, busy_timeout_seconds: float = 1.0, kept_mismatches: int = 200) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        busy_timeout_seconds: float = 1.0,
+        kept_mismatches: int = 200,
+        only_existing: bool = False,
+    ) -> None:
         self.path = Path(path)
+        self._only_existing = only_existing
         self._busy_timeout_seconds = busy_timeout_seconds
         self._kept_mismatches = kept_mismatches
         self._opening = threading.Lock()
@@ -79,9 +89,9 @@ class SQLiteCutoverStore:
             inventory, table = _read_endpoints(connection), _read_table(connection)
             step = registering(table, endpoints, initial, at=at)
             if step.table.version != table.version or inventory != [*endpoints]:
-                connection.execute("DELETE FROM endpoints")
+                connection.execute("UPDATE endpoints SET position = -1")
                 connection.executemany(
-                    _ADD_ENDPOINT,
+                    _PUT_ENDPOINT,
                     [
                         _endpoint_row(position, endpoint, step.table.modes[endpoint.name])
                         for position, endpoint in enumerate(endpoints)
@@ -111,7 +121,6 @@ class SQLiteCutoverStore:
         reason: str,
         at: datetime,
         version: int | None = None,
-        only_from: Collection[Mode] | None = None,
     ) -> ModeTable:
         def work(connection: sqlite3.Connection) -> ModeTable:
             table = _read_table(connection)
@@ -123,7 +132,6 @@ class SQLiteCutoverStore:
                 reason=reason,
                 at=at,
                 version=version,
-                only_from=only_from,
             )
             if step.log:
                 connection.executemany(
@@ -167,6 +175,9 @@ class SQLiteCutoverStore:
         )
 
     def mismatch(self, mismatch_id: int) -> Mismatch | None:
+        if not 0 < mismatch_id <= _MAX_ID:
+            return None
+
         def question(connection: sqlite3.Connection) -> Mismatch | None:
             row = connection.execute("SELECT id, detail FROM mismatches WHERE id = ?", (mismatch_id,)).fetchone()
             return _mismatch(row) if row else None
@@ -252,23 +263,28 @@ class SQLiteCutoverStore:
 
     def _prepare(self) -> None:
         """Makes the folder, the file and the newest schema where they are missing."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            # Evidence may hold what customers sent.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        revision, journal_mode = self._condition()
+        if not self._only_existing:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                # Evidence may hold what customers sent.
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        revision, is_empty, journal_mode = self._condition()
+        if revision is None and (self._only_existing or not is_empty):
+            raise StoreUnavailable(f"{self.path} is not a cutover's state file")
         if revision != SCHEMA_REVISION or journal_mode != "wal":
             from shared.store.migrate import migrate  # noqa: PLC0415 - half a second and 40 MB, once in a file's life
 
             migrate(self.path, current=revision, scripts=SCRIPTS)
 
-    def _condition(self) -> tuple[str | None, str]:
-        """The file's schema revision and journal mode."""
+    def _condition(self) -> tuple[str | None, bool, str]:
+        """The file's schema revision, whether nothing at all is in it, and its journal mode."""
         with closing(_connect(self.path, self._busy_timeout_seconds)) as connection:
             journal_mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
-            return str(row[0]) if row else None, journal_mode
+            # One question: another process may be making the tables.
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master").fetchall()}
+            has_revision = "alembic_version" in names
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if has_revision else None
+            return str(row[0]) if row else None, not names, journal_mode
 
 
 class _File:

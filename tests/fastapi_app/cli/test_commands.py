@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fastapi_app.cli.commands import app
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.fastapi_app.cli.running import TRADEWINDOW
+from tests.fastapi_app.cutover.store.helpers import INSTANT, LEGACY, VERIFY, endpoint, migrated
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,32 @@ def test_routes_touches_no_state() -> None:
     assert list(Path().iterdir()) == []
 
 
+def test_routes_follows_the_store_and_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(SQLiteCutoverStore(migrated(Path("kept.db")))) as store:
+        both = [endpoint("GET /api/health"), endpoint("GET /api/trading-window")]
+        modes = {"GET /api/health": VERIFY, "GET /api/trading-window": LEGACY}
+        store.register(both, modes, at=INSTANT)
+    monkeypatch.setenv("TRADEWINDOW_CUTOVER__PATH", "kept.db")
+    before = {file.name for file in Path().iterdir()}
+    shown = endpoints()
+    assert (shown["GET /api/health"]["mode"], shown["GET /api/health"]["served_by"]) == ("verify", "native")
+    # It was on both sides once.
+    gone = shown["GET /api/trading-window"]
+    assert (gone["mode"], gone["served_by"]) == ("legacy", "native")
+    assert {file.name for file in Path().iterdir()} == before
+
+
+def test_routes_migrates_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("empty.db").touch()
+    monkeypatch.setenv("TRADEWINDOW_CUTOVER__PATH", "empty.db")
+    result = CliRunner().invoke(app, ["routes"])
+    assert (result.exit_code, result.stderr) == (
+        3,
+        "tradewindow can't start: the store can't answer: empty.db is not a cutover's state file\n",
+    )
+    assert [(file.name, file.stat().st_size) for file in Path().iterdir()] == [("empty.db", 0)]
+
+
 def test_routes_refuses_wrong_settings_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEWINDOW_SERVER__PORT", "http")
     result = CliRunner().invoke(app, ["routes"])
@@ -79,6 +108,19 @@ def test_help_names_every_option_and_where_settings_come_from() -> None:
     for name in ("--host", "--port", "--workers", "--config", "127.0.0.1", "8000", "tradewindow.toml"):
         assert name in told
     assert "TRADEWINDOW_SERVER__PORT=9000" in told
+
+
+def test_a_change_is_told_on_a_stdout_that_knows_no_arrow() -> None:
+    with closing(SQLiteCutoverStore(migrated(Path("kept.db")))) as store:
+        store.register([endpoint("GET /a")], {}, at=INSTANT)
+    ended = subprocess.run(
+        [TRADEWINDOW, "cutover", "set", "GET /a", "shadow", "--reason=x", "--author=ann", "--state=kept.db"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[0] == "GET /a: legacy ? shadow"
 
 
 def test_the_installed_command_tells_its_version() -> None:

@@ -1,8 +1,9 @@
 import ast
 import json
 import os
+import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fastapi_app.cli.cutover import cutover
+from fastapi_app.cutover.endpoints import Endpoint
 from fastapi_app.cutover.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
 from fastapi_app.cutover.store.base import CountKey, ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
@@ -24,6 +26,7 @@ from tests.fastapi_app.cutover.store.helpers import (
     OTHER,
     SEEDED,
     SHADOW,
+    endpoint,
     migrated,
     mismatch,
 )
@@ -147,20 +150,51 @@ def test_list_shows_each_endpoint_with_its_mode_and_what_the_comparisons_found(s
         ["POST /api/other", "both", "legacy", "0", "0", "0", "0", "7"],
         ["GET /api/old/<int:number>", "legacy", "legacy", "0", "0", "0", "0", "0"],
         ["GET /api/new", "native", "native", "0", "0", "0", "0", "0"],
-        ["4 endpoints; the table of modes is at version 2."],
+        [f"4 endpoints; the table of modes is at version 2, in {store.path}."],
     ]
 
 
-def test_list_on_a_narrow_terminal_says_the_same_in_fewer_columns(
-    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("columns", ["80", "20"])
+def test_list_on_a_narrow_terminal_has_a_line_for_each_endpoint(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     with_evidence(store)
-    monkeypatch.setenv("COLUMNS", "80")
-    shown = output(store, "list")
-    assert max(map(len, shown.splitlines())) <= 80
-    assert ["GET /api/new", "native", "native", "none"] in rows(shown)
-    assert ["POST /api/other", "both", "legacy", "0 compared, 7 skipped"] in rows(shown)
-    assert "1235 compared, 1" in shown
+    monkeypatch.setenv("COLUMNS", columns)
+    assert output(store, "list").splitlines() == [
+        "GET /api/both  both  legacy  1235 compared, 1 mismatched, 4 accepted, 3 skipped",
+        "POST /api/other  both  legacy  0 compared, 7 skipped",
+        "GET /api/old/<int:number>  legacy  legacy  none compared",
+        "GET /api/new  native  native  none compared",
+        f"4 endpoints; the table of modes is at version 1, in {store.path}.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["log", "--limit=1"], "2  2025-03-03 12:30  GET /api/both  legacy → canary 5%  ann  5 % on Monday"),
+        (["mismatches"], "1  2025-03-03 12:30  GET /api/both?symbol=BTC  canary  status and 1 more"),
+    ],
+)
+def test_where_a_table_would_be_in_shreds_each_row_is_a_line(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, command: list[str], line: str
+) -> None:
+    store.change({BOTH.name: CANARY}, author="ann", reason="5 % on Monday", at=INSTANT)
+    with_evidence(store)
+    monkeypatch.setenv("COLUMNS", "50")
+    assert output(store, *command) == f"{line}\n"
+    assert line in output(store, "show", BOTH.name).splitlines()
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", BOTH.name]])
+def test_an_endpoint_that_lost_the_side_of_its_mode_is_shown_with_the_one_it_has(
+    store: SQLiteCutoverStore, command: list[str]
+) -> None:
+    store.change({BOTH.name: CANARY}, author="ann", reason="5 % on Monday", at=INSTANT)
+    store.register([replace(BOTH, native=False), OTHER], {}, at=INSTANT)
+    shown = [cell for row in rows(output(store, *command)) for cell in row]
+    assert "canary 5%, but legacy alone has it" in shown
+    assert "GET /api/new" not in shown
 
 
 def test_list_into_a_pipe_breaks_no_line(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +266,21 @@ def test_an_unknown_endpoint_is_named_with_the_nearest(store: SQLiteCutoverStore
     )
 
 
+@pytest.mark.parametrize("command", [["show"], ["log"], ["mismatches", "--endpoint"], ["set", "--reason=x"]])
+def test_an_endpoint_that_is_no_text_is_none(store: SQLiteCutoverStore, command: list[str]) -> None:
+    mode = ["shadow"] if command[0] == "set" else []
+    sentence = refusal(*command, "GET /\udcff", *mode, "--state", str(store.path))
+    assert sentence.startswith(r"'GET /\\udcff' is not an endpoint: ")
+
+
+@pytest.mark.parametrize("command", [["log"], ["mismatches"], ["show", BOTH.name]])
+def test_a_limit_has_a_bound(store: SQLiteCutoverStore, command: list[str]) -> None:
+    result = run(*command, "--limit", "9" * 20, "--state", str(store.path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'--limit'" in result.stderr
+    assert "1000000" in result.stderr
+
+
 def test_show_takes_one_endpoint(store: SQLiteCutoverStore) -> None:
     assert refusal("show", "GET", "/api/both", "GET /api/new", "--state", str(store.path)) == (
         "one endpoint at a time: GET /api/both, GET /api/new are 2"
@@ -243,7 +292,7 @@ def test_show_takes_one_endpoint(store: SQLiteCutoverStore) -> None:
 
 def test_set_moves_an_endpoint(store: SQLiteCutoverStore) -> None:
     assert output(store, "set", "GET /api/both", "shadow", "--reason", "first look") == (
-        "GET /api/both: legacy → shadow\nThe table is at version 2.\n"
+        f"GET /api/both: legacy → shadow\nThe table is at version 2, in {store.path}.\n"
     )
     assert store.table().modes[BOTH.name] == EndpointMode(mode="shadow")
     [change] = store.log(limit=1)
@@ -257,7 +306,7 @@ def test_set_takes_several_endpoints_as_a_shell_takes_them_apart(store: SQLiteCu
     assert told.splitlines() == [
         "GET /api/both: legacy → canary 5%",
         "POST /api/other: legacy → canary 5%",
-        "The table is at version 2.",
+        f"The table is at version 2, in {store.path}.",
     ]
     assert store.table() == ModeTable(2, {**SEEDED, BOTH.name: CANARY, OTHER.name: CANARY})
     assert [change.author for change in store.log(limit=2)] == ["a", "a"]
@@ -268,15 +317,29 @@ def test_set_all_moves_what_has_the_sides(store: SQLiteCutoverStore) -> None:
         "GET /api/both: legacy → shadow",
         "POST /api/other: legacy → shadow",
         "Left as they are, since they lack a side: GET /api/new, GET /api/old/<int:number>",
-        "The table is at version 2.",
+        f"The table is at version 2, in {store.path}.",
     ]
     assert output(store, "set", "--all", "legacy", "--reason", "back").splitlines() == [
         "GET /api/both: shadow → legacy",
         "POST /api/other: shadow → legacy",
         "GET /api/old/<int:number> stays legacy",
         "Left as they are, since they lack a side: GET /api/new",
-        "The table is at version 3.",
+        f"The table is at version 3, in {store.path}.",
     ]
+
+
+@pytest.mark.parametrize("command", [["set", "--all", "shadow", "--reason=x"], ["list"], ["show", "GET /new"]])
+def test_a_server_that_starts_meanwhile_is_not_in_the_way(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    read_endpoints = SQLiteCutoverStore.endpoints
+
+    def endpoints(asked: SQLiteCutoverStore) -> Sequence[Endpoint]:
+        store.register([*INVENTORY, endpoint("GET /new")], {}, at=INSTANT)
+        return read_endpoints(asked)
+
+    monkeypatch.setattr(SQLiteCutoverStore, "endpoints", endpoints)
+    assert "GET /new" in output(store, *command)
 
 
 def test_set_keeps_sample_rate_and_percent_where_none_is_given(store: SQLiteCutoverStore) -> None:
@@ -301,6 +364,14 @@ def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
     [
         (["GET /api/both", "shadow"], "a reason is needed: --reason says why, for the log"),
         (["GET /api/both", "shadow", "--reason", " "], "a reason is needed: --reason says why, for the log"),
+        (
+            ["GET /api/both", "shadow", "--reason", "x" * 1_001],
+            'reason: "xxxx',
+        ),
+        (
+            ["GET /api/both", "shadow", "--reason", "x", "--author", "a\nb"],
+            'author: "a\\nb" is not a text of 1 to 100 printable characters, not blank',
+        ),
         (
             ["GET /api/both", "--reason", "x"],
             "'GET /api/both' is no mode: give one of legacy, shadow, canary, verify, native, after the endpoints",
@@ -447,8 +518,8 @@ def test_a_mismatch_of_other_apps_as_a_test(store: SQLiteCutoverStore) -> None:
 
 
 def test_a_mismatch_of_this_app_as_a_test() -> None:
-    assert run("list").exit_code == 0
-    own = SQLiteCutoverStore(Path("var/cutover.sqlite3"))
+    Path("var").mkdir()
+    own = SQLiteCutoverStore(migrated(Path("var/cutover.sqlite3")))
     own.add_evidence({}, [replace(WRONG_PRICE, recording={"a": 1})])
     own.close()
     test = run("mismatches", "1", "--as-test").stdout
@@ -465,6 +536,10 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
     ("arguments", "sentence"),
     [
         (["17"], "there is no mismatch 17, or it was dropped for newer ones"),
+        (["9" * 30], f"there is no mismatch {'9' * 30}, or it was dropped for newer ones"),
+        (["1", "--endpoint", BOTH.name], "--endpoint and the id of a mismatch: give one of them"),
+        (["1", "--as-test", "--json"], "--as-test and --json: give one of them"),
+        (["1", "--native", "new.app:app"], "--native goes with --as-test"),
         (["--as-test"], "--as-test needs the id of a mismatch"),
         (
             ["1", "--as-test"],
@@ -481,15 +556,45 @@ def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments
 # The state
 
 
-def test_before_the_first_server_the_product_s_own_endpoints_are_there(path: Path) -> None:
+def test_before_the_first_server_list_shows_what_it_would_begin_with_and_makes_nothing(path: Path) -> None:
     Path("given.toml").write_text(f'[cutover]\npath = "{path}"\n[cutover.modes]\n"GET /api/status" = "shadow"\n')
     listed = json.loads(run("list", "--config", "given.toml", "--json").stdout)
     modes = {row["name"]: row["mode"] for row in listed["endpoints"]}
     assert (modes["GET /api/status"], modes["GET /api/health"]) == ("shadow", "legacy")
-    assert run("set", "GET /api/health", "verify", "--reason", "x", "--config", "given.toml").exit_code == 0
-    with closing(SQLiteCutoverStore(path)) as store:
-        assert store.table().modes["GET /api/health"] == EndpointMode(mode="verify")
-    assert {file.name for file in Path().iterdir()} == {"given.toml", "other.db", "other.db.lock"}
+    shown = run("list", "--config", "given.toml").stdout
+    assert shown.endswith(f" at version 1, as the first start would make it, for there is no state file {path} yet.\n")
+    assert [file.name for file in Path().iterdir()] == ["given.toml"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["show", "GET /api/health"], ["set", "GET /api/health", "verify", "--reason=x"], ["log"], ["mismatches"]],
+)
+def test_before_the_first_server_there_is_nothing_to_change(tmp_path: Path, command: list[str]) -> None:
+    assert refusal(*command) == (
+        f"there is no state file {tmp_path}/var/cutover.sqlite3: the server makes it when it first starts; --config or "
+        "--state name another"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_product_s_own_store_is_found_by_the_settings(store: SQLiteCutoverStore) -> None:
+    Path("given.toml").write_text(f'[cutover]\npath = "{store.path}"\n')
+    assert run("set", BOTH.name, "verify", "--reason=x", "--config=given.toml").exit_code == 0
+    assert store.table().modes[BOTH.name] == EndpointMode(mode="verify")
+
+
+@pytest.mark.parametrize("command", [["list"], ["set", "GET /a", "shadow", "--reason=x"]])
+def test_an_sqlite_file_of_something_else_is_left_as_it_was(path: Path, command: list[str]) -> None:
+    for made in ("CREATE TABLE notes (text)", None):
+        path.write_bytes(b"")
+        if made:
+            with closing(sqlite3.connect(path)) as connection, connection:
+                connection.execute(made)
+        before = path.read_bytes()
+        sentence = f"the store can't answer: {path} is not a cutover's state file"
+        assert refusal(*command, "--state", str(path)) == sentence
+        assert ([file.name for file in Path().iterdir()], path.read_bytes()) == ([path.name], before)
 
 
 @pytest.mark.parametrize("command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "legacy"]])
@@ -505,14 +610,17 @@ def test_a_state_file_that_is_none_is_named(path: Path) -> None:
     assert refusal("list", "--state", str(path)) == f"the store can't answer: {path}: file is not a database"
 
 
+@pytest.mark.parametrize("is_own", [True, False])
 def test_a_locked_store_is_read_and_a_change_says_what_is_in_the_way(
-    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, is_own: bool
 ) -> None:
     monkeypatch.setattr("fastapi_app.cli.cutover.PATIENCE_SECONDS", 0.05)
+    Path("given.toml").write_text(f'[cutover]\npath = "{store.path}"\nbusy_timeout_seconds = 0.1\n')
+    which = ["--config", "given.toml"] if is_own else ["--state", str(store.path)]
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert answer(store, "list")["version"] == 1
-        assert refusal("set", BOTH.name, "shadow", "--reason", "x", "--state", str(store.path)) == (
+        assert run("list", *which).exit_code == 0
+        assert refusal("set", BOTH.name, "shadow", "--reason", "x", *which) == (
             f"the store can't answer: {store.path} has been locked by another process for over 0.05 s"
         )
 
@@ -522,10 +630,16 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal("list").startswith('cutover.poll_seconds: "soon" is not a number from 0.05 to 1')
 
 
-def test_help_shows_how_to_type_it() -> None:
-    told = run("set", "--help").stdout
-    assert 'tradewindow cutover set GET /api/status shadow --reason "first look"' in told
-    assert "--all" in told
-    told = run("--help").stdout
-    for command in ("list", "show", "set", "log", "mismatches"):
-        assert command in told
+def test_what_help_shows_can_be_typed(store: SQLiteCutoverStore) -> None:
+    store.register([endpoint("GET /api/status"), endpoint("GET /api/health")], {}, at=INSTANT)
+    store.add_evidence({}, [mismatch("GET /api/status") for _ in range(17)])
+    typed = [
+        shlex.split(line.partition("tradewindow cutover ")[2].partition(">")[0].strip("│ "))
+        for command in ("set", "mismatches")
+        for line in run(command, "--help").stdout.splitlines()
+        if "tradewindow cutover " in line
+    ]
+    assert [words[0] for words in typed] == ["set", "set", "set", "mismatches", "mismatches", "mismatches"]
+    for words in typed:
+        apps = ["--native", "new:app"] if "--as-test" in words else []
+        output(store, *words, *apps)

@@ -34,6 +34,12 @@ def wsgi(environ, start_response):
 async def asgi(scope, receive, send):
     pass
 
+async def make_async():
+    return asgi
+
+async def any_asgi(*arguments):
+    pass
+
 class Wrapped:
     def __init__(self, app):
         self.app = app
@@ -80,7 +86,7 @@ def test_a_wsgi_app_is_taken_as_it_is(attribute: str) -> None:
     assert app is found
 
 
-@pytest.mark.parametrize("attribute", ["asgi", "wrapped", "fastapi_app"])
+@pytest.mark.parametrize("attribute", ["asgi", "any_asgi", "wrapped", "fastapi_app"])
 def test_an_asgi_app_is_taken_as_it_is(attribute: str) -> None:
     assert native(f"shop.apps:{attribute}") is getattr(sys.modules["shop.apps"], attribute)
 
@@ -134,6 +140,13 @@ def test_a_wsgi_app_is_no_native_one() -> None:
         SettingsError, match=re.escape("--native: shop.apps:flask_app is a WSGI app, and an ASGI app is")
     ):
         native("shop.apps:flask_app")
+
+
+@pytest.mark.parametrize("name", ["shop.apps:make_async", "shop.apps:make_async()"])
+def test_an_async_factory_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        native(name)
+    assert str(caught.value) == "--native: shop.apps:make_async is an async factory, which can't be called here"
 
 
 def test_what_the_app_itself_lacks_comes_through() -> None:

@@ -25,6 +25,10 @@ def test_a_rule_applies_to_its_endpoint_or_to_all() -> None:
     assert rule(endpoint="*").applies_to("POST /trades")
 
 
+def test_an_endpoint_may_have_a_converter_with_arguments() -> None:
+    assert rule(endpoint="GET /x/<any(a, b):y>").applies_to("GET /x/<any(a, b):y>")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("name", " "), ("reason", ""), ("endpoint", "/trades"), ("endpoint", "get /trades"), ("path", "body..a")],

@@ -124,7 +124,7 @@ LOGIN = Mismatch(
         Difference(path='body["""\\n"]', primary=1, candidate_has=False),
     ),
 )
-REDACTED = redacted(LOGIN, fields=["password", "token"])
+REDACTED = replace(redacted(LOGIN, fields=["password", "token"]), differences=LOGIN.differences)
 
 
 @pytest.fixture
@@ -264,6 +264,19 @@ def test_a_recording_is_put_to_both_sides_and_no_state_is_needed(suite: pytest.P
         ]
     )
     run(suite, code, mended=True).assert_outcomes(passed=1)
+
+
+def test_a_recording_may_hold_any_json() -> None:
+    deep: Any = {}
+    for _ in range(300):
+        deep = [deep]
+    recording = {"rate": float("nan"), "text": 'a "quoted" \\ """ \'\'\' \n å \ud800', "": "", "deep": deep}
+    given = replace(LOGIN, recording=recording)
+    module: dict[str, Any] = {}
+    exec(as_test(given, native="fastapi_app.sides:native", effects="fastapi_app.sides:effects()"), module)
+    read = module["RECORDING"]
+    assert str(read.pop("rate")) == str(recording.pop("rate")) == "nan"
+    assert read == recording
 
 
 HEADER_TEXT = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=200)

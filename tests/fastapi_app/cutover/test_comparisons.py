@@ -211,7 +211,7 @@ async def test_a_candidate_that_raises_is_a_mismatch_and_its_primary_is_untouche
     assert (await ask(app, "GET", "/items")).status == 200
     assert await counts_of(app) == {"mismatch": 1}
     (mismatch,) = app.store.mismatches()
-    assert (mismatch.candidate.answer.status, mismatch.candidate.raised) == (500, "KeyError: 'price'")
+    assert (mismatch.candidate.answer.status, mismatch.candidate.raised) == (500, "KeyError")
 
 
 async def test_a_side_that_raises_differs_from_one_that_chose_the_same_answer() -> None:

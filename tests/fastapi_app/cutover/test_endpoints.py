@@ -366,19 +366,64 @@ def test_a_mount_may_take_what_is_declared_after_it() -> None:
     assert found.findings[0].startswith("GET /a/b: native declares /a/{path:path} before /a/b and answers /a/b by it")
 
 
-def test_a_more_specific_rule_of_native_s_takes_from_legacy_and_is_told() -> None:
+def test_what_legacy_answers_by_a_less_specific_rule_is_on_both_sides() -> None:
     found = inventory(
-        native=[("GET", "/users/me"), ("GET", "/files/v{n:int}")],
+        native=[("GET", "/users/me"), ("GET", "/files/v{n:int}"), ("POST", "/users/me")],
         legacy=[("GET", "/users/<name>"), ("GET", "/files/<f>")],
     )
-    assert found.findings[:2] == (
-        "GET /users/me: native answers /users/me, to which legacy's /users/<name> has an answer, too",
-        "GET /files/v<int:n>: native answers /files/v1, to which legacy's /files/<f> has an answer, too",
+    assert found.findings == (
+        "GET /users/me: legacy answers /users/me, too, by /users/<name>",
+        "GET /files/v<int:n>: legacy answers /files/v1, too, by /files/<f>",
+        "GET /users/<name> has no native twin",
+        "GET /files/<f> has no native twin",
+        "POST /users/me has no legacy twin",
     )
+    assert sides(found) == {
+        "GET /files/<f>": "legacy",
+        "GET /files/v<int:n>": "both",
+        "GET /users/<name>": "legacy",
+        "GET /users/me": "both",
+        "POST /users/me": "native",
+    }
+    (me,) = (endpoint for endpoint in found.endpoints if endpoint.name == "GET /users/me")
+    assert me.notes == ("legacy answers /users/me, too, by /users/<name>",)
     assert named(found, "GET", "/users/me") == "GET /users/me"
     assert named(found, "GET", "/users/you") == "GET /users/<name>"
     assert named(found, "GET", "/files/v1") == "GET /files/v<int:n>"
     assert named(found, "GET", "/files/vx") == "GET /files/<f>"
+
+
+def test_fastapi_s_documents_are_legacy_s_where_it_takes_every_path() -> None:
+    found = take_inventory(FastAPI(), legacy_app(("GET", "/<path:rest>")))
+    assert sides(found) == {
+        "GET /<path:rest>": "legacy",
+        "GET /docs": "both",
+        "GET /docs/oauth2-redirect": "both",
+        "GET /openapi.json": "both",
+        "GET /redoc": "both",
+    }
+
+
+def test_a_legacy_rule_is_found_behind_several_of_native_s() -> None:
+    native = [("GET", "/a/sample"), ("GET", "/a/{x}"), ("GET", "/b/{x:path}"), ("GET", "/c/{x}")]
+    legacy = [("GET", "/a/<path:rest>"), ("GET", "/<x>/<y>/<z>"), ("GET", "/<x>/<int:y>")]
+    shown = sides(inventory(native, legacy))
+    assert {shown[f"GET {rule}"] for rule in ("/a/sample", "/a/<x>", "/b/<path:x>", "/c/<x>")} == {"both"}
+
+
+def test_what_legacy_s_more_specific_rules_leave_is_native_s_alone() -> None:
+    found = inventory(native=[("GET", "/{x}")], legacy=[("GET", "/sample"), ("GET", "/1")])
+    assert sides(found) == {"GET /1": "legacy", "GET /<x>": "native", "GET /sample": "legacy"}
+
+
+def test_legacy_rules_at_the_prefix_of_the_cutover_s_api_are_told() -> None:
+    legacy = legacy_app(("GET", "/cutover/x"), ("POST", "/cutover"), ("GET", "/<path:rest>"), ("PUT", "/cutovers"))
+    found = take_inventory(None, legacy, admin_prefix="/cutover")
+    assert found.findings == (
+        "the cutover's own API is at /cutover, so legacy isn't asked there for /cutover/x, /cutover, /<path:rest>",
+    )
+    assert take_inventory(None, legacy).findings == ()
+    assert take_inventory(None, legacy_app(("GET", "/a/<x>")), admin_prefix="/cutover").findings == ()
 
 
 def test_a_slash_that_native_alone_insists_on_hides_no_legacy_rule() -> None:
@@ -586,6 +631,16 @@ def test_a_path_is_for_the_rule_that_describes_it(method: str, path: str, endpoi
     found = inventory(legacy=[("GET", rule) for rule in rules])
     assert named(found, method, path) == endpoint
     assert named(found, method, path) == endpoint  # once more, when it may be remembered
+
+
+def test_digits_that_flask_alone_takes_are_for_legacy() -> None:
+    rules = [("GET", "/i/<int:x>"), ("GET", "/f/<float:x>"), ("GET", "/n/<name>"), ("GET", "/o/<int:x>")]
+    found = inventory(native=[("GET", "/i/{x:int}"), ("GET", "/f/{x:float}"), ("GET", "/n/{name}")], legacy=rules)
+    three = "\N{ARABIC-INDIC DIGIT THREE}"
+    assert [named(found, "GET", path) for path in (f"/i/{three}", f"/f/1.{three}")] == [None, None]
+    assert named(found, "GET", f"/n/{three}") == "GET /n/<name>"
+    assert named(found, "GET", f"/o/{three}") == "GET /o/<int:x>"
+    assert named(found, "GET", "/i/3") == "GET /i/<int:x>"
 
 
 def test_paths_without_parameters_can_be_looked_up() -> None:

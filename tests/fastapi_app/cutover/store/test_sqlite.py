@@ -121,6 +121,36 @@ def test_the_file_of_the_trading_windows_is_refused_and_the_other_way_round(
         open_store(tmp_path / "windows.db").version()
 
 
+@pytest.mark.parametrize("only_existing", [True, False])
+def test_an_sqlite_file_of_something_else_is_refused_and_left_as_it_was(
+    open_store: OpenStore, path: Path, only_existing: bool
+) -> None:
+    told(path, "CREATE TABLE notes (text)")
+    before = path.read_bytes()
+    store = open_store(only_existing=only_existing)
+    for call in (store.version, lambda: store.register(INVENTORY, {}, at=INSTANT)):
+        with pytest.raises(StoreUnavailable) as raised:
+            call()
+        assert raised.value.problem == f"{path} is not a cutover's state file"
+    assert ([file.name for file in path.parent.iterdir()], path.read_bytes()) == ([path.name], before)
+
+
+def test_an_empty_file_becomes_a_store_unless_only_an_existing_one_will_do(open_store: OpenStore, path: Path) -> None:
+    path.touch()
+    with pytest.raises(StoreUnavailable, match="is not a cutover's state file"):
+        open_store(only_existing=True).version()
+    assert (path.stat().st_size, open_store().version()) == (0, 0)
+    assert open_store(only_existing=True).version() == 0
+
+
+def test_a_file_that_isn_t_there_is_not_made_where_only_an_existing_one_will_do(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreUnavailable):
+        open_store(tmp_path / "new" / "cutover.db", only_existing=True).version()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_kept_can_be_read_by_a_person_with_sqlite3(store: SQLiteCutoverStore) -> None:
     move(store)
     store.add_evidence({MATCH: 2}, [])
