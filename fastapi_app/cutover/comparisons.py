@@ -319,9 +319,10 @@ class Comparisons:
         )
         try:
             mismatch = await self._off_loop(redacted, found, fields=self._settings.redacted_fields, accepted=rules)
-        except Exception:
-            # A hostile body must not switch the guard off.
-            logger.exception("a mismatch of %s can't be redacted, and is kept without its content", plan.endpoint)
+        except Exception as exc:
+            # A hostile body must not switch the guard off. The exception's message may quote it.
+            sentence = "a mismatch of %s can't be redacted (%s), and is kept without its content"
+            logger.error(sentence, plan.endpoint, type(exc).__name__)  # noqa: TRY400
             mismatch = without_content(found)
         logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
         if not self._guard.mismatched(plan, mismatch):

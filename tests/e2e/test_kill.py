@@ -20,7 +20,13 @@ def test_kill_9_loses_no_acknowledged_trade_and_doubles_none(tmp_path: Path, req
     moments = random.Random(seed)
     state = tmp_path / "state.sqlite3"
     sides = [
-        settings(state, max_trades_per_day=1_000_000, modes={"POST /api/trading-window/trades": side})
+        settings(
+            state,
+            max_trades_per_day=1_000_000,
+            modes={"POST /api/trading-window/trades": side},
+            # The settings only seed the modes; a store that knows the endpoint keeps what it has.
+            TRADEWINDOW_CUTOVER__PATH=f"cutover-{side}.sqlite3",
+        )
         for side in ("legacy", "native")
     ]
     with new_app(sides[0], tmp_path, workers=4) as new, old_backend(sides[0], tmp_path, workers=2) as old:
