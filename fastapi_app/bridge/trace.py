@@ -8,7 +8,7 @@ TRACE = "fastapi_app.bridge.trace"
 
 
 class Trace:
-    """`refused` says that a 503 is the bridge's own, and the app never saw the request."""
+    """`refused` says that a 503 is the bridge's own, and no answer of the app's."""
 
     def __init__(self) -> None:
         self.refused = False

@@ -29,8 +29,8 @@ SkipReason = Literal[
     "shutdown",
 ]
 """Why a comparison was not made: `unsafe` is a method with effects that no ports record, `costly` is declared,
-`primary_busy` is the bridge's own 503, `expect_continue` a client that waits for leave to send its body, and `stopped`
-waited when its endpoint was compared no more."""
+`primary_busy` is the bridge's own 503, `expect_continue` a client that waits for leave to send its body, `stopped`
+waited when its endpoint was compared no more, and `heavy` came too soon after two that kept the event loop for long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

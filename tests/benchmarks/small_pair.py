@@ -1,13 +1,11 @@
 """The small Flask app, a FastAPI app that has taken over its JSON routes, and a cutover between the two."""
 
 from decimal import Decimal
-from functools import partial
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from fastapi_app.bridge import Bridge
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.settings import load_settings

@@ -33,7 +33,9 @@ def test_random_requests(http: str, seed: int, under_gunicorn: Server, request: 
     count = 0
     while count < FIRST or time.monotonic() < until:
         count += 1
-        sent = [draw_request(drawn) for _ in range(drawn.choice([1, 1, 1, 4]))]
+        *first, last = [draw_request(drawn) for _ in range(drawn.choice([1, 1, 1, 4]))]
+        # After an HTTP/1.0 request h11 takes no other, and answers 400 to both if they come at once.
+        sent = [*(one.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\n", 1) for one in first), last]
         said = f"--seed {seed}, request {count}: {sent!r:.3000}"
         if drawn.random() < 0.2:
             _hang_up_within(under_bridge, b"".join([*map(kept_alive, sent[:-1]), sent[-1]]), drawn)
@@ -46,13 +48,13 @@ def test_random_requests(http: str, seed: int, under_gunicorn: Server, request: 
 
 
 def _answers(server: Server, requests: list[bytes]) -> list[Reply]:
-    """To all on one connection. HTTP/1.0 and an answer that is cut close it, and the others have none."""
+    """To all on one connection. An answer that is cut closes it, and the others have none."""
     received = receive_all(server.port, b"".join([*map(kept_alive, requests[:-1]), requests[-1]]))
     answers = []
     for request in requests:
         reply, received = parse_first(received, request)
         answers.append(reply)
-        if not reply.complete or b"HTTP/1.0" in request.partition(b"\r\n")[0]:
+        if not reply.complete:
             break
     assert received == b""
     return answers
