@@ -74,6 +74,7 @@ class Capture:
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
+        self._header_bytes = 0
         self._body = bytearray()
         self.status: int | None = None
         self.complete = False
@@ -85,6 +86,7 @@ class Capture:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._headers = tuple(message["headers"])
+            self._header_bytes = sum(len(name) + len(value) for name, value in self._headers)
             self.event_stream = any(
                 name.lower() == b"content-type" and value.startswith(b"text/event-stream")
                 for name, value in self._headers
@@ -102,7 +104,7 @@ class Capture:
     @property
     def size(self) -> int:
         """Bytes that are held, headers too."""
-        return len(self._body) + sum(len(name) + len(value) for name, value in self._headers)
+        return self._header_bytes + len(self._body)
 
     def answer(self) -> SeenAnswer:
         """What was answered; without a start, what a server answers then."""

@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from fastapi_app.app import create_app
+from fastapi_app.cutover.observation import SkipReason
 from shared.ports import LivePorts
 from shared.settings import Settings, load_settings
 from shared.store.memory import MemoryStore
@@ -26,6 +28,11 @@ def test_the_settings_in_the_readme_are_all_settings_with_their_defaults(tmp_pat
         for key in values:
             shown = rf"^\[{section}\].*?^({key} =|\[{section}\.{key}\])"
             assert re.search(shown, block, re.DOTALL | re.MULTILINE), f"{section}.{key}"
+
+
+def test_the_readme_names_every_reason_to_skip_a_comparison() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [reason for reason in get_args(SkipReason) if f"`{reason}`" not in readme] == []
 
 
 def test_the_migration_notes_name_every_endpoint() -> None:
