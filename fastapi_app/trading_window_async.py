@@ -14,7 +14,8 @@ from shared.fields import validated
 from shared.ports import LivePorts, Ports
 from shared.store.base import IdempotencyKey, LedgerQuery, Store
 from shared.store.memory import MemoryStore
-from shared.window import DEFAULT_WINDOW_ID, RegisteredTrade, Trade, WindowConfig
+from shared.window import DEFAULT_WINDOW_ID, RegisteredTrade, Trade
+from shared.window_config import WindowConfig
 from shared.wire import TradeRequest, TradesQuery
 
 

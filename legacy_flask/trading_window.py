@@ -9,16 +9,8 @@ from shared.errors import Reason, Refused
 from shared.ports import LivePorts, Ports
 from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import (
-    DEFAULT_WINDOW_ID,
-    Entry,
-    Outcome,
-    RegisteredTrade,
-    Snapshot,
-    Trade,
-    WindowConfig,
-    WindowState,
-)
+from shared.window import DEFAULT_WINDOW_ID, Entry, Outcome, RegisteredTrade, Snapshot, Trade, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import ConfigChange, TradeRequest, TradesQuery, plain_decimal, utc_text
 
 
@@ -91,7 +83,7 @@ class TradingWindow:
         return [entry.data for entry in page.entries]
 
     def get_config(self) -> dict[str, Any]:
-        return self._window(self._ports()).config.model_dump()
+        return self._window(self._ports()).config.legacy_keys()
 
     def update_config(self, change: ConfigChange) -> dict[str, Any]:
         """Replaces the given keys and returns the new config."""
@@ -101,9 +93,9 @@ class TradingWindow:
         def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[dict[str, Any]]:
             after = config.changed(change.changes())
             if after == config:
-                return Outcome(config, state, (), after.model_dump())
-            data = {"before": config.model_dump(), "after": after.model_dump()}
-            return Outcome(after, state, (Entry(id=entry_id, kind="config", data=data),), after.model_dump())
+                return Outcome(config, state, (), after.legacy_keys())
+            data = {"before": config.to_json(), "after": after.to_json()}
+            return Outcome(after, state, (Entry(id=entry_id, kind="config", data=data),), after.legacy_keys())
 
         return ports.windows.apply(DEFAULT_WINDOW_ID, transition).answer
 

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from shared.errors import TradingWindowError, UnknownWindow
 from shared.store.base import IdempotencyKey, KeptAnswer, LedgerPage, LedgerQuery
-from shared.window import LedgerEntry, Snapshot, WindowConfig
+from shared.window import LedgerEntry, Snapshot
+from shared.window_config import WindowConfig
 
 CallKind = Literal["effect", "read"]
 Json = dict[str, Any]
@@ -290,7 +291,7 @@ def _sight_from_json(window_id: str, sight: Mapping[str, Any] | None) -> Snapsho
 
 def _snapshot_to_json(window: Snapshot) -> Json:
     return {
-        "config": window.config.model_dump(mode="json"),
+        "config": window.config.to_json(),
         "state": window.state,
         "version": window.version,
         "sequence": window.sequence,

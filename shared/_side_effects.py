@@ -63,6 +63,6 @@ class SideEffects:
 
     def _leave(self, window: Snapshot) -> None:
         self.windows[window.window_id] = {
-            "config": window.config.model_dump(mode="json"),
+            "config": window.config.to_json(),
             "state": copied(window.state),
         }

@@ -9,7 +9,8 @@ from shared.clock import Clock, SystemClock, aware
 from shared.ids import Ids, SystemIds
 from shared.outbound import Outbound, Services
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
-from shared.window import AnswerT, Snapshot, Transition, WindowConfig
+from shared.window import AnswerT, Snapshot, Transition
+from shared.window_config import WindowConfig
 
 SCOPE_KEY = "ports"
 

@@ -23,16 +23,8 @@ from shared.ids import Ids
 from shared.outbound import Outbound
 from shared.ports import Foundation, Ports
 from shared.store.base import Applied, IdempotencyKey, KeptAnswer, LedgerPage, LedgerQuery, Store, to_json
-from shared.window import (
-    DEFAULT_WINDOW_ID,
-    NEW_STATE,
-    AnswerT,
-    Outcome,
-    Snapshot,
-    Transition,
-    WindowConfig,
-    WindowState,
-)
+from shared.window import DEFAULT_WINDOW_ID, NEW_STATE, AnswerT, Outcome, Snapshot, Transition, WindowState
+from shared.window_config import WindowConfig
 
 
 class Recording:

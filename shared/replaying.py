@@ -29,7 +29,8 @@ from shared.store.base import (
     carry_out,
     to_json,
 )
-from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition, WindowConfig
+from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition
+from shared.window_config import WindowConfig
 
 
 class UnrecordedRead(TradingWindowError):

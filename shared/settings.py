@@ -12,7 +12,7 @@ from shared._settings_sources import CONFIG_VARIABLE, read_environment, read_tom
 from shared.errors import InvalidField, SettingsError
 from shared.fields import validated
 from shared.modes import EndpointMode
-from shared.window import WindowConfig
+from shared.window_config import WindowConfig
 
 DEFAULT_CONFIG_FILE = Path("tradewindow.toml")
 

@@ -1,64 +1,16 @@
-"""A trading window's config, state and ledger: the values that both stacks read and write."""
+"""A trading window's state and ledger: the values that both stacks read and write."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, NamedTuple, TypedDict, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from shared.fields import validated
+from shared.window_config import WindowConfig
 
 DEFAULT_WINDOW_ID = "default"
 """The window that the legacy routes serve."""
 
-MAX_TRADES_PER_DAY = 1_000_000
-
 AnswerT = TypeVar("AnswerT")
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, LookupError) as exc:
-        raise ValueError("unknown time zone") from exc
-    return name
-
-
-StartHour = Annotated[int, Field(ge=0, le=23, description="a whole number from 0 to 23")]
-EndHour = Annotated[int, Field(ge=0, le=24, description="a whole number from 0 to 24")]
-TradesPerDay = Annotated[
-    int, Field(ge=0, le=MAX_TRADES_PER_DAY, description=f"a whole number from 0 to {MAX_TRADES_PER_DAY}")
-]
-Zone = Annotated[
-    str,
-    Field(min_length=1, max_length=64, description="a time zone of the IANA database, such as Europe/Stockholm"),
-    AfterValidator(_known_zone),
-]
-
-
-class WindowConfig(BaseModel):
-    """The rules of a trading window. Keys and defaults are the legacy contract's.
-
-    The window is open while `start_hour <= hour < end_hour` in `timezone`; with start ≥ end it is never open.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    start_hour: StartHour = 0
-    end_hour: EndHour = 24
-    max_trades_per_day: TradesPerDay = 5
-    timezone: Zone = "UTC"
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> "WindowConfig":
-        """Raises InvalidField, which names the first wrong key, its value and its bound."""
-        return validated(cls, given)
-
-    def changed(self, changes: Mapping[str, Any]) -> "WindowConfig":
-        """This config with some keys replaced, validated whole. Raises InvalidField."""
-        return self.parse({**self.model_dump(), **changes})
 
 
 class Halt(TypedDict):

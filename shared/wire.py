@@ -27,7 +27,7 @@ from shared.errors import (
 )
 from shared.fields import validated
 from shared.store.base import IdempotencyKey
-from shared.window import EndHour, StartHour, TradesPerDay
+from shared.window_config import EndHour, StartHour, TradesPerDay
 
 MAX_QUERY_PARAMETERS = 1000
 

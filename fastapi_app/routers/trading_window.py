@@ -85,7 +85,7 @@ async def get_trades(request: Request) -> Response:
 @router.get("/config", response_model=ConfigAnswer, responses=UNAVAILABLE)
 async def get_config(request: Request) -> Response:
     """The rules in force."""
-    return json_answer((await window_of(request).get_config()).model_dump())
+    return json_answer((await window_of(request).get_config()).legacy_keys())
 
 
 @router.put(
@@ -97,4 +97,4 @@ async def get_config(request: Request) -> Response:
 async def put_config(request: Request) -> Response:
     """Replaces the given keys. What is out of range or unknown is refused, and nothing is changed."""
     change = read_config_change(request.headers.get("content-type"), await json_body(request))
-    return json_answer((await window_of(request).update_config(change.changes())).model_dump())
+    return json_answer((await window_of(request).update_config(change.changes())).legacy_keys())

@@ -6,7 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.errors import Reason, Refused
-from shared.window import Entry, Outcome, RegisteredTrade, Trade, Transition, WindowConfig, WindowState
+from shared.window import Entry, Outcome, RegisteredTrade, Trade, Transition, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import TradeRequest, plain_decimal, utc_text
 
 
@@ -89,7 +90,7 @@ def config_change(entry_id: str, changes: Mapping[str, Any]) -> Transition[Windo
 
     def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[WindowConfig]:
         changed = config.changed(changes)
-        data = {"before": config.model_dump(), "after": changed.model_dump()}
+        data = {"before": config.to_json(), "after": changed.to_json()}
         entries = (Entry(id=entry_id, kind="config", data=data),) if changed != config else ()
         return Outcome(changed, state, entries, changed)
 

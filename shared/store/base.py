@@ -7,7 +7,8 @@ from typing import Any, Generic, Protocol
 
 from shared.clock import aware
 from shared.errors import KeyReused, Reason, Refused
-from shared.window import AnswerT, Entry, LedgerEntry, Snapshot, Transition, WindowConfig, WindowState
+from shared.window import AnswerT, Entry, LedgerEntry, Snapshot, Transition, WindowState
+from shared.window_config import WindowConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

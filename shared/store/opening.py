@@ -4,7 +4,8 @@ import logging
 
 from shared.settings import Settings
 from shared.store.sqlite import SQLiteStore
-from shared.window import DEFAULT_WINDOW_ID, WindowConfig
+from shared.window import DEFAULT_WINDOW_ID
+from shared.window_config import WindowConfig
 
 logger = logging.getLogger(__name__)
 
@@ -35,4 +36,4 @@ def open_store(settings: Settings) -> SQLiteStore:
 
 
 def _told(config: WindowConfig) -> str:
-    return ", ".join(f"{key} {value}" for key, value in config.model_dump().items())
+    return ", ".join(f"{key} {value}" for key, value in config.to_json().items())

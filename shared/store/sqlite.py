@@ -25,7 +25,8 @@ from shared.store.base import (
     to_json,
 )
 from shared.store.group_commit import GroupCommit, Job
-from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition, WindowConfig
+from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition
+from shared.window_config import WindowConfig
 
 SCHEMA_REVISION = "0001"
 """The newest migration; a file that has it is used without loading the machinery of migrations."""
@@ -377,7 +378,7 @@ def _config(text: str) -> WindowConfig:
 
 
 def _window_row(window: Snapshot) -> tuple[Any, ...]:
-    config = window.config.model_dump_json()
+    config = to_json(window.config.to_json())
     return (window.window_id, config, to_json(window.state), window.version, window.sequence)
 
 

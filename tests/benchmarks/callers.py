@@ -24,7 +24,8 @@ from shared.ports import LivePorts
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from shared.window import DEFAULT_WINDOW_ID, MAX_TRADES_PER_DAY, WindowConfig
+from shared.window import DEFAULT_WINDOW_ID
+from shared.window_config import MAX_TRADES_PER_DAY, WindowConfig
 from shared.wire import TradeRequest
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.machine import pinned

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from shared.store.base import to_json
 from shared.store.sqlite import SQLiteStore
-from shared.window import DEFAULT_WINDOW_ID, MAX_TRADES_PER_DAY, NEW_STATE, WindowConfig
+from shared.window import DEFAULT_WINDOW_ID, NEW_STATE
+from shared.window_config import MAX_TRADES_PER_DAY, WindowConfig
 
 RARE_SYMBOL = "RARE-USD"
 """The symbol of the oldest trade alone; one in twenty of the others, on each day, has the common one."""

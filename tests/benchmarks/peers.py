@@ -20,7 +20,8 @@ from shared.clock import SystemClock
 from shared.ids import SystemIds
 from shared.store.base import to_json
 from shared.store.sqlite import SQLiteStore
-from shared.window import DEFAULT_WINDOW_ID, MAX_TRADES_PER_DAY, RegisteredTrade, WindowConfig
+from shared.window import DEFAULT_WINDOW_ID, RegisteredTrade
+from shared.window_config import MAX_TRADES_PER_DAY, WindowConfig
 from shared.wire import CanTrade, RecordedTrade, TradeAnswer, TradeRequest, plain_decimal
 from tests.benchmarks.servers import STATE_VARIABLE
 

@@ -18,7 +18,7 @@ from shared.ports import LivePorts, Ports
 from shared.settings import CutoverSettings, Settings
 from shared.store.base import LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import WindowConfig
+from shared.window_config import WindowConfig
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 TRADES = "/api/trading-window/trades"

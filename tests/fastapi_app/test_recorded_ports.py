@@ -26,7 +26,8 @@ from shared.settings import Settings
 from shared.store.base import LedgerQuery, Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from shared.window import Outcome, WindowConfig, WindowState
+from shared.window import Outcome, WindowState
+from shared.window_config import WindowConfig
 from tests.shared.recorded import Breakable
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)

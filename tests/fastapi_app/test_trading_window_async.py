@@ -16,8 +16,10 @@ from shared.ports import LivePorts
 from shared.store.base import IdempotencyKey, LedgerQuery, Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from shared.window import Outcome, Snapshot, WindowConfig, WindowState
+from shared.window import Outcome, Snapshot, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import TradeRequest, TradesQuery, read_trades_query
+from tests.shared.window_configs import KNOWN_FIELDS
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 BEFORE_MIDNIGHT = datetime(2025, 3, 3, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -62,7 +64,7 @@ async def test_a_dictionary_makes_a_window_that_needs_no_server_and_no_database(
 
 async def test_the_defaults_are_the_old_ones() -> None:
     config = await (await get_trading_window_async()).get_config()
-    assert config.model_dump() == {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
+    assert config.to_json() == {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
 
 
 async def test_each_call_of_the_factory_makes_a_window_of_its_own() -> None:
@@ -109,7 +111,7 @@ async def test_a_window_id_names_the_window(clock: FrozenClock) -> None:
         ),
         (
             {"max_trades": 5},
-            "max_trades: 5 is not expected: the known fields are start_hour, end_hour, max_trades_per_day, timezone",
+            f"max_trades: 5 is not {KNOWN_FIELDS}",
         ),
     ],
 )

@@ -12,8 +12,10 @@ from shared.ids import FrozenIds
 from shared.ports import LivePorts
 from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import Outcome, Transition, WindowConfig, WindowState
+from shared.window import Outcome, Transition, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import ConfigChange, TradeRequest, TradesQuery
+from tests.shared.window_configs import KNOWN_FIELDS
 
 NOON = datetime(2025, 3, 3, 12, 0, 0, 250_000, tzinfo=UTC)
 TRADE = TradeRequest(symbol="BTC-USD", side="buy", quantity=Decimal("0.50"), price=Decimal("64250.10"))
@@ -98,7 +100,7 @@ def test_without_ports_it_follows_the_machine_s_clock() -> None:
         ({"start_hour": float("nan")}, "start_hour: NaN is not a whole number from 0 to 23"),
         (
             {"starthour": 9},
-            "starthour: 9 is not expected: the known fields are start_hour, end_hour, max_trades_per_day, timezone",
+            f"starthour: 9 is not {KNOWN_FIELDS}",
         ),
     ],
 )

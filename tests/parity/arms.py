@@ -21,7 +21,8 @@ from shared.modes import EndpointMode, Mode
 from shared.ports import LivePorts
 from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerPage, LedgerQuery, Store
-from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowConfig, WindowState
+from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowState
+from shared.window_config import WindowConfig
 from tests.parity.case import HOST, Answer, At, Case, Event, HaltedBy, MovedTo, Request, Step, StoreFails
 
 Arm = Literal["Flask alone", "legacy", "native", "legacy, then native", "native, then legacy"]

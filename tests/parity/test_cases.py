@@ -13,7 +13,8 @@ from shared.settings import Settings
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from shared.window import LedgerEntry, Snapshot, WindowConfig
+from shared.window import LedgerEntry, Snapshot
+from shared.window_config import WindowConfig
 from tests.parity.arms import ARMS, ARMS_OF_NATIVE_ONLY, BOTH_SIDES, Arm, Leftovers, World, serving, sides
 from tests.parity.case import Answer, Case, Left, Request
 from tests.parity.cases import CASES

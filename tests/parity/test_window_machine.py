@@ -22,7 +22,8 @@ from shared.ids import FrozenIds
 from shared.ports import LivePorts, Ports
 from shared.store.base import LedgerQuery
 from shared.store.sqlite import SQLiteStore
-from shared.window import Entry, Outcome, RegisteredTrade, Transition, WindowConfig, WindowState
+from shared.window import Entry, Outcome, RegisteredTrade, Transition, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import ConfigChange, TradeRequest, read_trades_query
 
 SEED = {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 3, "timezone": "Europe/Stockholm"}

@@ -11,7 +11,8 @@ from shared.recording import Recording, record
 from shared.replaying import Replay
 from shared.store.base import Applied, LedgerPage, LedgerQuery, Store
 from shared.store.memory import MemoryStore
-from shared.window import Snapshot, Transition, WindowConfig
+from shared.window import Snapshot, Transition
+from shared.window_config import WindowConfig
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 CONFIG = WindowConfig(max_trades_per_day=5)

@@ -13,7 +13,8 @@ from shared.ids import FrozenIds
 from shared.ports import SCOPE_KEY, LivePorts, Ports, Windows, ports_of_scope
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import Entry, Outcome, Snapshot, Transition, WindowConfig, WindowState
+from shared.window import Entry, Outcome, Snapshot, Transition, WindowState
+from shared.window_config import WindowConfig
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 CONFIG = WindowConfig(max_trades_per_day=5)

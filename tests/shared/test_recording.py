@@ -12,7 +12,8 @@ from shared.outbound import UnknownService
 from shared.ports import LivePorts
 from shared.recording import Recording, record
 from shared.store.base import LedgerQuery
-from shared.window import Outcome, WindowConfig, WindowState
+from shared.window import Outcome, WindowState
+from shared.window_config import WindowConfig
 from tests.shared.recorded import NOON, Face, World, ids_of
 from tests.shared.store.helpers import key, raising, trade, trade_within_limit, with_outcome
 

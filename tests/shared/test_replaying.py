@@ -15,7 +15,8 @@ from shared.errors import KeyReused, Refused, StoreUnavailable, UnknownWindow
 from shared.recording import Recording
 from shared.replaying import Replay, UnrecordedRead
 from shared.store.base import LedgerQuery
-from shared.window import Entry, Outcome, Transition, WindowConfig, WindowState
+from shared.window import Entry, Outcome, Transition, WindowState
+from shared.window_config import WindowConfig
 from tests.shared.recorded import NOON, Face, World, ids_of, replay_elsewhere, replay_here
 from tests.shared.store.helpers import key, raising, trade, trade_within_limit, with_outcome
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import SettingsError
 from shared.settings import Settings, StoreSettings, load_settings
-from shared.window import WindowConfig
+from shared.window_config import WindowConfig
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,14 @@ def refusal_of_file(toml: str | bytes) -> str:
 
 
 def test_defaults() -> None:
-    assert load_settings(environ={}).model_dump() == {
+    settings = load_settings(environ={})
+    assert settings.window.to_json() == {
+        "start_hour": 0,
+        "end_hour": 24,
+        "max_trades_per_day": 5,
+        "timezone": "UTC",
+    }
+    assert settings.model_dump(exclude={"window"}) == {
         "server": {
             "host": "127.0.0.1",
             "port": 8000,
@@ -40,7 +47,6 @@ def test_defaults() -> None:
             "busy_timeout_seconds": 5.0,
             "max_waiting_writes": 10_000,
         },
-        "window": {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"},
         "limits": {"max_body_bytes": 1_048_576},
         "bridge": {
             "threads": 10,
@@ -96,6 +102,20 @@ def test_every_key_can_come_from_the_file() -> None:
         end_hour = 17
         max_trades_per_day = 100
         timezone = "Europe/Stockholm"
+        intervals = [{ days = ["mon", "fri"], start = "22:00", end = "06:00" }]
+        calendar = "XSTO"
+        blackouts = [{ start = 2026-12-24T12:00:00+01:00, end = 2026-12-26T00:00:00+01:00, reason = "Christmas" }]
+        weekly_blackouts = [{ days = ["sun"], start = "00:00", end = "24:00", reason = "rest" }]
+        day_turns_at = "session"
+        day_timezone = "America/New_York"
+        symbol_limits = { "BTC-USD" = 2, "*" = 1 }
+        side_limits = { sell = 3 }
+        strategy_limits = { rsi = 4 }
+        cooldown_seconds = 300
+        symbol_cooldown_seconds = 604800
+        permit_seconds = 1
+        in_doubt_after_seconds = 86400
+        confirm_while_halted = false
         [limits]
         max_body_bytes = 1024
         [bridge]
@@ -133,10 +153,32 @@ def test_every_key_can_come_from_the_file() -> None:
         "GET /api/health" = "native"
         "PUT /api/trading-window/config" = { mode = "canary", percent = 5, sample_rate = 0.5 }
     """)
-    assert load_settings(Path("given.toml"), {}).model_dump() == {
+    settings = load_settings(Path("given.toml"), {})
+    assert settings.window.to_json() == {
+        "start_hour": 9,
+        "end_hour": 17,
+        "max_trades_per_day": 100,
+        "timezone": "Europe/Stockholm",
+        "intervals": [{"days": ["mon", "fri"], "start": "22:00", "end": "06:00"}],
+        "calendar": "XSTO",
+        "blackouts": [
+            {"start": "2026-12-24T11:00:00.000000Z", "end": "2026-12-25T23:00:00.000000Z", "reason": "Christmas"}
+        ],
+        "weekly_blackouts": [{"days": ["sun"], "start": "00:00", "end": "24:00", "reason": "rest"}],
+        "day_turns_at": "session",
+        "day_timezone": "America/New_York",
+        "symbol_limits": {"BTC-USD": 2, "*": 1},
+        "side_limits": {"sell": 3},
+        "strategy_limits": {"rsi": 4},
+        "cooldown_seconds": 300,
+        "symbol_cooldown_seconds": 604_800,
+        "permit_seconds": 1,
+        "in_doubt_after_seconds": 86_400,
+        "confirm_while_halted": False,
+    }
+    assert settings.model_dump(exclude={"window"}) == {
         "server": {"host": "::1", "port": 0, "workers": 4, "access_log": True, "drain_timeout_seconds": 0},
         "store": {"path": Path("/srv/state.sqlite3"), "busy_timeout_seconds": 60.0, "max_waiting_writes": 1},
-        "window": {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 100, "timezone": "Europe/Stockholm"},
         "limits": {"max_body_bytes": 1024},
         "bridge": {
             "threads": 256,
@@ -193,6 +235,10 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_WINDOW__END_HOUR": "17",
             "TRADEWINDOW_WINDOW__MAX_TRADES_PER_DAY": "0",
             "TRADEWINDOW_WINDOW__TIMEZONE": "America/New_York",
+            "TRADEWINDOW_WINDOW__INTERVALS": '[{"days": ["mon"], "start": "22:00", "end": "06:00"}]',
+            "TRADEWINDOW_WINDOW__SYMBOL_LIMITS": '{"*": 1}',
+            "TRADEWINDOW_WINDOW__COOLDOWN_SECONDS": "604800",
+            "TRADEWINDOW_WINDOW__CONFIRM_WHILE_HALTED": "false",
             "TRADEWINDOW_LIMITS__MAX_BODY_BYTES": "1073741824",
             "TRADEWINDOW_BRIDGE__THREADS": "1",
             "TRADEWINDOW_BRIDGE__MAX_QUEUED": "1000000",
@@ -227,7 +273,17 @@ def test_every_key_can_come_from_the_environment() -> None:
             "HOME": "/home/trader",
         }
     )
-    assert settings.model_dump() == {
+    assert settings.window.to_json() == {
+        "start_hour": 9,
+        "end_hour": 17,
+        "max_trades_per_day": 0,
+        "timezone": "America/New_York",
+        "intervals": [{"days": ["mon"], "start": "22:00", "end": "06:00"}],
+        "symbol_limits": {"*": 1},
+        "cooldown_seconds": 604_800,
+        "confirm_while_halted": False,
+    }
+    assert settings.model_dump(exclude={"window"}) == {
         "server": {
             "host": "0.0.0.0",
             "port": 65_535,
@@ -240,7 +296,6 @@ def test_every_key_can_come_from_the_environment() -> None:
             "busy_timeout_seconds": 0.1,
             "max_waiting_writes": 1_000_000,
         },
-        "window": {"start_hour": 9, "end_hour": 17, "max_trades_per_day": 0, "timezone": "America/New_York"},
         "limits": {"max_body_bytes": 1_073_741_824},
         "bridge": {
             "threads": 1,
@@ -315,7 +370,7 @@ def test_settings_made_directly_read_nothing(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_window_section_is_a_window_config() -> None:
     window = load_settings(environ={"TRADEWINDOW_WINDOW__START_HOUR": "22"}).window
     assert type(window) is WindowConfig
-    assert window.model_dump() == {"start_hour": 22, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
+    assert window.to_json() == {"start_hour": 22, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
 
 
 def test_settings_travel_to_worker_processes() -> None:

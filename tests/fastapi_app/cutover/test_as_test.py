@@ -26,7 +26,7 @@ from shared.ids import FrozenIds
 from shared.modes import EndpointMode
 from shared.ports import LivePorts
 from shared.store.memory import MemoryStore
-from shared.window import WindowConfig
+from shared.window_config import WindowConfig
 
 pytest_plugins = ["pytester"]
 

@@ -6,7 +6,8 @@ import pytest
 
 from fastapi_app.window import rules
 from shared.errors import InvalidField, Refused
-from shared.window import NEW_STATE, Entry, WindowConfig, WindowState
+from shared.window import NEW_STATE, Entry, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import TradeRequest
 
 TRADE = TradeRequest(symbol="BTC-USD", side="buy", quantity=Decimal("1e2"), price=Decimal("64250.10"), strategy="rsi")

@@ -10,7 +10,8 @@ from fastapi_app.requests import json_answer, ports_of
 from fastapi_app.routers import status
 from fastapi_app.window import rules
 from shared.errors import StoreUnavailable, TradingWindowError
-from shared.window import WindowConfig, WindowState
+from shared.window import WindowState
+from shared.window_config import WindowConfig
 from tests.parity.divergences.seeding import WRITTEN, Divergences, Handler, Native, content_of
 from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_STATUS, GET_WITHIN_WINDOW, POST_TRADE
 

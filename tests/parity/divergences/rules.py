@@ -8,7 +8,8 @@ from typing import Any
 from fastapi_app.trading_window_async import Decision, TradingWindowAsync
 from fastapi_app.window import rules
 from shared.errors import Reason
-from shared.window import RegisteredTrade, Transition, WindowConfig, WindowState
+from shared.window import RegisteredTrade, Transition, WindowState
+from shared.window_config import WindowConfig
 from tests.parity.divergences.seeding import WRITTEN, Divergences, Native
 from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_STATUS, GET_WITHIN_WINDOW, POST_TRADE
 

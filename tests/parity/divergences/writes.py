@@ -14,7 +14,8 @@ from fastapi_app.trading_window_async import Decision, TradingWindowAsync
 from fastapi_app.window import rules
 from shared.errors import Refused
 from shared.store.base import IdempotencyKey
-from shared.window import Entry, Outcome, WindowConfig, WindowState
+from shared.window import Entry, Outcome, WindowState
+from shared.window_config import WindowConfig
 from shared.wire import ConfigChange, TradeRequest, plain_decimal
 from tests.parity.divergences.seeding import WRITTEN, Divergences, Handler, Native
 from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_CONFIG, POST_TRADE, PUT_CONFIG

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from shared.errors import Reason, Refused
 from shared.store.base import IdempotencyKey
-from shared.window import Entry, Outcome, Transition, WindowConfig, WindowState
+from shared.window import Entry, Outcome, Transition, WindowState
+from shared.window_config import WindowConfig
 
 DEADLINE_SECONDS = 20.0
 INSTANT = datetime(2025, 3, 3, 12, 30, 15, 123456, tzinfo=UTC)

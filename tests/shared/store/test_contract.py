@@ -18,16 +18,8 @@ from shared.errors import KeyReused, Refused, StoreUnavailable, UnknownWindow
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from shared.window import (
-    AnswerT,
-    Entry,
-    LedgerEntry,
-    Outcome,
-    Snapshot,
-    Transition,
-    WindowConfig,
-    WindowState,
-)
+from shared.window import AnswerT, Entry, LedgerEntry, Outcome, Snapshot, Transition, WindowState
+from shared.window_config import WindowConfig
 from tests.shared.store.helpers import (
     CONFIG,
     DAY,

@@ -24,7 +24,8 @@ from shared.errors import StoreUnavailable, UnknownWindow
 from shared.store import migrate, migrations, schema
 from shared.store.base import LedgerQuery
 from shared.store.sqlite import SCHEMA_REVISION, SQLiteStore
-from shared.window import Entry, LedgerEntry, Outcome, WindowConfig, WindowState
+from shared.window import Entry, LedgerEntry, Outcome, WindowState
+from shared.window_config import WindowConfig
 from tests.shared.store.helpers import CONFIG, DEADLINE_SECONDS, INSTANT, in_thread, key, raising, trade, with_outcome
 
 ALL = LedgerQuery(limit=10_000)
