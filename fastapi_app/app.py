@@ -1,7 +1,11 @@
 """The single ASGI app: `uvicorn --factory fastapi_app.app:create_app`."""
 
 import asyncio
+import logging
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -10,15 +14,22 @@ from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.token import admin_token
+from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from fastapi_app.legacy import bridge_options, create_legacy
+from fastapi_app.legacy_fit import LegacyFit, served_by_legacy
 from fastapi_app.native import create_native
 from fastapi_app.recorded_ports import PortsEffects
 from fastapi_app.requests import json_answer
 from shared.entry import exits_with_a_sentence
+from shared.errors import ServedByLegacy
+from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
 from shared.settings import Settings, load_settings
+from shared.store.base import Store
 from shared.store.opening import open_store
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> "TradingWindowApp":
@@ -34,21 +45,24 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
             return create_app(load_settings())
     if live_ports is not None:
         return TradingWindowApp(settings, live_ports)
+    windows = open_store(settings)
     return TradingWindowApp(
         settings,
-        LivePorts(store=open_store(settings)),
-        store=cutover_store(settings),
+        LivePorts(store=windows),
+        store=cutover_store(settings, windows),
         admin_token=admin_token(settings.cutover.token_path),
     )
 
 
-def cutover_store(settings: Settings) -> SQLiteCutoverStore:
-    """Where the cutover of this product keeps modes and evidence."""
-    return SQLiteCutoverStore(
-        settings.cutover.path,
-        busy_timeout_seconds=settings.cutover.busy_timeout_seconds,
-        kept_mismatches=settings.cutover.kept_mismatches,
-    )
+def cutover_store(settings: Settings, windows: Store | None = None) -> SQLiteCutoverStore:
+    """Where a cutover keeps modes and evidence; with `windows`, this product's, only modes that their rules allow."""
+    options: dict[str, Any] = {
+        "busy_timeout_seconds": settings.cutover.busy_timeout_seconds,
+        "kept_mismatches": settings.cutover.kept_mismatches,
+    }
+    if windows is None:
+        return SQLiteCutoverStore(settings.cutover.path, **options)
+    return FittingCutoverStore(settings.cutover.path, window_config=partial(default_config, windows), **options)
 
 
 class TradingWindowApp:
@@ -64,7 +78,9 @@ class TradingWindowApp:
     ) -> None:
         self._live_ports = live_ports
         self.legacy = create_legacy(settings, live_ports)
-        self.native = create_native(live_ports, max_body_bytes=settings.limits.max_body_bytes)
+        self.native = create_native(
+            live_ports, max_body_bytes=settings.limits.max_body_bytes, legacy_fit=LegacyFit(self._modes)
+        )
         self.cutover = Cutover(
             self.native,
             self.legacy,
@@ -76,6 +92,20 @@ class TradingWindowApp:
             bridge_options=bridge_options(settings),
             admin_token=admin_token,
         )
+        self._warn_of_rules_beyond_legacy()
+
+    async def _modes(self) -> Mapping[str, EndpointMode]:
+        """As the cutover's store has them."""
+        table = await self.cutover.off_loop(self.cutover.store.table)
+        return table.modes
+
+    def _warn_of_rules_beyond_legacy(self) -> None:
+        config = default_config(self._live_ports.store)
+        endpoints = served_by_legacy(self.cutover.store.table().modes)
+        if config is not None and config.beyond_legacy and endpoints:
+            logger.error("%s; until then the old side answers 503", ServedByLegacy(config.beyond_legacy, endpoints))
+        self._live_ports.store.close()
+        self.cutover.store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -21,9 +21,14 @@ REFUSED_TRADE: Responses = {
 UNAVAILABLE: Responses = {503: {"model": ErrorAnswer, "description": "The store can't answer; nothing was changed."}}
 
 
-def request_body(model: type[BaseModel]) -> dict[str, Any]:
+UNKNOWN: Responses = {404: {"model": ErrorAnswer, "description": "No such window, or no such permit."}}
+
+
+def request_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """The body of an endpoint that reads it itself."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    return {
+        "requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}
+    }
 
 
 def query_of(model: type[BaseModel]) -> list[dict[str, Any]]:

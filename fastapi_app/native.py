@@ -7,17 +7,21 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Request, Response
 
+from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
-from fastapi_app.routers import health, status, trading_window
+from fastapi_app.routers import halts, health, permits, status, trading_window, windows
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
 from shared.wire import answer_to
 
 logger = logging.getLogger(__name__)
 
+ROUTERS = (trading_window, status, health, permits, windows, halts)
+"""In the order in which they are asked."""
 
-def create_native(live_ports: LivePorts, *, max_body_bytes: int) -> FastAPI:
-    """The native endpoints. Its lifespan closes the store."""
+
+def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: LegacyFit | None = None) -> FastAPI:
+    """The native endpoints. Its lifespan closes the store. Without `legacy_fit` there is no old side to fit."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -35,11 +39,14 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.max_body_bytes = max_body_bytes
+    app.state.legacy_fit = legacy_fit or LegacyFit()
     app.add_exception_handler(TradingWindowError, _answer_error)
     app.add_exception_handler(Exception, _answer_fault)
     # In front of the documents, hot routes first, and not by `include_router`, after which FastAPI matches each request
     # twice: routing is linear, and was a fifth of a small request.
-    app.router.routes[:0] = [route for module in (trading_window, status, health) for route in module.router.routes]
+    app.router.routes[:0] = [
+        route for module in (trading_window, status, health, permits, windows, halts) for route in module.router.routes
+    ]
     return app
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from fastapi_app.trading_window_async import TradingWindowAsync
 from shared.errors import BodyTooLarge, MalformedBody
 from shared.ports import SCOPE_KEY, Ports
-from shared.wire import require_json
+from shared.store.base import IdempotencyKey
+from shared.wire import read_idempotency_key, require_json
 
 
 class DirectRoute(APIRoute):
@@ -31,7 +33,19 @@ def ports_of(request: Request) -> Ports:
 
 
 def window_of(request: Request) -> TradingWindowAsync:
+    """The window that the legacy routes serve."""
     return TradingWindowAsync(ports=ports_of(request))
+
+
+def window_named(request: Request, window_id: str | None = None) -> TradingWindowAsync:
+    """That of the path, unless named."""
+    return TradingWindowAsync(ports=ports_of(request), window_id=window_id or request.path_params["window_id"])
+
+
+def idempotency_key(request: Request, given: BaseModel, *, endpoint: str) -> IdempotencyKey | None:
+    """The client's key for a validated request. One that comes twice is both, joined. Raises InvalidField."""
+    keys = request.headers.getlist("idempotency-key")
+    return read_idempotency_key(",".join(keys) if keys else None, endpoint=endpoint, request=given)
 
 
 async def json_body(request: Request) -> bytes:

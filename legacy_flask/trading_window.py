@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.errors import Reason, Refused
+from shared.clock import utc_text
+from shared.errors import ConfigBeyondLegacy, Reason, Refused
 from shared.ports import LivePorts, Ports
 from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import DEFAULT_WINDOW_ID, Entry, Outcome, RegisteredTrade, Snapshot, Trade, WindowState
+from shared.window import DEFAULT_WINDOW_ID, Asking, Entry, Outcome, RegisteredTrade, Snapshot, Trade, WindowState
 from shared.window_config import WindowConfig
-from shared.wire import ConfigChange, TradeRequest, TradesQuery, plain_decimal, utc_text
+from shared.wire import ConfigChange, TradeRequest, TradesQuery, plain_decimal
 
 
 class TradingWindow:
@@ -54,6 +55,7 @@ class TradingWindow:
         trade_id = ports.new_id("trade")
 
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[RegisteredTrade]:
+            _check_that_it_is_known(config)
             if not _is_open(config, instant):
                 hours = f"{config.start_hour}:00 - {config.end_hour}:00"
                 raise Refused(
@@ -71,7 +73,7 @@ class TradingWindow:
                 raise Refused(Reason(code="DAILY_LIMIT", sentence=sentence, value=count, bound=limit))
             return _count(config, state, instant, _Draft(trade_id, request))
 
-        return ports.windows.apply(DEFAULT_WINDOW_ID, transition, key=key, takes_slot=True).answer
+        return ports.windows.apply(DEFAULT_WINDOW_ID, transition, key=key, asks=Asking(request.symbol)).answer
 
     def trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
@@ -91,6 +93,7 @@ class TradingWindow:
         entry_id = ports.new_id("config")
 
         def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[dict[str, Any]]:
+            _check_that_it_is_known(config)
             after = config.changed(change.changes())
             if after == config:
                 return Outcome(config, state, (), after.legacy_keys())
@@ -106,7 +109,10 @@ class TradingWindow:
         return self._live.for_request()
 
     def _window(self, ports: Ports) -> Snapshot:
-        return ports.windows.snapshot(DEFAULT_WINDOW_ID)
+        """As the old arithmetic may judge it."""
+        window = ports.windows.snapshot(DEFAULT_WINDOW_ID)
+        _check_that_it_is_known(window.config)
+        return window
 
 
 class _Draft:
@@ -128,6 +134,12 @@ class _Draft:
             executed_at=utc_text(instant),
             trade_day=day,
         )
+
+
+def _check_that_it_is_known(config: WindowConfig) -> None:
+    """To judge by a part of the rules would be to let trades through. Raises ConfigBeyondLegacy."""
+    if config.beyond_legacy:
+        raise ConfigBeyondLegacy(config.beyond_legacy)
 
 
 def _is_open(config: WindowConfig, instant: datetime) -> bool:

@@ -78,6 +78,7 @@ class LedgerNote(NamedTuple):
                 (self.query.kind, query.kind),
                 (self.query.trade_day, query.trade_day),
                 (self.query.symbol, query.symbol),
+                (self.query.subject, query.subject),
             )
         )
 
@@ -265,8 +266,8 @@ def _error(kind: type[Exception], arguments: Sequence[Any], attributes: Mapping[
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _KEY = ("endpoint", "value", "fingerprint")
 _KEPT = ("fingerprint", "answer_json")
-_QUERY = ("kind", "trade_day", "symbol", "through", "limit")
-_ENTRY = ("id", "kind", "data", "trade_day", "symbol", "sequence")
+_QUERY = ("kind", "trade_day", "symbol", "subject", "through", "limit")
+_ENTRY = ("id", "kind", "data", "trade_day", "symbol", "subject", "sequence")
 
 
 def _place(key: IdempotencyKey) -> tuple[str, str]:

@@ -1,11 +1,10 @@
 """What one side of a comparison leaves behind, in the one form in which two sides are held against each other."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from shared._notes import CallNote, copied
-from shared.store.base import IdempotencyKey
-from shared.window import Entry, Snapshot
+from shared.store.base import Applied, IdempotencyKey
+from shared.window import Snapshot
 
 
 class SideEffects:
@@ -21,9 +20,7 @@ class SideEffects:
     def create(self, made: Snapshot) -> None:
         self._leave(made)
 
-    def apply(
-        self, found: Snapshot, left: Snapshot, entries: Iterable[Entry], key: IdempotencyKey | None, answer: Any
-    ) -> None:
+    def apply(self, found: Snapshot, left: Snapshot, applied: Applied[Any], key: IdempotencyKey | None) -> None:
         """A write that was durable. The answer counts where it is kept with a key."""
         drafts = [
             {
@@ -31,17 +28,18 @@ class SideEffects:
                 "kind": entry.kind,
                 "trade_day": entry.trade_day,
                 "symbol": entry.symbol,
+                "subject": entry.subject,
                 "data": copied(entry.data),
                 "key": None,
             }
-            for entry in entries
+            for entry in applied.entries
         ]
         if drafts and key is not None:
-            drafts[0]["key"] = {
+            drafts[applied.own_from]["key"] = {
                 "endpoint": key.endpoint,
                 "value": key.value,
                 "fingerprint": key.fingerprint,
-                "answer": copied(answer),
+                "answer": copied(applied.answer),
             }
         if drafts:
             self.ledger.setdefault(left.window_id, []).extend(drafts)

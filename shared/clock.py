@@ -11,6 +11,11 @@ def aware(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
+def utc_text(instant: datetime) -> str:
+    """ISO 8601 in UTC, six decimals, Z. A naive instant raises ValueError."""
+    return aware(instant).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""

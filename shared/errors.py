@@ -1,7 +1,9 @@
 """What can go wrong, for both stacks: one root, the facts as attributes, nothing about HTTP."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -11,7 +13,24 @@ VALUE_CHARACTERS = 80
 MISSING = object()
 """Stands for the value of a field that was not given."""
 
-ReasonCode = Literal["HALTED", "OUTSIDE_HOURS", "DAILY_LIMIT"]
+ReasonCode = Literal[
+    "HALTED",
+    "OUTSIDE_HOURS",
+    "CALENDAR_CLOSED",
+    "CALENDAR_UNKNOWN",
+    "BLACKOUT",
+    "DAILY_LIMIT",
+    "SYMBOL_LIMIT",
+    "SIDE_LIMIT",
+    "STRATEGY_LIMIT",
+    "COOLDOWN",
+    "SYMBOL_COOLDOWN",
+    "PERMIT_LIMIT",
+]
+"""Why a trade is refused, in the order in which reasons are given."""
+
+PermitStatus = Literal["pending", "sent", "in_doubt", "confirmed", "released", "expired"]
+"""A permit's life: the last three are its ends, of which it has exactly one."""
 
 
 class TradingWindowError(Exception):
@@ -73,6 +92,53 @@ class StoreUnavailable(TradingWindowError):
         super().__init__(f"the store can't answer: {problem}")
 
 
+class ConfigBeyondLegacy(TradingWindowError):
+    """A config with keys that the old arithmetic doesn't know, where the old side would have to judge by it."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(f"the window's config needs the new side, for the old one doesn't know: {', '.join(keys)}")
+
+
+class ServedByLegacy(TradingWindowError):
+    """A change that can't be while the old side serves, or may serve, these endpoints."""
+
+    def __init__(self, keys: Sequence[str], endpoints: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        self.endpoints = tuple(endpoints)
+        super().__init__(
+            f"the old side doesn't know {', '.join(keys)}, and these endpoints are not in mode native: "
+            f"{', '.join(endpoints)}; move them first (tradewindow cutover set ... native), or leave those keys out"
+        )
+
+
+class WindowExists(TradingWindowError):
+    """A window that was to be made is known already, with another config."""
+
+    def __init__(self, window_id: str) -> None:
+        self.window_id = window_id
+        super().__init__(f"a trading window named {_cut(window_id)!r} is there already, with another config")
+
+
+class UnknownPermit(TradingWindowError):
+    """The window never gave out a permit of this id."""
+
+    def __init__(self, permit_id: str) -> None:
+        self.permit_id = permit_id
+        super().__init__(f"no permit is named {_cut(permit_id)!r}")
+
+
+class PermitConflict(TradingWindowError):
+    """A step that a permit's status doesn't allow: it has its end, or was sent already."""
+
+    def __init__(self, permit_id: str, status: PermitStatus, wanted: str) -> None:
+        self.permit_id = permit_id
+        self.status = status
+        self.wanted = wanted
+        shown = status.replace("_", " ")
+        super().__init__(f"permit {_cut(permit_id)!r} is {shown}, and can't be {wanted} any more")
+
+
 class KeyReused(TradingWindowError):
     """An idempotency key that was answered for another request."""
 
@@ -86,12 +152,15 @@ class Reason:
     """One rule that a trade fails.
 
     `code` is stable; `sentence` is for people; `value` is what was found and `bound` what it was held against.
+    `clears_at` is the instant from which on this rule allows the trade, if nothing else happens; None where no such
+    instant is known.
     """
 
     code: ReasonCode
     sentence: str
     value: Any
     bound: Any
+    clears_at: datetime | None = None
 
 
 class Refused(TradingWindowError):

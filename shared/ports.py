@@ -9,7 +9,8 @@ from shared.clock import Clock, SystemClock, aware
 from shared.ids import Ids, SystemIds
 from shared.outbound import Outbound, Services
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
-from shared.window import AnswerT, Snapshot, Transition
+from shared.upkeep import upkept
+from shared.window import AnswerT, Asking, Snapshot, Transition
 from shared.window_config import WindowConfig
 
 SCOPE_KEY = "ports"
@@ -80,6 +81,12 @@ class Windows:
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
         return self._keep(await self._store.create_async(window_id, config))
 
+    def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return self._store.window_ids(after=after, limit=limit)
+
+    async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return await self._store.window_ids_async(after=after, limit=limit)
+
     def snapshot(self, window_id: str) -> Snapshot:
         return self._snapshots.get(window_id) or self._keep(self._store.snapshot(window_id))
 
@@ -102,9 +109,9 @@ class Windows:
         transition: Transition[AnswerT],
         *,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        applied = self._store.apply(window_id, transition, instant=self._instant(), key=key, takes_slot=takes_slot)
+        applied = self._store.apply(window_id, transition, instant=self._instant(), key=key, asks=asks)
         self._keep(applied.after)
         return applied
 
@@ -114,11 +121,9 @@ class Windows:
         transition: Transition[AnswerT],
         *,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        applied = await self._store.apply_async(
-            window_id, transition, instant=self._instant(), key=key, takes_slot=takes_slot
-        )
+        applied = await self._store.apply_async(window_id, transition, instant=self._instant(), key=key, asks=asks)
         self._keep(applied.after)
         return applied
 
@@ -127,6 +132,10 @@ class Windows:
         return tuple(self._snapshots.values())
 
     def _keep(self, snapshot: Snapshot) -> Snapshot:
+        """As it is at the request's instant: what is past its time is over, though nobody has written so yet."""
+        state = snapshot.state
+        if "permits" in state or state["halt"] is not None or "symbol_halts" in state:
+            snapshot = snapshot._replace(state=upkept(state, self._instant())[0])
         self._snapshots[snapshot.window_id] = snapshot
         return snapshot
 

@@ -23,7 +23,7 @@ from shared.ids import Ids
 from shared.outbound import Outbound
 from shared.ports import Foundation, Ports
 from shared.store.base import Applied, IdempotencyKey, KeptAnswer, LedgerPage, LedgerQuery, Store, to_json
-from shared.window import DEFAULT_WINDOW_ID, NEW_STATE, AnswerT, Outcome, Snapshot, Transition, WindowState
+from shared.window import DEFAULT_WINDOW_ID, NEW_STATE, AnswerT, Asking, Outcome, Snapshot, Transition, WindowState
 from shared.window_config import WindowConfig
 
 
@@ -162,6 +162,12 @@ class _RecordingStore:
             raise
         return self._note_create(window, config)
 
+    def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return self._store.window_ids(after=after, limit=limit)
+
+    async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return await self._store.window_ids_async(after=after, limit=limit)
+
     def snapshot(self, window_id: str) -> Snapshot:
         try:
             window = self._store.snapshot(window_id)
@@ -203,11 +209,11 @@ class _RecordingStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         attempt = _Attempt(transition)
         try:
-            applied = self._store.apply(window_id, attempt, instant=instant, key=key, takes_slot=takes_slot)
+            applied = self._store.apply(window_id, attempt, instant=instant, key=key, asks=asks)
         except BaseException as error:
             self._note_failed_apply(window_id, attempt, key, error)
             raise
@@ -220,11 +226,11 @@ class _RecordingStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         attempt = _Attempt(transition)
         try:
-            applied = await self._store.apply_async(window_id, attempt, instant=instant, key=key, takes_slot=takes_slot)
+            applied = await self._store.apply_async(window_id, attempt, instant=instant, key=key, asks=asks)
         except BaseException as error:
             self._note_failed_apply(window_id, attempt, key, error)
             raise
@@ -263,10 +269,11 @@ class _RecordingStore:
             kept = KeptAnswer(fingerprint=key.fingerprint, answer_json=to_json(applied.answer))
             notes.applies.append(ApplyNote(found=found, left=found, key=key, kept=kept))
             return applied
-        found = attempt.found(applied.before)
+        # What time did to the window is done again in a replay, which so needs it as it was before.
+        found = attempt.found(applied.before) if attempt.saw(applied.before) else copied_window(applied.before)
         left = copied_window(applied.after)
         notes.applies.append(ApplyNote(found=found, left=left, key=key))
-        self._recording.left.apply(found, left, applied.entries, key, applied.answer)
+        self._recording.left.apply(found, left, applied, key)
         return applied
 
     def _note_failed_apply(
@@ -290,7 +297,7 @@ class _Attempt(Generic[AnswerT]):
     """A transition on its way to the store, which notes what it finds there: a refusal doesn't say. A store may run it
     more than once; the last time counts."""
 
-    __slots__ = ("_config", "_state", "_transition", "raised", "ran")
+    __slots__ = ("_config", "_given", "_state", "_transition", "raised", "ran")
 
     def __init__(self, transition: Transition[AnswerT]) -> None:
         self._transition = transition
@@ -299,6 +306,7 @@ class _Attempt(Generic[AnswerT]):
 
     def __call__(self, config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[AnswerT]:
         self._config = config
+        self._given = state
         self._state = copied(state)
         self.ran = self.raised = True
         outcome = self._transition(config, state, instant)
@@ -308,6 +316,10 @@ class _Attempt(Generic[AnswerT]):
     def found(self, near: Snapshot) -> Snapshot:
         """The window as the transition found it. A refusal hides version and sequence number: they are `near`'s."""
         return Snapshot(near.window_id, self._config, self._state, near.version, near.sequence)
+
+    def saw(self, window: Snapshot) -> bool:
+        """Whether it was given this very state."""
+        return self._given is window.state
 
     def caused(self, error: Exception) -> bool:
         """Whether the error comes of the transition, by itself or by what it left, and so not of the store."""

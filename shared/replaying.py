@@ -29,7 +29,7 @@ from shared.store.base import (
     carry_out,
     to_json,
 )
-from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition
+from shared.window import NEW_STATE, AnswerT, Asking, LedgerEntry, Snapshot, Transition
 from shared.window_config import WindowConfig
 
 
@@ -164,6 +164,12 @@ class _ReplayingStore:
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
         return self.create(window_id, config)
 
+    def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:  # noqa: ARG002
+        raise self._unrecorded.meet("which windows there are")
+
+    async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return self.window_ids(after=after, limit=limit)
+
     def snapshot(self, window_id: str) -> Snapshot:
         window = self._window(window_id)
         # After a refusal the recorded side may have looked anew.
@@ -198,9 +204,9 @@ class _ReplayingStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
+        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, asks=asks)
         window = self._window(window_id)
         note = window.next_note()
         if note and note.error:
@@ -221,9 +227,9 @@ class _ReplayingStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        return self.apply(window_id, transition, instant=instant, key=key, takes_slot=takes_slot)
+        return self.apply(window_id, transition, instant=instant, key=key, asks=asks)
 
     def close(self) -> None:
         """The live store is its owner's to close."""
@@ -238,7 +244,7 @@ class _ReplayingStore:
             window.kept[key.endpoint, key.value] = kept
         window.current = copied_window(applied.after)
         window.entries.extend(applied.entries)
-        self._left.apply(found, window.current, applied.entries, key, applied.answer)
+        self._left.apply(found, window.current, applied, key)
 
     def _window(self, window_id: str) -> _ReplayedWindow:
         window = self._windows.get(window_id)

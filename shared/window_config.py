@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,9 @@ EVERY_OTHER = "*"
 
 LEGACY_KEYS = ("start_hour", "end_hour", "max_trades_per_day", "timezone")
 """What the legacy contract knows of a config."""
+
+PERMIT_KEYS = ("permit_seconds", "in_doubt_after_seconds", "confirm_while_halted")
+"""What concerns permits alone: the old side counts their slots, and that is all it has to know."""
 
 TURNS_WITH_SESSION = "session"
 """The `day_turns_at` of a trading day that is the calendar's."""
@@ -220,15 +224,18 @@ class WindowConfig(BaseModel):
         """The part that the legacy contract shows."""
         return {key: getattr(self, key) for key in LEGACY_KEYS}
 
+    @cached_property
     def beyond_legacy(self) -> tuple[str, ...]:
-        """The keys that are set to what the legacy arithmetic doesn't know, in this class's order."""
+        """The keys by which a trade is judged otherwise than the legacy arithmetic does, in this class's order."""
+        return tuple(name for name in self._own_keys() if name not in PERMIT_KEYS)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values: the legacy keys, and the others where they aren't the default. `parse` takes it back."""
+        return self.model_dump(mode="json", include={*LEGACY_KEYS, *self._own_keys()})
+
+    def _own_keys(self) -> tuple[str, ...]:
         return tuple(
             name
             for name, field in type(self).model_fields.items()
             if name not in LEGACY_KEYS and getattr(self, name) != field.default
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values: the legacy keys, and the others where they aren't the default. `parse` takes it back."""
-        kept = {*LEGACY_KEYS, *self.beyond_legacy()}
-        return self.model_dump(mode="json", include=kept)

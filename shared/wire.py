@@ -3,27 +3,30 @@
 import hashlib
 import json
 import re
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared._json_object import read_object
-from shared._wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol
-from shared.clock import aware
+from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol
 from shared.errors import (
     BodyTooLarge,
+    ConfigBeyondLegacy,
     InvalidField,
     KeyReused,
     MalformedBody,
+    PermitConflict,
     Reason,
     Refused,
+    ServedByLegacy,
     StoreUnavailable,
     TradingWindowError,
+    UnknownPermit,
     UnknownWindow,
     UnsupportedMediaType,
+    WindowExists,
 )
 from shared.fields import validated
 from shared.store.base import IdempotencyKey
@@ -33,6 +36,8 @@ MAX_QUERY_PARAMETERS = 1000
 
 REGISTER_TRADE = "POST /api/trading-window/trades"
 """The endpoint under which the idempotency keys of trades are kept, whichever side takes them."""
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -88,24 +93,38 @@ def require_json(content_type: str | None) -> None:
 
 def read_trade(content_type: str | None, body: bytes) -> TradeRequest:
     """Raises UnsupportedMediaType, then MalformedBody, then InvalidField."""
-    require_json(content_type)
-    return validated(TradeRequest, read_object(body))
+    return read_request(TradeRequest, content_type, body)
 
 
 def read_config_change(content_type: str | None, body: bytes) -> ConfigChange:
     """Raises UnsupportedMediaType, then MalformedBody, then InvalidField."""
+    return read_request(ConfigChange, content_type, body)
+
+
+def read_mapping(content_type: str | None, body: bytes) -> dict[str, Any]:
+    """The keys of a JSON object, which are not looked at. Raises UnsupportedMediaType, then MalformedBody."""
     require_json(content_type)
-    return validated(ConfigChange, read_object(body))
+    return read_object(body)
+
+
+def read_request(model: type[RequestT], content_type: str | None, body: bytes) -> RequestT:
+    """Raises UnsupportedMediaType, then MalformedBody, then InvalidField."""
+    return validated(model, read_mapping(content_type, body))
 
 
 def read_trades_query(query_string: bytes) -> TradesQuery:
+    """Raises InvalidField."""
+    return read_query(TradesQuery, query_string)
+
+
+def read_query(model: type[RequestT], query_string: bytes) -> RequestT:
     """As Flask reads a query: the first value of a parameter counts, unknown parameters don't. Raises InvalidField."""
     text = query_string.decode(errors="replace")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_QUERY_PARAMETERS)
     except ValueError as exc:
         raise InvalidField("query", text, f"a query of at most {MAX_QUERY_PARAMETERS} parameters") from exc
-    return validated(TradesQuery, {name: value for name, value in reversed(pairs) if name in TradesQuery.model_fields})
+    return validated(model, {name: value for name, value in reversed(pairs) if name in model.model_fields})
 
 
 def read_idempotency_key(header: str | None, *, endpoint: str, request: BaseModel) -> IdempotencyKey | None:
@@ -138,11 +157,6 @@ def plain_decimal(value: Decimal) -> str:
     return format(value, "f")
 
 
-def utc_text(instant: datetime) -> str:
-    """ISO 8601 in UTC, six decimals, Z. A naive instant raises ValueError."""
-    return aware(instant).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
 def answer_to(error: TradingWindowError) -> tuple[int, dict[str, Any]]:
     """The status and the JSON body of the contract's answer to an error."""
     if isinstance(error, Refused):
@@ -155,9 +169,14 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     InvalidField: 400,
     MalformedBody: 400,
     UnknownWindow: 404,
+    UnknownPermit: 404,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
+    ServedByLegacy: 409,
+    WindowExists: 409,
+    PermitConflict: 409,
     KeyReused: 422,
+    ConfigBeyondLegacy: 503,
     StoreUnavailable: 503,
 }
 
@@ -169,8 +188,10 @@ def _refusal(reason: Reason) -> tuple[int, dict[str, Any]]:
             return 409, {**body, "trades_today": reason.value, "max_trades_per_day": reason.bound}
         case "OUTSIDE_HOURS":
             return 403, {**body, "trading_hours": reason.bound}
-        case "HALTED":
+        case "HALTED" | "CALENDAR_CLOSED" | "CALENDAR_UNKNOWN" | "BLACKOUT":
             return 403, body
+        case _:
+            return 409, body
 
 
 class Health(BaseModel):

@@ -3,8 +3,9 @@
 import getpass
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args
 
@@ -26,6 +27,7 @@ from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConfl
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.wire import ModesChange
+from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import SettingsError, TradingWindowError
 from shared.fields import validated
@@ -33,6 +35,8 @@ from shared.modes import EndpointMode, Mode
 from shared.ports import LivePorts
 from shared.settings import Settings, load_settings
 from shared.store.memory import MemoryStore
+from shared.store.sqlite import SQLiteStore
+from shared.window_config import WindowConfig
 
 PATIENCE_SECONDS = 5.0
 """For how long a command waits for a store that others write to."""
@@ -282,9 +286,20 @@ def _given_store(path: Path) -> tuple[CutoverStore, str]:
     return store, f"in {path.absolute()}"
 
 
+def _window_config(path: Path) -> WindowConfig | None:
+    with closing(SQLiteStore(path, busy_timeout_seconds=PATIENCE_SECONDS)) as windows:
+        return default_config(windows)
+
+
 def _own_store(settings: Settings, may_be_first: bool) -> tuple[CutoverStore, str]:
     """This product's. Before the first start, if that may be, it is one in memory."""
     path = settings.cutover.path
+    if path.exists() and settings.store.path.exists():
+        config = partial(_window_config, settings.store.path)
+        store = FittingCutoverStore(
+            path, window_config=config, busy_timeout_seconds=PATIENCE_SECONDS, only_existing=True
+        )
+        return store, f"in {path.absolute()}"
     if path.exists():
         return _given_store(path)
     there_is_none = f"there is no state file {path.absolute()}"

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from fastapi_app.cutover.endpoints import Endpoint
 from fastapi_app.cutover.observation import Mismatch, Observation, Outcome
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
+from shared.clock import utc_text
 from shared.modes import EndpointMode
-from shared.wire import utc_text
 
 Answer = dict[str, Any]
 

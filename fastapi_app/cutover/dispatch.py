@@ -247,8 +247,8 @@ class Cutover:
             self._watchdog.start(asyncio.get_running_loop())
             stack.push_async_callback(self.off_loop, self._watchdog.stop)
             stack.push_async_callback(self._comparisons.aclose)
-            # What start-up made, two frameworks' worth, stays for good; not walking it at each collection took the p99 of
-            # writes from 76 to 20 ms.
+            # What start-up made, two frameworks' worth, stays for good; not walking it at each collection took the p99
+            # of writes from 76 to 20 ms.
             gc.collect()
             gc.freeze()
             stack.callback(gc.unfreeze)

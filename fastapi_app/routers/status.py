@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import UNAVAILABLE
 from fastapi_app.requests import DirectRoute, json_answer, ports_of, window_of
-from shared.wire import BotStatus, Status, utc_text
+from shared.clock import utc_text
+from shared.wire import BotStatus, Status
 
 router = APIRouter(route_class=DirectRoute, tags=["service"])
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, REFUSED_TRADE, UNAVAILABLE, UNREADABLE, header, query_of, request_body
-from fastapi_app.requests import DirectRoute, json_answer, json_body, window_of
+from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, window_of
 from shared.errors import Refused
 from shared.wire import (
     REGISTER_TRADE,
@@ -18,7 +18,6 @@ from shared.wire import (
     WindowStateAnswer,
     WithinWindow,
     read_config_change,
-    read_idempotency_key,
     read_trade,
     read_trades_query,
 )
@@ -44,8 +43,7 @@ async def can_trade(request: Request) -> Response:
 async def post_trade(request: Request) -> Response:
     """Asks and counts in one step: registers one trade, unless the window is halted, closed or used up."""
     trade = read_trade(request.headers.get("content-type"), await json_body(request))
-    keys = request.headers.getlist("idempotency-key")
-    key = read_idempotency_key(",".join(keys) if keys else None, endpoint=REGISTER_TRADE, request=trade)
+    key = idempotency_key(request, trade, endpoint=REGISTER_TRADE)
     registration = await window_of(request).try_register_trade(trade, key=key)
     if registration.registered is None:
         raise Refused(*registration.reasons)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from legacy_flask.requests import current_ports, current_window
-from shared.wire import utc_text
+from shared.clock import utc_text
 
 blueprint = Blueprint("status", __name__)
 

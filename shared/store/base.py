@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Generic, Protocol
 
 from shared.clock import aware
-from shared.errors import KeyReused, Reason, Refused
-from shared.window import AnswerT, Entry, LedgerEntry, Snapshot, Transition, WindowState
+from shared.errors import KeyReused, Refused
+from shared.halts import halt_reasons
+from shared.upkeep import day_turned, noted, upkept
+from shared.window import AnswerT, Asking, Entry, LedgerEntry, Snapshot, Transition
 from shared.window_config import WindowConfig
 
 
@@ -35,15 +37,17 @@ class LedgerQuery:
     kind: str | None = None
     trade_day: str | None = None
     symbol: str | None = None
+    subject: str | None = None
     through: int | None = None
     limit: int = 50
 
     def matches(self, entry: Entry) -> bool:
-        """Whether kind, trade day and symbol are as asked for."""
+        """Whether kind, trade day, symbol and subject are as asked for."""
         return (
             (self.kind is None or entry.kind == self.kind)
             and (self.trade_day is None or entry.trade_day == self.trade_day)
             and (self.symbol is None or entry.symbol == self.symbol)
+            and (self.subject is None or entry.subject == self.subject)
         )
 
 
@@ -63,7 +67,7 @@ class Write(Generic[AnswerT]):
     transition: Transition[AnswerT]
     instant: datetime
     key: IdempotencyKey | None
-    takes_slot: bool
+    asks: Asking | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +78,8 @@ class Applied(Generic[AnswerT]):
     before: Snapshot
     after: Snapshot
     entries: tuple[LedgerEntry, ...] = ()
+    own_from: int = 0
+    """The place of the first entry that the transition drafted; a key's answer is kept with it."""
     replayed: bool = False
 
 
@@ -90,6 +96,12 @@ class Store(Protocol):
         ...
 
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot: ...
+
+    def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        """The ids of the windows that were created, in order: at most `limit`, those behind `after`."""
+        ...
+
+    async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]: ...
 
     def snapshot(self, window_id: str) -> Snapshot:
         """The window as of its newest durable write."""
@@ -110,13 +122,13 @@ class Store(Protocol):
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         """Runs the transition on the window as it is, writes its outcome atomically and durably, then answers.
 
         A transition that raises writes nothing, and its error is the caller's. With `key`, which needs an answer of
         JSON values, the first answer is kept with the entries and given again to an equal request; an unequal one
-        raises KeyReused. With `takes_slot` a halted window raises Refused, with the reasons of the transition behind.
+        raises KeyReused. With `asks` a halted window raises Refused, with the reasons of the transition behind.
         """
         ...
 
@@ -127,7 +139,7 @@ class Store(Protocol):
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         """As `apply`. A caller that is cancelled once its write is handed over doesn't undo it."""
         ...
@@ -138,21 +150,29 @@ class Store(Protocol):
 
 
 def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) -> Applied[AnswerT]:
-    """The step between reading a window and writing it, the same for every backend. Does no I/O."""
+    """The step between reading a window and writing it, the same for every backend. Does no I/O.
+
+    The transition gets the state as it is at the write's instant; what time did to it by then, and a day that turns,
+    are entries of the same write, in front of the transition's own.
+    """
     if write.key is not None and kept is not None:
         if kept.fingerprint != write.key.fingerprint:
             raise KeyReused(write.key.value)
         return Applied(answer=json.loads(kept.answer_json), before=before, after=before, replayed=True)
     instant = aware(write.instant)
-    halted = _halted(before.state) if write.takes_slot else None
+    found, due = upkept(before.state, instant)
+    halted = halt_reasons(found, write.asks.symbol, instant) if write.asks else ()
     try:
-        config, state, drafts, answer = write.transition(before.config, before.state, instant)
+        config, state, drafts, answer = write.transition(before.config, found, instant)
     except Refused as refusal:
         if halted:
-            raise Refused(halted, *refusal.reasons) from None
+            raise Refused(*halted, *refusal.reasons) from None
         raise
     if halted:
-        raise Refused(halted)
+        raise Refused(*halted)
+    if write.key is not None and not drafts:
+        raise ValueError("a write with an idempotency key needs a ledger entry to keep the answer with")
+    due += day_turned(found, state)
     entries = tuple(
         LedgerEntry(
             id=draft.id,
@@ -160,28 +180,20 @@ def carry_out(write: Write[AnswerT], before: Snapshot, kept: KeptAnswer | None) 
             data=draft.data,
             trade_day=draft.trade_day,
             symbol=draft.symbol,
+            subject=draft.subject,
             sequence=before.sequence + position,
             instant=instant,
         )
-        for position, draft in enumerate(drafts, start=1)
+        for position, draft in enumerate((*due, *drafts), start=1)
     )
-    if write.key is not None and not entries:
-        raise ValueError("a write with an idempotency key needs a ledger entry to keep the answer with")
     after = Snapshot(
         window_id=before.window_id,
         config=config,
-        state=state,
+        state=noted(found, state, drafts, instant),
         version=before.version + (config is not before.config and config != before.config),
         sequence=before.sequence + len(entries),
     )
-    return Applied(answer=answer, before=before, after=after, entries=entries)
-
-
-def _halted(state: WindowState) -> Reason | None:
-    if state["halt"] is None:
-        return None
-    reason = state["halt"]["reason"]
-    return Reason(code="HALTED", sentence=f"halted: {reason}", value=reason, bound=None)
+    return Applied(answer=answer, before=before, after=after, entries=entries, own_from=len(due))
 
 
 def to_json(value: Any) -> str:

@@ -17,7 +17,7 @@ from shared.store.base import (
     carry_out,
     to_json,
 )
-from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition
+from shared.window import NEW_STATE, AnswerT, Asking, LedgerEntry, Snapshot, Transition
 from shared.window_config import WindowConfig
 
 
@@ -41,6 +41,14 @@ class MemoryStore:
 
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
         return self.create(window_id, config)
+
+    def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        with self._lock:
+            known = sorted(self._windows)
+        return tuple(name for name in known if after is None or name > after)[:limit]
+
+    async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return self.window_ids(after=after, limit=limit)
 
     def snapshot(self, window_id: str) -> Snapshot:
         try:
@@ -78,9 +86,9 @@ class MemoryStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
+        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, asks=asks)
         with self._lock:
             kept_under = (window_id, key.endpoint, key.value) if key else None
             kept = self._kept.get(kept_under) if kept_under else None
@@ -103,9 +111,9 @@ class MemoryStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        return self.apply(window_id, transition, instant=instant, key=key, takes_slot=takes_slot)
+        return self.apply(window_id, transition, instant=instant, key=key, asks=asks)
 
     def close(self) -> None:
         """Nothing to let go of; what was written stays readable."""

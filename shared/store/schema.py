@@ -29,12 +29,14 @@ ledger = Table(
     Column("key_value", Text),
     Column("key_fingerprint", Text),
     Column("key_answer", Text, comment="JSON"),
+    Column("subject", Text, comment="the id of what the entry is one step of, such as a permit"),
     sqlite_with_rowid=False,
 )
 
 _WITH_KEY = text("key_value IS NOT NULL")
 _WITH_DAY = text("trade_day IS NOT NULL")
 _WITH_SYMBOL = text("symbol IS NOT NULL")
+_WITH_SUBJECT = text("subject IS NOT NULL")
 
 Index(
     "ledger_key",
@@ -60,4 +62,12 @@ Index(
     ledger.c.sequence,
     sqlite_where=_WITH_SYMBOL,
     postgresql_where=_WITH_SYMBOL,
+)
+Index(
+    "ledger_subject",
+    ledger.c.window_id,
+    ledger.c.subject,
+    ledger.c.sequence,
+    sqlite_where=_WITH_SUBJECT,
+    postgresql_where=_WITH_SUBJECT,
 )

@@ -25,14 +25,15 @@ from shared.store.base import (
     to_json,
 )
 from shared.store.group_commit import GroupCommit, Job
-from shared.window import NEW_STATE, AnswerT, LedgerEntry, Snapshot, Transition
+from shared.window import NEW_STATE, AnswerT, Asking, LedgerEntry, Snapshot, Transition
 from shared.window_config import WindowConfig
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration; a file that has it is used without loading the machinery of migrations."""
 
 T = TypeVar("T")
 
+_WINDOW_IDS = "SELECT window_id FROM windows WHERE window_id > ? ORDER BY window_id LIMIT ?"
 _WINDOW = "SELECT config, state, version, sequence FROM windows WHERE window_id = ?"
 _PUT_WINDOW = """
     INSERT INTO windows (window_id, config, state, version, sequence) VALUES (?, ?, ?, ?, ?)
@@ -40,18 +41,18 @@ _PUT_WINDOW = """
         config = excluded.config, state = excluded.state, version = excluded.version, sequence = excluded.sequence
 """
 _ADD_ENTRY = """
-    INSERT INTO ledger (window_id, sequence, id, kind, instant, trade_day, symbol, data,
+    INSERT INTO ledger (window_id, sequence, id, kind, instant, trade_day, symbol, subject, data,
                         key_endpoint, key_value, key_fingerprint, key_answer)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEPT = """
     SELECT key_fingerprint, key_answer FROM ledger WHERE window_id = ? AND key_endpoint = ? AND key_value = ?
 """
 _LEDGER = """
-    SELECT sequence, id, kind, instant, trade_day, symbol, data FROM ledger{index}
+    SELECT sequence, id, kind, instant, trade_day, symbol, subject, data FROM ledger{index}
     WHERE window_id = :window_id AND sequence <= :through{filters} ORDER BY sequence DESC LIMIT :limit
 """
-_FILTERS = {"kind": " AND kind = :kind", "trade_day": " AND trade_day = :trade_day", "symbol": " AND symbol = :symbol"}
+_FILTERS = {name: f" AND {name} = :{name}" for name in ("kind", "trade_day", "symbol", "subject")}
 # A day's rows lie together, since a day only moves forward; without these bounds SQLite walks all of the symbol's rows
 # after that day.
 _WITHIN_DAY = """
@@ -101,6 +102,13 @@ class SQLiteStore:
         process = await self._opened_async()
         return await process.writer.run_async(lambda batch: batch.create(window_id, config))
 
+    def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        return self._read(self._opened(), lambda connection: _read_window_ids(connection, after, limit))
+
+    async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
+        process = await self._opened_async()
+        return self._read(process, lambda connection: _read_window_ids(connection, after, limit))
+
     def snapshot(self, window_id: str) -> Snapshot:
         return self._read(self._opened(), lambda connection: _read_window(connection, window_id))
 
@@ -122,9 +130,9 @@ class SQLiteStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
+        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, asks=asks)
         return self._opened().writer.run(lambda batch: batch.apply(write))
 
     async def apply_async(
@@ -134,9 +142,9 @@ class SQLiteStore:
         *,
         instant: datetime,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
-        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, takes_slot=takes_slot)
+        write = Write(window_id=window_id, transition=transition, instant=instant, key=key, asks=asks)
         process = await self._opened_async()
         return await process.writer.run_async(lambda batch: batch.apply(write))
 
@@ -303,7 +311,8 @@ class _Batch:
         window_row = _window_row(applied.after)
         if key is not None:
             kept = KeptAnswer(fingerprint=key.fingerprint, answer_json=to_json(applied.answer))
-            rows[0] = (*rows[0][:-4], key.endpoint, key.value, kept.fingerprint, kept.answer_json)
+            own = applied.own_from
+            rows[own] = (*rows[own][:-4], key.endpoint, key.value, kept.fingerprint, kept.answer_json)
             self._kept[write.window_id, key.endpoint, key.value] = kept
         # From here on nothing can fail, so that a job leaves all of its rows in the batch, or none.
         self._changed[write.window_id] = window_row
@@ -350,10 +359,19 @@ def _read_window(connection: sqlite3.Connection, window_id: str) -> Snapshot:
         raise StoreUnavailable(f"the window {window_id!r} holds what this version doesn't understand: {exc}") from exc
 
 
+def _read_window_ids(connection: sqlite3.Connection, after: str | None, limit: int) -> tuple[str, ...]:
+    return tuple(row[0] for row in connection.execute(_WINDOW_IDS, (after or "", limit)))
+
+
+def _index_for(filters: Sequence[str]) -> str:
+    """SQLite would take the primary key and walk it."""
+    return next((f" INDEXED BY ledger_{name}" for name in ("subject", "symbol") if name in filters), "")
+
+
 def _read_ledger(connection: sqlite3.Connection, window_id: str, query: LedgerQuery) -> LedgerPage:
     given = [name for name in _FILTERS if getattr(query, name) is not None]
     statement = _LEDGER.format(
-        index=" INDEXED BY ledger_symbol" if "symbol" in given else "",
+        index=_index_for(given),
         filters="".join(_FILTERS[name] for name in given)
         + (_WITHIN_DAY if {"symbol", "trade_day"} <= {*given} else ""),
     )
@@ -385,12 +403,12 @@ def _window_row(window: Snapshot) -> tuple[Any, ...]:
 def _entry_row(window_id: str, entry: LedgerEntry) -> tuple[Any, ...]:
     instant = entry.instant.isoformat()
     data = to_json(entry.data)
-    own = (window_id, entry.sequence, entry.id, entry.kind, instant, entry.trade_day, entry.symbol, data)
+    own = (window_id, entry.sequence, entry.id, entry.kind, instant, entry.trade_day, entry.symbol, entry.subject, data)
     return (*own, None, None, None, None)
 
 
 def _entry(row: tuple[Any, ...]) -> LedgerEntry:
-    sequence, entry_id, kind, instant, trade_day, symbol, data = row
+    sequence, entry_id, kind, instant, trade_day, symbol, subject, data = row
     return LedgerEntry(
         sequence=sequence,
         id=entry_id,
@@ -398,5 +416,6 @@ def _entry(row: tuple[Any, ...]) -> LedgerEntry:
         instant=datetime.fromisoformat(instant),
         trade_day=trade_day,
         symbol=symbol,
+        subject=subject,
         data=json.loads(data),
     )

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastapi_app.app import create_app
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.window import rules
+from fastapi_app.window.order import Order
 from shared.clock import SystemClock
 from shared.ids import SystemIds
 from shared.store.base import to_json
@@ -112,7 +113,7 @@ def _register(connection: sqlite3.Connection, trade: TradeRequest) -> Registered
             "SELECT config, state, sequence FROM windows WHERE window_id = ?", (DEFAULT_WINDOW_ID,)
         ).fetchone()
         config = WindowConfig.model_validate_json(config_json)
-        outcome = rules.checked_registration(trade_id, trade)(config, json.loads(state_json), instant)
+        outcome = rules.checked_registration(trade_id, Order.of(trade))(config, json.loads(state_json), instant)
         (entry,) = outcome.entries
         row = (DEFAULT_WINDOW_ID, sequence + 1, trade_id, "trade", instant.isoformat())
         connection.execute(

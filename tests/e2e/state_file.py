@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """An entry of the ledger; a trade has a trade day, a change of the config has none."""
+    """An entry of the ledger; a trade and a day that turns have a trade day, a change of the config has none."""
 
     sequence: int
     id: str
+    kind: str
     trade_day: str | None
     key: str | None
 
@@ -29,7 +30,7 @@ def read_books(path: Path) -> Books:
     with closing(_opened(path)) as connection:
         connection.execute("BEGIN")
         rows = connection.execute(
-            "SELECT sequence, id, trade_day, key_value FROM ledger WHERE window_id = 'default' ORDER BY sequence"
+            "SELECT sequence, id, kind, trade_day, key_value FROM ledger WHERE window_id = 'default' ORDER BY sequence"
         ).fetchall()
         sequence, text = connection.execute(
             "SELECT sequence, state FROM windows WHERE window_id = 'default'"
@@ -47,13 +48,13 @@ def read_everything(path: Path) -> list[Any]:
 
 
 def check_books(books: Books) -> None:
-    """What holds of any ledger: no gap, no id and no key twice, and the day's count is that of the day's rows."""
+    """What holds of any ledger: no gap, no id and no key twice, and the day's count is that of its trades."""
     assert [row.sequence for row in books.rows] == list(range(1, len(books.rows) + 1))
     assert books.sequence == len(books.rows)
     assert len({row.id for row in books.rows}) == len(books.rows)
     keys = [row.key for row in books.rows if row.key is not None]
     assert len(set(keys)) == len(keys)
-    assert books.trades_today == sum(row.trade_day == books.trade_day for row in books.rows)
+    assert books.trades_today == sum(row.kind == "trade" and row.trade_day == books.trade_day for row in books.rows)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

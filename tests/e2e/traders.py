@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from shared.wire import utc_text
+from shared.clock import utc_text
 from tests.e2e.servers import DEADLINE_SECONDS, HOST, wait_for
 
 PATH = "/api/trading-window/trades"

@@ -213,7 +213,13 @@ async def test_a_trade_is_counted_once(bench: Bench, sides: tuple[Side, Side]) -
         "windows": {
             "default": {
                 "config": {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 3, "timezone": "UTC"},
-                "state": {"trade_day": "2025-03-03", "trades_today": 1, "halt": None},
+                "state": {
+                    "trade_day": "2025-03-03",
+                    "trades_today": 1,
+                    "halt": None,
+                    "tally": {"symbol": {"BTC-USD": 1}, "side": {"buy": 1}, "strategy": {}},
+                    "last_trades": {"*": "2025-03-03T12:00:00.000000Z", "BTC-USD": "2025-03-03T12:00:00.000000Z"},
+                },
             }
         },
         "ledger": {
@@ -223,6 +229,7 @@ async def test_a_trade_is_counted_once(bench: Bench, sides: tuple[Side, Side]) -
                     "kind": "trade",
                     "trade_day": "2025-03-03",
                     "symbol": "BTC-USD",
+                    "subject": None,
                     "data": trade,
                     "key": None,
                 }

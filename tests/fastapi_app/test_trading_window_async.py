@@ -25,6 +25,8 @@ NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 BEFORE_MIDNIGHT = datetime(2025, 3, 3, 23, 59, 59, 999_999, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2025, 3, 4, tzinfo=UTC)
 DEADLINE_SECONDS = 30.0
+NAMELESS: dict[str, dict[str, int]] = {"symbol": {}, "side": {}, "strategy": {}}
+"""The tally of a day whose trades named nothing."""
 
 TRADE = TradeRequest(symbol="BTC-USD", side="buy", quantity=Decimal("0.50"), price=Decimal("64250.10"))
 
@@ -78,7 +80,13 @@ async def test_the_factory_takes_a_config_a_store_and_a_clock(clock: FrozenClock
     store = MemoryStore()
     window = await get_trading_window_async({"max_trades_per_day": 1}, store=store, clock=clock)
     await window.register_trade()
-    assert store.snapshot("default").state == {"trade_day": "2025-03-03", "trades_today": 1, "halt": None}
+    assert store.snapshot("default").state == {
+        "trade_day": "2025-03-03",
+        "trades_today": 1,
+        "halt": None,
+        "tally": NAMELESS,
+        "last_trades": {"*": "2025-03-03T12:00:00.000000Z"},
+    }
 
 
 async def test_the_store_s_own_config_wins_over_the_seed(store: Store, clock: FrozenClock) -> None:
@@ -143,7 +151,13 @@ async def test_the_state_is_right_on_the_morning_after(store: Store, clock: Froz
         "trading_hours": "9:00 - 17:00",
         "last_trade_date": "2025-03-03",
     }
-    assert store.snapshot("default").state == {"trade_day": "2025-03-03", "trades_today": 6, "halt": None}
+    assert store.snapshot("default").state == {
+        "trade_day": "2025-03-03",
+        "trades_today": 6,
+        "halt": None,
+        "tally": NAMELESS,
+        "last_trades": {"*": "2025-03-03T12:00:00.000000Z"},
+    }
 
 
 async def test_a_clock_stepped_back_over_midnight_refills_nothing(store: Store) -> None:
@@ -156,7 +170,13 @@ async def test_a_clock_stepped_back_over_midnight_refills_nothing(store: Store) 
     assert not (await window.try_register_trade()).allowed
     clock.set(AFTER_MIDNIGHT)
     assert not (await window.try_register_trade()).allowed
-    assert store.snapshot("default").state == {"trade_day": "2025-03-04", "trades_today": 2, "halt": None}
+    assert store.snapshot("default").state == {
+        "trade_day": "2025-03-04",
+        "trades_today": 2,
+        "halt": None,
+        "tally": NAMELESS,
+        "last_trades": {"*": "2025-03-04T00:00:00.000000Z"},
+    }
 
 
 async def test_instants_that_commit_out_of_order_refill_nothing(store: Store) -> None:
@@ -177,7 +197,13 @@ async def test_instants_that_commit_out_of_order_refill_nothing(store: Store) ->
     assert late.registered["trade"]["executed_at"] == "2025-03-03T23:59:59.999999Z"
     assert late.registered["trade"]["trade_day"] == "2025-03-04"
     assert late.registered["trades_today"] == 2
-    assert store.snapshot("default").state == {"trade_day": "2025-03-04", "trades_today": 2, "halt": None}
+    assert store.snapshot("default").state == {
+        "trade_day": "2025-03-04",
+        "trades_today": 2,
+        "halt": None,
+        "tally": NAMELESS,
+        "last_trades": {"*": "2025-03-04T00:00:00.000000Z"},
+    }
 
 
 # asking and counting in one step

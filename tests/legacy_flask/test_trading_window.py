@@ -165,7 +165,13 @@ def test_a_request_sees_what_it_wrote_itself(bench: Bench) -> None:
 
 def test_a_registered_trade_is_counted_and_recorded(bench: Bench) -> None:
     bench.window().register_trade(TRADE)
-    assert bench.state() == {"trade_day": "2025-03-03", "trades_today": 1, "halt": None}
+    assert bench.state() == {
+        "trade_day": "2025-03-03",
+        "trades_today": 1,
+        "halt": None,
+        "tally": {"symbol": {"BTC-USD": 1}, "side": {"buy": 1}, "strategy": {}},
+        "last_trades": {"*": "2025-03-03T12:00:00.250000Z", "BTC-USD": "2025-03-03T12:00:00.250000Z"},
+    }
     (entry,) = bench.store.ledger("default", LedgerQuery()).entries
     assert (entry.sequence, entry.id, entry.kind, entry.instant) == (1, "trade-1", "trade", NOON)
     assert (entry.trade_day, entry.symbol) == ("2025-03-03", "BTC-USD")

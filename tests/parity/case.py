@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from shared.window import LedgerEntry, Trade
+from shared.window import LedgerEntry, Tally, Trade
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -85,11 +85,17 @@ Step = tuple[Request, Answer] | Event
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Left:
-    """The window after the last step: its state, and the ledger entries that the steps added."""
+    """The window after the last step: its state, and the ledger entries that the steps added.
+
+    Tally and times of the last trades are held against what was left in the cases that write them down; between the
+    arms they always are.
+    """
 
     trade_day: str | None = None
     trades_today: int = 0
     halt: str | None = None
+    tally: Tally | None = None
+    last_trades: Mapping[str, str] | None = None
     version: int = 1
     config: Mapping[str, Any] = field(default_factory=dict)
     ledger: tuple[LedgerEntry, ...] = ()
@@ -264,6 +270,18 @@ def entry_of(sequence: int, trade: Trade) -> LedgerEntry:
         trade_day=trade["trade_day"],
         symbol=trade["symbol"],
         data=trade,
+    )
+
+
+def entry_of_day(sequence: int, instant: str, *, before: str, after: str, trades: int) -> LedgerEntry:
+    """The ledger's entry of a day that turns, in front of the trade that is the first of it."""
+    return LedgerEntry(
+        sequence=sequence,
+        id=f"day-{after}",
+        kind="day",
+        instant=datetime.fromisoformat(instant),
+        trade_day=after,
+        data={"before": before, "after": after, "trades": trades},
     )
 
 

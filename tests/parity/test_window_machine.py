@@ -4,6 +4,7 @@ are held against a model that knows nothing of either."""
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +48,9 @@ class Model:
         self.day = date.min
         self.count = 0
         self.recorded: list[tuple[date, str | None]] = []
+        self.turns: list[dict[str, Any]] = []
+        self.tally: dict[str, Counter[str]] = {"symbol": Counter(), "side": Counter(), "strategy": Counter()}
+        self.last: dict[str, datetime] = {}
 
     def clock(self, now: datetime) -> datetime:
         return now.astimezone(ZoneInfo(self.rules["timezone"]))
@@ -60,10 +64,32 @@ class Model:
     def left(self, now: datetime) -> int:
         return int(max(0, self.rules["max_trades_per_day"] - self.used(now)))
 
-    def register(self, now: datetime, symbol: str | None) -> None:
+    def register(self, now: datetime, trade: TradeRequest | None) -> None:
+        today = self.clock(now).date()
+        if date.min < self.day < today:
+            self.turns.insert(0, {"before": f"{self.day}", "after": f"{today}", "trades": self.count})
+            self.tally = {"symbol": Counter(), "side": Counter(), "strategy": Counter()}
+            self.last = {name: at for name, at in self.last.items() if at >= now - timedelta(days=7)}
         self.count = self.used(now) + 1
-        self.day = max(self.day, self.clock(now).date())
+        self.day = max(self.day, today)
+        symbol = trade.symbol if trade else None
         self.recorded.insert(0, (self.day, symbol))
+        for name, counts in self.tally.items():
+            if (value := getattr(trade, name, None)) is not None:
+                counts[value] += 1
+        for name in filter(None, ("*", symbol)):
+            self.last[name] = max(now, self.last.get(name, now))
+
+    def state(self) -> dict[str, Any]:
+        if not self.recorded:
+            return {"trade_day": None, "trades_today": 0, "halt": None}
+        return {
+            "trade_day": f"{self.day}",
+            "trades_today": self.count,
+            "halt": None,
+            "tally": self.tally,
+            "last_trades": {name: f"{at:%Y-%m-%dT%H:%M:%S.%f}Z" for name, at in self.last.items()},
+        }
 
 
 class Windows(RuleBasedStateMachine):
@@ -110,7 +136,7 @@ class Windows(RuleBasedStateMachine):
     def register(self, trade: TradeRequest | None) -> None:
         self.legacy.register_trade(trade)
         self.runner.run(self.native.register_trade(trade))
-        self.model.register(self.clock.now(), trade.symbol if trade else None)
+        self.model.register(self.clock.now(), trade)
 
     @rule(trade=st.sampled_from(TRADES))
     def try_to_register(self, trade: TradeRequest) -> None:
@@ -127,7 +153,7 @@ class Windows(RuleBasedStateMachine):
         assert legacy == native.registered
         if legacy is None:
             return
-        model.register(now, trade.symbol)
+        model.register(now, trade)
         assert (legacy["trades_today"], legacy["remaining_trades"]) == (model.count, model.left(now))
         assert legacy["trade"]["trade_day"] == model.day.isoformat()
 
@@ -150,7 +176,7 @@ class Windows(RuleBasedStateMachine):
     def change_rules(self, change: dict[str, int]) -> None:
         self.model.rules |= change
         assert self.legacy.update_config(ConfigChange(**change)) == self.model.rules
-        assert self.runner.run(self.native.update_config(change)).model_dump() == self.model.rules
+        assert self.runner.run(self.native.update_config(change)).legacy_keys() == self.model.rules
 
     @rule(zone=st.sampled_from(ZONES))
     def change_zone(self, zone: str) -> None:
@@ -217,7 +243,7 @@ class Windows(RuleBasedStateMachine):
         assert await self.native.is_within_window() == state["within_window"]
         assert await self.native.can_trade() == state["can_trade"]
         assert await self.native.get_remaining_trades() == state["remaining_trades"]
-        assert (await self.native.get_config()).model_dump() == self.model.rules
+        assert (await self.native.get_config()).legacy_keys() == self.model.rules
         return state
 
     @invariant()
@@ -227,6 +253,8 @@ class Windows(RuleBasedStateMachine):
         assert legacy.snapshot("default") == native.snapshot("default")
         ledger = legacy.ledger("default", everything)
         assert native.ledger("default", everything) == ledger
+        assert legacy.snapshot("default").state == self.model.state()
+        assert [entry.data for entry in ledger.entries if entry.kind == "day"] == self.model.turns
         assert [entry.sequence for entry in ledger.entries] == list(range(ledger.sequence, 0, -1))
         assert len({entry.id for entry in ledger.entries}) == len(ledger.entries)
 

@@ -84,8 +84,8 @@ class LedgerOnly:
 class World:
     """The window `default` in a store that may fail, noon, ids that count, and services."""
 
-    def __init__(self, *, services: dict[str, object] | None = None) -> None:
-        self.store = MemoryStore()
+    def __init__(self, *, services: dict[str, object] | None = None, store: Store | None = None) -> None:
+        self.store = store or MemoryStore()
         self.store.create("default", CONFIG)
         self.breakable = Breakable(self.store)
         self.clock = FrozenClock(NOON)
@@ -95,9 +95,9 @@ class World:
         ports = self.live.for_request()
         return ports, await record(ports)
 
-    def others(self, transition: Transition[Any], window_id: str = "default") -> None:
+    def others(self, transition: Transition[Any], window_id: str = "default", *, instant: datetime = NOON) -> None:
         """Somebody else's write."""
-        self.store.apply(window_id, transition, instant=NOON)
+        self.store.apply(window_id, transition, instant=instant)
 
 
 def replay_here(recording: Recording) -> Replay:

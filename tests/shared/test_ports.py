@@ -13,8 +13,9 @@ from shared.ids import FrozenIds
 from shared.ports import SCOPE_KEY, LivePorts, Ports, Windows, ports_of_scope
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import Entry, Outcome, Snapshot, Transition, WindowState
+from shared.window import Asking, Entry, Outcome, Snapshot, Transition, WindowState
 from shared.window_config import WindowConfig
+from tests.shared.store.helpers import permit_of, reserved, with_outcome
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 CONFIG = WindowConfig(max_trades_per_day=5)
@@ -232,7 +233,7 @@ async def test_a_refused_write_leaves_the_snapshot_as_it_was(
     others()
     store.apply("w", halting, instant=NOON)
     with pytest.raises(Refused):
-        await windows.apply(trade("mine"), takes_slot=True)
+        await windows.apply(trade("mine"), asks=Asking())
     assert await windows.snapshot() == before
     assert ids_of(await windows.ledger()) == ["first"]
     await windows.apply(trade("no slot needed"))
@@ -260,6 +261,59 @@ async def test_a_window_that_the_request_makes_is_its_snapshot(clock: FrozenCloc
     store.apply("w", trade("other"), instant=NOON)
     assert await windows.snapshot() == created
     assert await windows.ledger() == LedgerPage(entries=(), sequence=0)
+
+
+# What time did
+
+
+async def test_a_request_sees_a_window_as_it_is_at_its_instant(
+    windows: Face, store: MemoryStore, clock: FrozenClock
+) -> None:
+    permit = permit_of("p-1", deadline="2025-03-03T12:01:00.000000Z")
+    halt = {"reason": "lunch", "until": "2025-03-03T12:01:00.000000Z"}
+    store.apply("w", reserved(permit), instant=NOON)
+    store.apply("w", with_outcome(answer=None, halt=halt, symbol_halts={"BTC-USD": halt}), instant=NOON)
+    stored = store.snapshot("w")
+    clock.step(timedelta(minutes=1))
+
+    seen = await windows.snapshot()
+    assert (seen.state["trades_today"], seen.state["halt"]) == (0, None)
+    assert "permits" not in seen.state
+    assert "symbol_halts" not in seen.state
+    assert seen._replace(state=stored.state) == stored
+    assert store.snapshot("w") == stored
+    assert ids_of(await windows.ledger()) == ["first"]
+
+
+async def test_a_request_of_an_earlier_instant_sees_no_end(windows: Face, store: MemoryStore) -> None:
+    store.apply("w", reserved(permit_of("p-1", deadline="2025-03-03T12:00:00.000001Z")), instant=NOON)
+    assert await windows.snapshot() == store.snapshot("w")
+    assert (await windows.snapshot()).state["trades_today"] == 1
+
+
+async def test_the_instant_of_what_time_did_is_the_request_s_and_not_the_clock_s(
+    windows: Face, ports: Ports, store: MemoryStore, clock: FrozenClock
+) -> None:
+    ports.instant()
+    store.apply("w", reserved(permit_of("p-1", deadline="2025-03-03T12:00:01.000000Z")), instant=NOON)
+    clock.step(timedelta(hours=1))
+    assert (await windows.snapshot()).state["trades_today"] == 1
+    assert (await windows.apply(trade("mine"))).after.state["trades_today"] == 2
+
+
+async def test_a_window_that_a_request_finds_when_it_would_make_it_is_as_of_its_instant(
+    windows: Face, store: MemoryStore, clock: FrozenClock
+) -> None:
+    store.apply("w", reserved(permit_of("p-1", deadline="2025-03-03T12:01:00.000000Z")), instant=NOON)
+    clock.step(timedelta(minutes=1))
+    assert (await windows.create()).state["trades_today"] == 0
+
+
+async def test_the_windows_are_those_of_the_store(ports: Ports, store: MemoryStore) -> None:
+    store.create("v", CONFIG)
+    assert ports.windows.window_ids() == await ports.windows.window_ids_async() == ("v", "w")
+    assert ports.windows.window_ids(after="v") == await ports.windows.window_ids_async(after="v") == ("w",)
+    assert ports.windows.window_ids(limit=1) == await ports.windows.window_ids_async(limit=1) == ("v",)
 
 
 # How they travel

@@ -12,10 +12,10 @@ from shared.outbound import UnknownService
 from shared.ports import LivePorts
 from shared.recording import Recording, record
 from shared.store.base import LedgerQuery
-from shared.window import Outcome, WindowState
+from shared.window import Asking, Outcome, WindowState
 from shared.window_config import WindowConfig
 from tests.shared.recorded import NOON, Face, World, ids_of
-from tests.shared.store.helpers import key, raising, trade, trade_within_limit, with_outcome
+from tests.shared.store.helpers import key, permit_of, raising, reserved, trade, trade_within_limit, with_outcome
 
 NOTHING: dict[str, Any] = {"windows": {}, "ledger": {}, "calls": []}
 CONFIG_JSON = {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
@@ -135,7 +135,7 @@ async def test_refusals_and_faults_of_a_transition_come_through(world: World, aw
     assert caught.value is fault
     world.others(with_outcome(answer=None, halt={"reason": "lunch"}))
     with pytest.raises(Refused, match="halted: lunch"):
-        await request.apply(trade(), takes_slot=True)
+        await request.apply(trade(), asks=Asking())
     assert recording.effects() == NOTHING
 
 
@@ -189,7 +189,13 @@ async def test_a_write_leaves_its_window_and_its_entries(world: World, awaited: 
         "windows": {
             "default": {
                 "config": CONFIG_JSON,
-                "state": {"trade_day": "2025-03-03", "trades_today": 2, "halt": None},
+                "state": {
+                    "trade_day": "2025-03-03",
+                    "trades_today": 2,
+                    "halt": None,
+                    "tally": {"symbol": {}, "side": {}, "strategy": {}},
+                    "last_trades": {"*": "2025-03-03T12:00:00.000000Z", "BTC": "2025-03-03T12:00:00.000000Z"},
+                },
             }
         },
         "ledger": {
@@ -199,6 +205,7 @@ async def test_a_write_leaves_its_window_and_its_entries(world: World, awaited: 
                     "kind": "trade",
                     "trade_day": "2025-03-03",
                     "symbol": "BTC",
+                    "subject": None,
                     "data": {"id": "a"},
                     "key": {
                         "endpoint": "POST /trades",
@@ -212,6 +219,7 @@ async def test_a_write_leaves_its_window_and_its_entries(world: World, awaited: 
                     "kind": "trade",
                     "trade_day": "2025-03-03",
                     "symbol": None,
+                    "subject": None,
                     "data": {"id": "b"},
                     "key": None,
                 },
@@ -219,6 +227,61 @@ async def test_a_write_leaves_its_window_and_its_entries(world: World, awaited: 
         },
         "calls": [],
     }
+
+
+async def test_what_time_did_is_left_with_the_write_that_found_it(world: World, awaited: bool) -> None:
+    permit = permit_of("p-1", deadline="2025-03-03T12:00:00.000000Z")
+    world.others(reserved(permit), instant=NOON - timedelta(minutes=1))
+    request, recording = await begin(world, awaited=awaited)
+    await request.snapshot()
+    await request.apply(trade("a"), key=key())
+    effects = recording.effects()
+    assert [
+        (entry["id"], entry["subject"], entry["key"] and entry["key"]["value"])
+        for entry in effects["ledger"]["default"]
+    ] == [
+        ("p-1-expired", "p-1", None),
+        ("a", None, "key-1"),
+    ]
+    assert effects["windows"]["default"]["state"] == {
+        "trade_day": "2025-03-03",
+        "trades_today": 1,
+        "halt": None,
+        "tally": {"symbol": {}, "side": {}, "strategy": {}},
+        "last_trades": {"*": "2025-03-03T12:00:00.000000Z"},
+    }
+    [note] = recording.windows["default"].applies
+    # It is done again in a replay, and so noted as it was before.
+    assert note.found is not None
+    assert note.found.state["permits"] == {"p-1": permit}
+
+
+async def test_a_refusal_leaves_nothing_of_what_time_did(world: World, awaited: bool) -> None:
+    world.others(
+        reserved(permit_of("p-1", deadline="2025-03-03T12:00:00.000000Z")), instant=NOON - timedelta(minutes=1)
+    )
+    request, recording = await begin(world, awaited=awaited)
+    with pytest.raises(LookupError):
+        await request.apply(raising(LookupError("no")))
+    assert recording.effects() == NOTHING
+
+
+async def test_a_day_that_turns_is_left_in_front_of_the_trade(world: World, awaited: bool) -> None:
+    world.others(trade("yesterday", day="2025-03-02"))
+    request, recording = await begin(world, awaited=awaited)
+    await request.apply(trade("a"), key=key())
+    left = recording.effects()["ledger"]["default"]
+    assert [(entry["id"], entry["key"] is None) for entry in left] == [("day-2025-03-03", True), ("a", False)]
+    assert left[0]["data"] == {"before": "2025-03-02", "after": "2025-03-03", "trades": 1}
+
+
+async def test_the_list_of_windows_is_the_store_s(world: World, awaited: bool) -> None:
+    world.store.create("another", WindowConfig())
+    ports, recording = await world.record()
+    found = await ports.windows.window_ids_async() if awaited else ports.windows.window_ids()
+    assert found == ("another", "default")
+    assert ports.windows.window_ids(after="another", limit=1) == ("default",)
+    assert recording.effects() == NOTHING
 
 
 async def test_what_wrote_nothing_leaves_nothing(world: World, awaited: bool) -> None:

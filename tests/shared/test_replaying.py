@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import KeyReused, Refused, StoreUnavailable, UnknownWindow
-from shared.recording import Recording
+from shared.recording import Recording, record
 from shared.replaying import Replay, UnrecordedRead
 from shared.store.base import LedgerQuery
-from shared.window import Entry, Outcome, Transition, WindowState
+from shared.store.memory import MemoryStore
+from shared.store.sqlite import SQLiteStore
+from shared.window import Asking, Entry, Outcome, Transition, WindowState
 from shared.window_config import WindowConfig
 from tests.shared.recorded import NOON, Face, World, ids_of, replay_elsewhere, replay_here
-from tests.shared.store.helpers import key, raising, trade, trade_within_limit, with_outcome
+from tests.shared.store.helpers import key, permit_of, raising, reserved, trade, trade_within_limit, with_outcome
 
 NOTHING: dict[str, Any] = {"windows": {}, "ledger": {}, "calls": []}
 
@@ -237,11 +240,11 @@ async def test_a_halt_holds_for_the_candidate(stage: Stage) -> None:
     stage.world.others(with_outcome(answer=None, halt={"reason": "lunch"}))
     primary, recording = await stage.primary()
     with pytest.raises(Refused):
-        await primary.apply(trade("own"), takes_slot=True)
+        await primary.apply(trade("own"), asks=Asking())
     stage.world.others(with_outcome(answer=None, halt=None))
     candidate, replay = stage.candidate(recording)
     with pytest.raises(Refused, match="halted: lunch"):
-        await candidate.apply(trade("own"), takes_slot=True)
+        await candidate.apply(trade("own"), asks=Asking())
     await candidate.apply(trade("own"))
     assert list(replay.effects()["ledger"]) == ["default"]
 
@@ -571,6 +574,114 @@ async def test_a_known_window_stays_as_it_is(stage: Stage) -> None:
         assert replay.effects() == NOTHING
 
 
+# What time did
+
+
+AT_NOON = "2025-03-03T12:00:00.000000Z"
+A_MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def overdue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A world in which a permit's time, and a halt's, ran out and nobody has written so yet."""
+    store = MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "state.db")
+    world = World(store=store)
+    lunch = {"reason": "lunch", "until": AT_NOON}
+    world.others(
+        reserved(permit_of("p-1", deadline=AT_NOON), permit_of("p-2", status="sent", deadline=AT_NOON)),
+        instant=NOON - A_MINUTE,
+    )
+    world.others(with_outcome(answer=None, symbol_halts={"BTC-USD": lunch}), instant=NOON - A_MINUTE)
+    yield world
+    store.close()
+
+
+EXPIRED = ["halt-BTC-USD-2025-03-03T12:00:00.000000Z", "p-1-expired", "p-2-in-doubt"]
+
+
+@pytest.fixture(params=[replay_here, replay_elsewhere], ids=["here", "elsewhere"])
+def late(overdue: World, awaited: bool, request: pytest.FixtureRequest) -> Stage:
+    return Stage(overdue, awaited=awaited, replay=request.param)
+
+
+async def test_a_write_that_found_an_expired_permit_is_replayed_with_equal_effects(late: Stage) -> None:
+    primary, recording = await late.primary()
+    answer = (await primary.apply(trade("own"), key=key(), asks=Asking("BTC-USD"))).answer
+    late.world.others(trade("other"))
+    left = late.world.store.snapshot("default")
+
+    candidate, replay = late.candidate(recording)
+    assert (await candidate.apply(trade("own"), key=key(), asks=Asking("BTC-USD"))).answer == answer
+    assert answer == {"trades_today": 2}
+    assert (replay.effects(), replay.unrecorded_read()) == (recording.effects(), None)
+    assert [entry["id"] for entry in replay.effects()["ledger"]["default"]] == [*EXPIRED, "own"]
+    assert [entry["key"] is None for entry in replay.effects()["ledger"]["default"]] == [True, True, True, False]
+    assert late.world.store.snapshot("default") == left
+
+
+async def test_reads_before_and_after_such_a_write_are_equal_too(late: Stage) -> None:
+    async def handler(face: Face) -> list[Any]:
+        return [
+            await face.snapshot(),
+            ids_of(await face.ledger()),
+            (await face.apply(trade("own"))).after,
+            ids_of(await face.ledger()),
+            ids_of(await face.ledger(LedgerQuery(subject="p-1"))),
+            (await face.apply(trade("next"))).after,
+            await face.snapshot(),
+        ]
+
+    primary, recording = await late.primary()
+    met = await handler(primary)
+    assert (met[0].state["trades_today"], met[1]) == (1, [])
+    assert (met[3], met[4]) == (["own", *EXPIRED[::-1]], ["p-1-expired"])
+    candidate, replay = late.candidate(recording)
+    assert await handler(candidate) == met
+    assert (replay.effects(), replay.unrecorded_read()) == (recording.effects(), None)
+
+
+async def test_a_refusal_and_then_a_write_are_replayed_with_equal_effects(late: Stage) -> None:
+    async def handler(face: Face) -> Any:
+        with pytest.raises(LookupError):
+            await face.apply(raising(LookupError("no")))
+        return (await face.apply(trade("own"))).after
+
+    primary, recording = await late.primary()
+    met = await handler(primary)
+    candidate, replay = late.candidate(recording)
+    assert await handler(candidate) == met
+    assert (replay.effects(), replay.unrecorded_read()) == (recording.effects(), None)
+    assert [entry["id"] for entry in replay.effects()["ledger"]["default"]] == [*EXPIRED, "own"]
+
+
+async def test_a_window_that_was_seen_before_the_recording_began_is_written_as_it_was(late: Stage) -> None:
+    ports = late.world.live.for_request()
+    assert (await ports.windows.snapshot_async("default")).state["trades_today"] == 1
+    recording = await record(ports)
+    await ports.windows.apply_async("default", trade("own"))
+    candidate, replay = late.candidate(recording)
+    assert (await candidate.snapshot()).state["trades_today"] == 1
+    await candidate.apply(trade("own"))
+    assert (replay.effects(), replay.unrecorded_read()) == (recording.effects(), None)
+
+
+async def test_a_day_that_turns_is_replayed_with_equal_effects(stage: Stage) -> None:
+    primary, recording = await stage.primary()
+    await primary.apply(trade("own", day="2025-03-04"), key=key())
+    candidate, replay = stage.candidate(recording)
+    await candidate.apply(trade("own", day="2025-03-04"), key=key())
+    assert (replay.effects(), replay.unrecorded_read()) == (recording.effects(), None)
+    assert [entry["id"] for entry in replay.effects()["ledger"]["default"]] == ["day-2025-03-04", "own"]
+
+
+async def test_which_windows_there_are_is_unrecorded(stage: Stage, awaited: bool) -> None:
+    _, recording = await stage.primary()
+    _, replay = stage.candidate(recording)
+    with pytest.raises(UnrecordedRead):
+        await replay.ports.windows.window_ids_async() if awaited else replay.ports.windows.window_ids()
+    assert replay.unrecorded_read() == "which windows there are"
+
+
 # Services
 
 
@@ -660,12 +771,26 @@ STEPS = st.one_of(
         st.sampled_from(["default", "w"]),
         st.sampled_from([trade("own", symbol="BTC"), trade_within_limit("own"), with_outcome(answer=None)]),
         st.sampled_from([None, key("k-1"), key("k-1", body="another"), key("k-2")]),
-        st.booleans(),
+        st.sampled_from([None, Asking(), Asking("BTC")]),
     ),
     st.tuples(st.just("create"), st.sampled_from(["default", "w"])),
     st.tuples(st.just("call"), st.sampled_from(["effect", "read"]), st.sampled_from(["BTC", "gone"])),
 )
-OF_OTHERS = st.sampled_from(["nothing", "trade", "trade with key", "halt", "no halt", "make w", "store fails"])
+OF_OTHERS = st.sampled_from(
+    [
+        *(
+            "nothing",
+            "trade",
+            "trade with key",
+            "another day",
+            "halt",
+            "no halt",
+            "halt of a symbol",
+            "halt that is over",
+        ),
+        *("permit that is over", "sent permit that is over", "permit", "make w", "store fails"),
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -702,6 +827,19 @@ def _interfere(world: World, others: str) -> None:
         case "trade with key":
             with suppress(KeyReused):
                 world.store.apply("default", trade("other"), instant=NOON, key=key("k-1"))
+        case "another day":
+            world.others(trade("other", day="2025-03-04"))
+        case "permit that is over":
+            world.others(reserved(permit_of("p-1", deadline=AT_NOON)), instant=NOON - A_MINUTE)
+        case "sent permit that is over":
+            world.others(reserved(permit_of("p-1", status="sent", deadline=AT_NOON)), instant=NOON - A_MINUTE)
+        case "permit":
+            world.others(reserved(permit_of("p-1")))
+        case "halt of a symbol":
+            world.others(with_outcome(answer=None, symbol_halts={"BTC": {"reason": "fork"}}))
+        case "halt that is over":
+            over = {"reason": "lunch", "until": AT_NOON}
+            world.others(with_outcome(answer=None, halt=over), instant=NOON - A_MINUTE)
         case "halt":
             world.others(with_outcome(answer=None, halt={"reason": "lunch"}))
         case "no halt":
@@ -718,8 +856,8 @@ async def _take(face: Face, step: tuple[Any, ...]) -> Any:
                 return await face.snapshot(window_id)
             case "ledger", window_id, symbol, limit:
                 return await face.ledger(LedgerQuery(symbol=symbol, limit=limit), window_id)
-            case "apply", window_id, transition, its_key, takes_slot:
-                applied = await face.apply(transition, window_id, key=its_key, takes_slot=takes_slot)
+            case "apply", window_id, transition, its_key, asks:
+                applied = await face.apply(transition, window_id, key=its_key, asks=asks)
                 return applied.answer, applied.before, applied.after, applied.entries, applied.replayed
             case "create", window_id:
                 return await face.create(window_id)

@@ -11,18 +11,25 @@ from pydantic import BaseModel
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+from shared.clock import utc_text
 from shared.errors import (
     BodyTooLarge,
+    ConfigBeyondLegacy,
     InvalidField,
     KeyReused,
     MalformedBody,
+    PermitConflict,
     Reason,
+    ReasonCode,
     Refused,
+    ServedByLegacy,
     SettingsError,
     StoreUnavailable,
     TradingWindowError,
+    UnknownPermit,
     UnknownWindow,
     UnsupportedMediaType,
+    WindowExists,
 )
 from shared.store.base import IdempotencyKey
 from shared.wire import (
@@ -37,7 +44,6 @@ from shared.wire import (
     read_trade,
     read_trades_query,
     require_json,
-    utc_text,
 )
 
 JSON = "application/json"
@@ -646,6 +652,30 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
             409,
             {"error": "daily trade limit of 5 reached", "trades_today": 5, "max_trades_per_day": 5},
         ),
+        (UnknownPermit("p-1"), 404, {"error": "no permit is named 'p-1'"}),
+        (
+            WindowExists("w"),
+            409,
+            {"error": "a trading window named 'w' is there already, with another config"},
+        ),
+        (
+            PermitConflict("p-1", "in_doubt", "sent"),
+            409,
+            {"error": "permit 'p-1' is in doubt, and can't be sent any more"},
+        ),
+        (
+            ServedByLegacy(("calendar", "blackouts"), ("GET /a", "POST /b")),
+            409,
+            {
+                "error": "the old side doesn't know calendar, blackouts, and these endpoints are not in mode native: "
+                "GET /a, POST /b; move them first (tradewindow cutover set ... native), or leave those keys out"
+            },
+        ),
+        (
+            ConfigBeyondLegacy(("calendar", "blackouts")),
+            503,
+            {"error": "the window's config needs the new side, for the old one doesn't know: calendar, blackouts"},
+        ),
         (BodyTooLarge(1_000_000), 413, {"error": "the body is larger than 1000000 bytes"}),
         (UnsupportedMediaType(None), 415, {"error": "Content-Type: missing is not application/json"}),
         (KeyReused("k"), 422, {"error": 'Idempotency-Key: "k" was used for a request with another body'}),
@@ -659,11 +689,30 @@ def test_the_answer_to_every_error(error: TradingWindowError, status: int, body:
     assert answer_to(error) == (status, body)
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("CALENDAR_CLOSED", 403),
+        ("CALENDAR_UNKNOWN", 403),
+        ("BLACKOUT", 403),
+        ("SYMBOL_LIMIT", 409),
+        ("SIDE_LIMIT", 409),
+        ("STRATEGY_LIMIT", 409),
+        ("COOLDOWN", 409),
+        ("SYMBOL_COOLDOWN", 409),
+        ("PERMIT_LIMIT", 409),
+    ],
+)
+def test_a_refusal_by_the_time_is_forbidden_and_one_by_what_happened_a_conflict(code: ReasonCode, status: int) -> None:
+    refusal = Refused(Reason(code=code, sentence="not now", value=1, bound=1))
+    assert answer_to(refusal) == (status, {"error": "not now"})
+
+
 def test_every_error_has_its_answer() -> None:
     """A new error must be given a status here, or be one of those that mean a mistake of ours."""
     answered = {
-        *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow),
-        *(StoreUnavailable, Refused, SettingsError),
+        *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
+        *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, StoreUnavailable, Refused, SettingsError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from fastapi_app.window import rules
+from fastapi_app.window import rules, slots
+from fastapi_app.window.decision import failing
+from fastapi_app.window.order import Order
+from fastapi_app.window.schedule import schedule_of
 from shared.errors import InvalidField, Refused
 from shared.window import NEW_STATE, Entry, WindowState
 from shared.window_config import WindowConfig
@@ -47,7 +50,7 @@ NOON = at("2025-03-03T12:00:00")
 )
 def test_the_hour_of_the_zone_decides(start: int, end: int, zone: str, instant: str, is_open: bool) -> None:
     config = WindowConfig(start_hour=start, end_hour=end, timezone=zone)
-    assert rules.is_open(config, at(instant)) is is_open
+    assert schedule_of(config).is_open(at(instant)) is is_open
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_the_hour_of_the_zone_decides(start: int, end: int, zone: str, instant: 
     ],
 )
 def test_a_day_is_the_zone_s_date_and_only_moves_forward(zone: str, stored: str | None, instant: str, day: str) -> None:
-    assert rules.trading_day(WindowConfig(timezone=zone), state(stored, 1), at(instant)) == day
+    assert slots.trading_day(WindowConfig(timezone=zone), state(stored, 1), at(instant)) == day
 
 
 @pytest.mark.parametrize(
@@ -86,13 +89,13 @@ def test_a_day_is_the_zone_s_date_and_only_moves_forward(zone: str, stored: str 
 )
 def test_slots_are_those_of_the_day(limit: int, stored: WindowState, instant: str, occupied: int, free: int) -> None:
     config = WindowConfig(max_trades_per_day=limit)
-    assert rules.occupied_slots(config, stored, at(instant)) == occupied
-    assert rules.free_slots(config, stored, at(instant)) == free
+    assert slots.occupied_slots(config, stored, at(instant)) == occupied
+    assert slots.free_slots(config, stored, at(instant)) == free
 
 
 def test_every_failing_rule_is_told_the_hours_first() -> None:
     config = WindowConfig(start_hour=13, end_hour=17, max_trades_per_day=2)
-    hours, limit = rules.failing(config, state("2025-03-03", 3), NOON)
+    hours, limit = failing(config, state("2025-03-03", 3), NOON, Order())
     assert (hours.code, hours.sentence) == ("OUTSIDE_HOURS", "outside the trading window 13:00 - 17:00")
     assert (hours.value, hours.bound) == ("2025-03-03T12:00:00.000000Z", "13:00 - 17:00")
     assert (limit.code, limit.sentence) == ("DAILY_LIMIT", "daily trade limit of 2 reached")
@@ -100,13 +103,13 @@ def test_every_failing_rule_is_told_the_hours_first() -> None:
 
 
 def test_nothing_fails_for_an_open_window_with_a_slot() -> None:
-    assert list(rules.failing(WindowConfig(), NEW_STATE, NOON)) == []
+    assert list(failing(WindowConfig(), NEW_STATE, NOON, Order())) == []
 
 
 def test_a_registration_counts_whatever_the_rules_say() -> None:
     config = WindowConfig(start_hour=22, end_hour=6, max_trades_per_day=1)
     before = state("2025-03-03", 1)
-    outcome = rules.registration("t-2", TRADE)(config, before, NOON)
+    outcome = rules.registration("t-2", Order.of(TRADE))(config, before, NOON)
 
     trade = {
         "id": "t-2",
@@ -127,12 +130,12 @@ def test_a_registration_counts_whatever_the_rules_say() -> None:
 
 def test_a_registration_keeps_what_else_is_in_the_state() -> None:
     halted: WindowState = {"trade_day": "2025-03-02", "trades_today": 4, "halt": {"reason": "maintenance"}}
-    outcome = rules.registration("t-1", None)(WindowConfig(), halted, NOON)
+    outcome = rules.registration("t-1", Order())(WindowConfig(), halted, NOON)
     assert outcome.state == {"trade_day": "2025-03-03", "trades_today": 1, "halt": {"reason": "maintenance"}}
 
 
 def test_a_trade_without_data_has_null_fields() -> None:
-    outcome = rules.registration("t-1", None)(WindowConfig(), NEW_STATE, NOON)
+    outcome = rules.registration("t-1", Order())(WindowConfig(), NEW_STATE, NOON)
     assert outcome.answer["trade"] == {
         "id": "t-1",
         "symbol": None,
@@ -146,7 +149,7 @@ def test_a_trade_without_data_has_null_fields() -> None:
 
 
 def test_a_checked_registration_counts_or_tells_every_reason() -> None:
-    checked = rules.checked_registration("t-1", TRADE)
+    checked = rules.checked_registration("t-1", Order.of(TRADE))
     assert checked(WindowConfig(max_trades_per_day=1), NEW_STATE, NOON).state["trades_today"] == 1
 
     closed_and_full = WindowConfig(start_hour=13, max_trades_per_day=0)

@@ -11,6 +11,7 @@ from tests.parity.case import (
     Step,
     answers,
     entry_of,
+    entry_of_day,
     error,
     get,
     not_allowed,
@@ -59,6 +60,8 @@ CASES = (
         leaves=Left(
             trade_day="2025-03-03",
             trades_today=1,
+            tally={"symbol": {"BTC-USD": 1}, "side": {"buy": 1}, "strategy": {"rsi": 1}},
+            last_trades={"*": "2025-03-03T12:30:15.123456Z", "BTC-USD": "2025-03-03T12:30:15.123456Z"},
             ledger=(
                 entry_of(
                     1,
@@ -96,10 +99,13 @@ CASES = (
         leaves=Left(
             trade_day="2025-03-04",
             trades_today=1,
+            tally={"symbol": {"BTC-USD": 1}, "side": {"buy": 1}, "strategy": {}},
+            last_trades={"*": "2025-03-04T00:00:00.000000Z", "BTC-USD": "2025-03-04T00:00:00.000000Z"},
             ledger=(
                 entry_of(1, FIRST),
                 entry_of(2, SECOND),
-                entry_of(3, trade_of("trade-5", "2025-03-04T00:00:00")),
+                entry_of_day(3, "2025-03-04T00:00:00Z", before="2025-03-03", after="2025-03-04", trades=2),
+                entry_of(4, trade_of("trade-5", "2025-03-04T00:00:00")),
             ),
         ),
         also_on_sqlite=True,
@@ -204,6 +210,8 @@ CASES = (
         leaves=Left(
             trade_day="2025-03-03",
             trades_today=11,
+            tally={"symbol": {"ETH-USD": 11}, "side": {"sell": 11}, "strategy": {}},
+            last_trades={"*": "2025-03-03T12:00:00.000000Z", "ETH-USD": "2025-03-03T12:00:00.000000Z"},
             ledger=tuple(
                 entry_of(
                     number,
@@ -258,6 +266,7 @@ CASES = (
         leaves=Left(
             trade_day="2025-03-03",
             trades_today=2,
+            tally={"symbol": {"BTC-USD": 2}, "side": {"buy": 2}, "strategy": {"återköp": 1}},
             ledger=(
                 entry_of(1, FIRST),
                 entry_of(2, trade_of("trade-2", "2025-03-03T12:00:00", strategy="återköp")),
@@ -294,10 +303,13 @@ CASES = (
         leaves=Left(
             trade_day="2025-03-04",
             trades_today=2,
+            tally={"symbol": {"BTC-USD": 2}, "side": {"buy": 2}, "strategy": {}},
+            last_trades={"*": "2025-03-03T23:00:00.000000Z", "BTC-USD": "2025-03-03T23:00:00.000000Z"},
             ledger=(
                 entry_of(1, trade_of("trade-1", "2025-03-03T22:59:59", day="2025-03-03")),
-                entry_of(2, trade_of("trade-3", "2025-03-03T23:00:00", day="2025-03-04")),
-                entry_of(3, trade_of("trade-4", "2025-03-03T22:59:58", day="2025-03-04")),
+                entry_of_day(2, "2025-03-03T23:00:00Z", before="2025-03-03", after="2025-03-04", trades=2),
+                entry_of(3, trade_of("trade-3", "2025-03-03T23:00:00", day="2025-03-04")),
+                entry_of(4, trade_of("trade-4", "2025-03-03T22:59:58", day="2025-03-04")),
             ),
         ),
         also_on_sqlite=True,
@@ -327,8 +339,10 @@ CASES = (
             trade_day="2025-03-10",
             trades_today=1,
             ledger=(
-                entry_of(1, trade_of("trade-2", "2025-03-09T05:00:00", day="2025-03-09")),
-                entry_of(2, trade_of("trade-4", "2025-03-10T04:00:00", day="2025-03-10")),
+                entry_of_day(1, "2025-03-09T05:00:00Z", before="2025-03-08", after="2025-03-09", trades=1),
+                entry_of(2, trade_of("trade-2", "2025-03-09T05:00:00", day="2025-03-09")),
+                entry_of_day(3, "2025-03-10T04:00:00Z", before="2025-03-09", after="2025-03-10", trades=1),
+                entry_of(4, trade_of("trade-4", "2025-03-10T04:00:00", day="2025-03-10")),
             ),
         ),
     ),
@@ -351,7 +365,10 @@ CASES = (
         leaves=Left(
             trade_day="2025-10-27",
             trades_today=1,
-            ledger=(entry_of(1, trade_of("trade-3", "2025-10-26T23:00:00", day="2025-10-27")),),
+            ledger=(
+                entry_of_day(1, "2025-10-26T23:00:00Z", before="2025-10-26", after="2025-10-27", trades=1),
+                entry_of(2, trade_of("trade-3", "2025-10-26T23:00:00", day="2025-10-27")),
+            ),
         ),
     ),
     Case(
@@ -385,7 +402,8 @@ CASES = (
             ledger=(
                 entry_of(1, trade_of("trade-1", "2025-03-03T18:00:00", day="2025-03-04")),
                 entry_of(2, trade_of("trade-2", "2025-03-04T04:00:00", day="2025-03-04")),
-                entry_of(3, trade_of("trade-4", "2025-03-05T05:00:00", day="2025-03-05")),
+                entry_of_day(3, "2025-03-05T05:00:00Z", before="2025-03-04", after="2025-03-05", trades=2),
+                entry_of(4, trade_of("trade-4", "2025-03-05T05:00:00", day="2025-03-05")),
             ),
         ),
     ),

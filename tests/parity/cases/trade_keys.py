@@ -12,6 +12,7 @@ from tests.parity.case import (
     answers,
     entry_of,
     entry_of_config_change,
+    entry_of_day,
     error,
     get,
     ok,
@@ -152,7 +153,8 @@ CASES = (
             trades_today=1,
             ledger=(
                 entry_of(1, trade_of("trade-3", "2025-03-03T12:00:00")),
-                entry_of(2, trade_of("trade-5", "2025-03-04T12:00:00", side="sell")),
+                entry_of_day(2, "2025-03-04T12:00:00Z", before="2025-03-03", after="2025-03-04", trades=1),
+                entry_of(3, trade_of("trade-5", "2025-03-04T12:00:00", side="sell")),
             ),
         ),
         also_on_sqlite=True,

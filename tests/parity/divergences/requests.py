@@ -136,17 +136,17 @@ def a_malformed_key_is_taken_for_none(native: Native) -> None:
     native.replace(trading_window, "read_idempotency_key", make)
 
 
-@REQUESTS.at(POST_TRADE, "effects.ledger.default[0].key", *WRITTEN, "body.trade.id", "status")
+@REQUESTS.at(POST_TRADE, "effects.ledger.default[1].key", *WRITTEN, "body.trade.id", "status")
 def idempotency_keys_are_ignored(native: Native) -> None:
     native.replace(trading_window, "read_idempotency_key", lambda _: lambda *_arguments, **_options: None)
 
 
-@REQUESTS.at(POST_TRADE, "effects.ledger.default[0].key.endpoint", "body.trade.id", "status")
+@REQUESTS.at(POST_TRADE, "effects.ledger.default[1].key.endpoint", "body.trade.id", "status")
 def keys_are_kept_under_the_name_of_another_endpoint(native: Native) -> None:
     _change_key(native, endpoint="POST /trades")
 
 
-@REQUESTS.at(POST_TRADE, "effects.ledger.default[0].key.fingerprint", "status")
+@REQUESTS.at(POST_TRADE, "effects.ledger.default[1].key.fingerprint", "status")
 def keys_are_kept_with_another_fingerprint(native: Native) -> None:
     _change_key(native, fingerprint="0" * 64)
 

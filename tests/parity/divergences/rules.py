@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fastapi_app.trading_window_async import Decision, TradingWindowAsync
+from fastapi_app.trading_window_async import TradingWindowAsync
 from fastapi_app.window import rules
+from fastapi_app.window.decision import Decision
 from shared.errors import Reason
 from shared.window import RegisteredTrade, Transition, WindowState
 from shared.window_config import WindowConfig

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from shared.errors import Reason, Refused
 from shared.store.base import IdempotencyKey
-from shared.window import Entry, Outcome, Transition, WindowState
+from shared.window import Entry, Outcome, Permit, Transition, WindowState
 from shared.window_config import WindowConfig
 
 DEADLINE_SECONDS = 20.0
@@ -54,6 +54,33 @@ def trade_within_limit(entry_id: str) -> Transition[dict[str, int]]:
         return trade(entry_id)(config, state, instant)
 
     return transition
+
+
+def permit_of(permit_id: str, **changes: Any) -> Permit:
+    """One that is pending until INSTANT, with other values where they are given."""
+    permit: Any = {
+        "id": permit_id,
+        "symbol": "BTC-USD",
+        "side": "buy",
+        "quantity": "0.50",
+        "price": "64250.10",
+        "strategy": None,
+        "reduces": False,
+        "status": "pending",
+        "trade_day": DAY,
+        "reserved_at": "2025-03-03T12:29:15.123456Z",
+        "deadline": "2025-03-03T12:30:15.123456Z",
+        **changes,
+    }
+    return cast("Permit", permit)
+
+
+def reserved(*permits: Permit) -> Transition[None]:
+    """The day's first slots, taken by these permits."""
+    slots = sum(not permit["reduces"] for permit in permits)
+    return with_outcome(
+        answer=None, trade_day=DAY, trades_today=slots, permits={permit["id"]: permit for permit in permits}
+    )
 
 
 def raising(error: BaseException) -> Transition[Any]:

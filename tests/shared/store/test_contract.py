@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from shared.errors import KeyReused, Refused, StoreUnavailable, UnknownWindow
 from shared.store.base import Applied, IdempotencyKey, LedgerPage, LedgerQuery, Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from shared.window import AnswerT, Entry, LedgerEntry, Outcome, Snapshot, Transition, WindowState
+from shared.window import AnswerT, Asking, Entry, LedgerEntry, Outcome, Snapshot, Transition, WindowState
 from shared.window_config import WindowConfig
 from tests.shared.store.helpers import (
     CONFIG,
@@ -27,7 +27,9 @@ from tests.shared.store.helpers import (
     INSTANT,
     in_thread,
     key,
+    permit_of,
     raising,
+    reserved,
     trade,
     trade_within_limit,
     with_outcome,
@@ -67,6 +69,11 @@ class Face:
         found: Snapshot = await self._call(method, window_id)
         return found
 
+    async def window_ids(self, **options: Any) -> tuple[str, ...]:
+        method: Callable[..., Any] = self._store.window_ids_async if self._awaited else self._store.window_ids
+        found: tuple[str, ...] = await self._call(method, **options)
+        return found
+
     async def ledger(self, query: LedgerQuery = ALL, window_id: str = "w") -> LedgerPage:
         method: Callable[..., Any] = self._store.ledger_async if self._awaited else self._store.ledger
         found: LedgerPage = await self._call(method, window_id, query)
@@ -79,12 +86,10 @@ class Face:
         window_id: str = "w",
         instant: datetime = INSTANT,
         key: IdempotencyKey | None = None,
-        takes_slot: bool = False,
+        asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         method: Callable[..., Any] = self._store.apply_async if self._awaited else self._store.apply
-        applied: Applied[AnswerT] = await self._call(
-            method, window_id, transition, instant=instant, key=key, takes_slot=takes_slot
-        )
+        applied: Applied[AnswerT] = await self._call(method, window_id, transition, instant=instant, key=key, asks=asks)
         return applied
 
     async def halt(self) -> None:
@@ -144,7 +149,13 @@ async def test_creating_a_known_window_changes_nothing_and_answers_with_what_is_
     await face.create()
     await face.apply(trade())
     stored = await face.create(config=WindowConfig(max_trades_per_day=77))
-    state: WindowState = {"trade_day": DAY, "trades_today": 1, "halt": None}
+    state: WindowState = {
+        "trade_day": DAY,
+        "trades_today": 1,
+        "halt": None,
+        "tally": {"symbol": {}, "side": {}, "strategy": {}},
+        "last_trades": {"*": "2025-03-03T12:30:15.123456Z"},
+    }
     assert stored == Snapshot(window_id="w", config=CONFIG, state=state, version=1, sequence=1)
     assert await face.snapshot() == stored
 
@@ -171,12 +182,33 @@ async def test_every_method_but_create_raises_for_an_unknown_window(face: Face) 
         lambda: face.snapshot("Known"),
         lambda: face.ledger(window_id="Known"),
         lambda: face.apply(NEVER, window_id="Known"),
-        lambda: face.apply(NEVER, window_id="Known", key=key(), takes_slot=True),
+        lambda: face.apply(NEVER, window_id="Known", key=key(), asks=Asking()),
     ):
         with pytest.raises(UnknownWindow) as raised:
             await call()
         assert raised.value.window_id == "Known"
     assert (await face.create("Known")).sequence == 0
+
+
+async def test_the_windows_are_listed_in_order_a_page_at_a_time(face: Face) -> None:
+    assert await face.window_ids() == ()
+    for window_id in ("b", "\U0001f600", "B", "default", "\uff5e", "a", "å", "b ", "ab"):
+        await face.create(window_id)
+        await face.create(window_id)
+    everything = ("B", "a", "ab", "b", "b ", "default", "å", "\uff5e", "\U0001f600")
+    assert await face.window_ids() == everything
+    assert await face.window_ids(limit=4) == everything[:4]
+    assert await face.window_ids(after="b", limit=3) == everything[4:7]
+    assert await face.window_ids(after="c") == everything[5:]
+    assert await face.window_ids(after="\U0001f600") == ()
+    assert await face.window_ids(limit=0) == ()
+
+
+async def test_a_page_of_windows_has_fifty_unless_told_otherwise(face: Face) -> None:
+    for number in range(51):
+        await face.create(f"w{number:02}")
+    assert await face.window_ids() == tuple(f"w{number:02}" for number in range(50))
+    assert await face.window_ids(after="w49") == ("w50",)
 
 
 # Applying transitions
@@ -188,7 +220,7 @@ async def test_a_transition_sees_the_window_as_it_is_and_its_outcome_is_stored(f
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[str]:
         seen.append((config, state, instant))
         changed: WindowState = {"trade_day": "2025-03-04", "trades_today": 9, "halt": {"reason": "lunch"}}
-        entries = (Entry(id="a", kind="trade", data={"price": "1.50"}, trade_day=DAY, symbol="X"), EMPTY_ENTRY)
+        entries = (Entry(id="a", kind="order", data={"price": "1.50"}, trade_day=DAY, symbol="X"), EMPTY_ENTRY)
         return Outcome(WindowConfig(max_trades_per_day=1), changed, entries, "answer")
 
     await face.create()
@@ -204,7 +236,7 @@ async def test_a_transition_sees_the_window_as_it_is_and_its_outcome_is_stored(f
     )
     written = (
         LedgerEntry(
-            sequence=1, id="a", kind="trade", instant=INSTANT, data={"price": "1.50"}, trade_day=DAY, symbol="X"
+            sequence=1, id="a", kind="order", instant=INSTANT, data={"price": "1.50"}, trade_day=DAY, symbol="X"
         ),
         LedgerEntry(sequence=2, id="empty", kind="note", instant=INSTANT, data={}, trade_day=None, symbol=None),
     )
@@ -407,6 +439,34 @@ async def test_a_page_holds_what_was_asked_for_newest_first(face: Face) -> None:
         assert (" ".join(ids_of(page)), page.sequence) == (expected, 7), query
 
 
+async def test_the_steps_of_one_subject_are_found_by_it(face: Face) -> None:
+    await face.create()
+    for entry_id, kind, subject, symbol in (
+        ("a", "permit", "p-1", "BTC"),
+        ("b", "permit", "p-2", "BTC"),
+        ("c", "trade", "p-1", "BTC"),
+        ("d", "trade", None, "BTC"),
+        ("e", "permit", "p-1", None),
+    ):
+        entry = Entry(id=entry_id, kind=kind, data={}, trade_day=DAY, symbol=symbol, subject=subject)
+        await face.apply(with_outcome(entry, answer=None))
+    for query, expected in (
+        (LedgerQuery(subject="p-1"), "e c a"),
+        (LedgerQuery(subject="p-1", limit=2), "e c"),
+        (LedgerQuery(subject="p-1", through=4), "c a"),
+        (LedgerQuery(subject="p-1", kind="permit"), "e a"),
+        (LedgerQuery(subject="p-1", symbol="BTC"), "c a"),
+        (LedgerQuery(subject="p-1", symbol="BTC", trade_day=DAY, kind="trade"), "c"),
+        (LedgerQuery(subject="p-1", trade_day="2025-03-04"), ""),
+        (LedgerQuery(subject="P-1"), ""),
+        (LedgerQuery(subject="p%"), ""),
+        (LedgerQuery(), "e d c b a"),
+    ):
+        page = await face.ledger(query)
+        assert (" ".join(ids_of(page)), page.sequence) == (expected, 5), query
+    assert [entry.subject for entry in (await face.ledger()).entries] == ["p-1", None, "p-1", "p-2", "p-1"]
+
+
 async def test_a_page_and_its_sequence_are_read_together_while_others_write(store: Store) -> None:
     store.create("w", CONFIG)
     done = threading.Event()
@@ -540,7 +600,7 @@ async def test_a_halted_window_gives_no_slot(face: Face) -> None:
     await face.create()
     await face.halt()
     with pytest.raises(Refused) as raised:
-        await face.apply(trade(), takes_slot=True, key=key())
+        await face.apply(trade(), asks=Asking(), key=key())
     [reason] = raised.value.reasons
     assert (reason.code, reason.value, reason.bound) == ("HALTED", "fat finger", None)
     assert "fat finger" in reason.sentence
@@ -551,7 +611,7 @@ async def test_a_halted_window_names_the_reasons_behind_the_halt_too(face: Face)
     await face.create(config=WindowConfig(max_trades_per_day=0))
     await face.halt()
     with pytest.raises(Refused) as raised:
-        await face.apply(trade_within_limit("1"), takes_slot=True)
+        await face.apply(trade_within_limit("1"), asks=Asking())
     assert [reason.code for reason in raised.value.reasons] == ["HALTED", "DAILY_LIMIT"]
 
 
@@ -560,17 +620,274 @@ async def test_a_write_that_takes_no_slot_passes_a_halt(face: Face) -> None:
     await face.halt()
     await face.apply(trade())
     await face.apply(with_outcome(answer=None, halt=None))
-    assert (await face.apply(trade("2"), takes_slot=True)).after.sequence == 2
+    assert (await face.apply(trade("2"), asks=Asking())).after.sequence == 2
 
 
 async def test_a_kept_answer_is_given_although_the_window_is_halted(face: Face) -> None:
     await face.create()
-    await face.apply(trade(), takes_slot=True, key=key())
+    await face.apply(trade(), asks=Asking(), key=key())
     await face.halt()
-    again = await face.apply(trade(), takes_slot=True, key=key())
+    again = await face.apply(trade(), asks=Asking(), key=key())
     assert (again.answer, again.replayed) == ({"trades_today": 1}, True)
     with pytest.raises(KeyReused):
-        await face.apply(trade(), takes_slot=True, key=key(body="another"))
+        await face.apply(trade(), asks=Asking(), key=key(body="another"))
+
+
+async def test_a_halt_of_a_symbol_refuses_those_who_ask_for_it_alone(face: Face) -> None:
+    await face.create()
+    await face.apply(with_outcome(answer=None, symbol_halts={"BTC-USD": {"reason": "fork"}}))
+    with pytest.raises(Refused) as raised:
+        await face.apply(trade(), asks=Asking("BTC-USD"), key=key())
+    [reason] = raised.value.reasons
+    assert (reason.code, reason.sentence, reason.bound) == ("HALTED", "halted: fork", "BTC-USD")
+    assert (await face.ledger()).sequence == 0
+    await face.apply(trade("1"), asks=Asking("ETH-USD"))
+    await face.apply(trade("2"), asks=Asking())
+    await face.apply(trade("3", symbol="BTC-USD"))
+    assert ids_of(await face.ledger()) == ["3", "2", "1"]
+
+
+async def test_both_halts_and_the_reasons_behind_them_are_named(face: Face) -> None:
+    await face.create(config=WindowConfig(max_trades_per_day=0))
+    await face.halt()
+    await face.apply(with_outcome(answer=None, symbol_halts={"BTC-USD": {"reason": "fork"}}))
+    with pytest.raises(Refused) as raised:
+        await face.apply(trade_within_limit("1"), asks=Asking("BTC-USD"))
+    assert [reason.sentence for reason in raised.value.reasons] == [
+        "halted: fat finger",
+        "halted: fork",
+        "no slot is left",
+    ]
+
+
+async def test_a_halt_with_an_end_refuses_until_then(face: Face) -> None:
+    await face.create()
+    halt = {"reason": "lunch", "until": "2025-03-03T12:30:15.123456Z"}
+    await face.apply(
+        with_outcome(answer=None, halt=halt, symbol_halts={"BTC-USD": halt}), instant=INSTANT - timedelta(hours=1)
+    )
+    with pytest.raises(Refused) as raised:
+        await face.apply(trade(), asks=Asking("BTC-USD"), instant=INSTANT - MICROSECOND)
+    assert [reason.clears_at for reason in raised.value.reasons] == [INSTANT, INSTANT]
+
+    applied = await face.apply(trade(), asks=Asking("BTC-USD"), instant=INSTANT)
+    assert [(entry.sequence, entry.id, entry.kind, entry.symbol) for entry in applied.entries] == [
+        (1, "halt-*-2025-03-03T12:30:15.123456Z", "halt", None),
+        (2, "halt-BTC-USD-2025-03-03T12:30:15.123456Z", "halt", "BTC-USD"),
+        (3, "trade-1", "trade", None),
+    ]
+    assert applied.entries[0].data == {**halt, "symbol": "*", "status": "ended"}
+    left = await face.snapshot()
+    assert (left.state["halt"], "symbol_halts" in left.state) == (None, False)
+
+
+# What time does, and what each write leaves
+
+
+AN_HOUR = timedelta(hours=1)
+MICROSECOND = timedelta(microseconds=1)
+
+
+async def test_what_time_did_is_written_with_the_next_write_in_front_of_its_own(face: Face) -> None:
+    await face.create()
+    stored = (await face.apply(reserved(permit_of("p-1"), permit_of("p-2", status="sent")), instant=BEFORE)).after
+    late = INSTANT + AN_HOUR
+    applied = await face.apply(trade("t", symbol="BTC-USD"), instant=late)
+
+    expired = {**permit_of("p-1"), "status": "expired", "deadline": None, "at": "2025-03-03T12:30:15.123456Z"}
+    in_doubt = {**permit_of("p-2"), "status": "in_doubt", "deadline": None}
+    written = (
+        LedgerEntry(
+            sequence=1,
+            id="p-1-expired",
+            kind="permit",
+            instant=late,
+            data=expired,
+            trade_day=DAY,
+            symbol="BTC-USD",
+            subject="p-1",
+        ),
+        LedgerEntry(
+            sequence=2,
+            id="p-2-in-doubt",
+            kind="permit",
+            instant=late,
+            data={**in_doubt, "at": "2025-03-03T12:30:15.123456Z"},
+            trade_day=DAY,
+            symbol="BTC-USD",
+            subject="p-2",
+        ),
+        LedgerEntry(sequence=3, id="t", kind="trade", instant=late, data={"id": "t"}, trade_day=DAY, symbol="BTC-USD"),
+    )
+    after = Snapshot(
+        window_id="w",
+        config=CONFIG,
+        state={
+            "trade_day": DAY,
+            "trades_today": 2,
+            "halt": None,
+            "permits": {"p-2": {**permit_of("p-2"), "status": "in_doubt", "deadline": None}},
+            "tally": {"symbol": {}, "side": {}, "strategy": {}},
+            "last_trades": {"*": "2025-03-03T13:30:15.123456Z", "BTC-USD": "2025-03-03T13:30:15.123456Z"},
+        },
+        version=1,
+        sequence=3,
+    )
+    assert applied == Applied(answer={"trades_today": 2}, before=stored, after=after, entries=written, own_from=2)
+    assert await face.snapshot() == after
+    assert await face.ledger() == LedgerPage(entries=written[::-1], sequence=3)
+    assert ids_of(await face.ledger(LedgerQuery(subject="p-2"))) == ["p-2-in-doubt"]
+
+
+BEFORE = INSTANT - timedelta(minutes=1)
+
+
+async def test_the_transition_gets_the_state_as_it_is_by_then(face: Face) -> None:
+    seen: list[WindowState] = []
+
+    def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+        seen.append(state)
+        return Outcome(config, state, (), None)
+
+    await face.create()
+    await face.apply(reserved(permit_of("p-1")), instant=BEFORE)
+    await face.apply(transition, instant=INSTANT - MICROSECOND)
+    assert (await face.ledger()).sequence == 0
+    applied = await face.apply(transition, instant=INSTANT)
+    assert [(state["trades_today"], "permits" in state) for state in seen] == [(1, True), (0, False)]
+    # A write that adds nothing of its own is one all the same.
+    assert [entry.id for entry in applied.entries] == ["p-1-expired"]
+    assert (applied.own_from, applied.after.sequence) == (1, 1)
+    assert (await face.apply(transition, instant=INSTANT)).entries == ()
+
+
+async def test_a_slot_that_time_gave_back_can_be_taken(face: Face) -> None:
+    await face.create(config=WindowConfig(max_trades_per_day=1))
+    await face.apply(reserved(permit_of("p-1")), instant=BEFORE)
+    with pytest.raises(Refused):
+        await face.apply(trade_within_limit("early"), instant=INSTANT - MICROSECOND)
+    assert (await face.apply(trade_within_limit("t"), instant=INSTANT)).answer == {"trades_today": 1}
+    assert ids_of(await face.ledger()) == ["t", "p-1-expired"]
+
+
+async def test_a_keys_answer_is_kept_with_the_transitions_own_entry(face: Face) -> None:
+    await face.create()
+    await face.apply(reserved(permit_of("p-1"), permit_of("p-2")), instant=BEFORE)
+    first = await face.apply(trade("t"), instant=INSTANT, key=key())
+    assert (first.answer, first.own_from, first.entries[2].id) == ({"trades_today": 1}, 2, "t")
+    again = await face.apply(NEVER, instant=INSTANT + AN_HOUR, key=key())
+    assert (again.answer, again.replayed, again.entries) == ({"trades_today": 1}, True, ())
+    with pytest.raises(KeyReused):
+        await face.apply(NEVER, key=key(body="another"))
+    assert ids_of(await face.ledger()) == ["t", "p-2-expired", "p-1-expired"]
+
+
+async def test_a_kept_answer_is_given_without_a_look_at_the_time(face: Face) -> None:
+    await face.create()
+    await face.apply(trade("t"), key=key())
+    await face.apply(reserved(permit_of("p-1")), instant=BEFORE)
+    stored = await face.snapshot()
+    assert (await face.apply(NEVER, instant=INSTANT + AN_HOUR, key=key())).replayed
+    assert await face.snapshot() == stored
+
+
+async def test_a_refusal_writes_nothing_of_what_time_did(face: Face) -> None:
+    await face.create()
+    await face.apply(reserved(permit_of("p-1")), instant=BEFORE)
+    stored = await face.snapshot()
+    late = INSTANT + AN_HOUR
+    with pytest.raises(LookupError):
+        await face.apply(raising(LookupError("no")), instant=late, key=key())
+    with pytest.raises(ValueError, match="needs a ledger entry"):
+        await face.apply(with_outcome(answer=None), instant=late, key=key())
+    assert await face.snapshot() == stored
+    assert await face.ledger() == LedgerPage(entries=(), sequence=0)
+    await face.apply(trade("t"), instant=late, key=key())
+    assert ids_of(await face.ledger()) == ["t", "p-1-expired"]
+
+
+async def test_a_read_tells_what_was_written_and_writes_nothing(face: Face) -> None:
+    await face.create()
+    stored = (await face.apply(reserved(permit_of("p-1")), instant=BEFORE)).after
+    for _ in range(2):
+        assert await face.snapshot() == stored
+        assert await face.create() == stored
+        assert (await face.ledger()).entries == ()
+
+
+async def test_only_one_of_many_writes_at_once_finds_a_permit_expired(store: Store) -> None:
+    await store.create_async("w", CONFIG)
+    await store.apply_async("w", reserved(permit_of("p-1")), instant=BEFORE)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        answers = await asyncio.gather(
+            *[store.apply_async("w", trade(f"t-{n}"), instant=INSTANT, key=key(f"{n}")) for n in range(30)]
+        )
+    assert sorted(answer.answer["trades_today"] for answer in answers) == list(range(1, 31))
+    page = store.ledger("w", ALL)
+    assert [entry.sequence for entry in page.entries] == list(range(31, 0, -1))
+    assert [entry.id for entry in page.entries if entry.kind == "permit"] == ["p-1-expired"]
+    assert all(store.apply("w", NEVER, instant=INSTANT, key=key(f"{n}")).replayed for n in range(30))
+
+
+async def test_a_day_that_turns_is_an_entry_in_front_of_the_first_write_on_it(face: Face) -> None:
+    await face.create()
+    await face.apply(trade("1"))
+    await face.apply(trade("2"))
+    tomorrow = INSTANT + timedelta(days=1)
+    turned = await face.apply(trade("3", day="2025-03-04"), instant=tomorrow, key=key())
+    await face.apply(trade("4", day="2025-03-04"), instant=tomorrow)
+    page = await face.ledger()
+    assert [(entry.sequence, entry.id) for entry in page.entries] == [
+        (5, "4"),
+        (4, "3"),
+        (3, "day-2025-03-04"),
+        (2, "2"),
+        (1, "1"),
+    ]
+    assert page.entries[2] == LedgerEntry(
+        sequence=3,
+        id="day-2025-03-04",
+        kind="day",
+        instant=tomorrow,
+        trade_day="2025-03-04",
+        data={"before": "2025-03-03", "after": "2025-03-04", "trades": 2},
+    )
+    assert (turned.own_from, turned.answer) == (1, {"trades_today": 3})
+    assert (await face.apply(NEVER, key=key())).answer == {"trades_today": 3}
+    assert ids_of(await face.ledger(LedgerQuery(kind="day"))) == ["day-2025-03-04"]
+
+
+async def test_a_day_is_left_with_the_count_that_time_made_of_it(face: Face) -> None:
+    await face.create()
+    await face.apply(reserved(permit_of("p-1"), permit_of("p-2", status="sent")), instant=BEFORE)
+    await face.apply(trade("t", day="2025-03-04"), instant=INSTANT + timedelta(days=1))
+    entries = (await face.ledger()).entries
+    assert [entry.id for entry in entries] == ["t", "day-2025-03-04", "p-2-in-doubt", "p-1-expired"]
+    assert entries[1].data == {"before": "2025-03-03", "after": "2025-03-04", "trades": 1}
+
+
+async def test_a_trade_is_noted_by_its_names_and_its_time(face: Face) -> None:
+    def trade_of(entry_id: str, **data: Any) -> Transition[None]:
+        entry = Entry(id=entry_id, kind="trade", data=data, trade_day=DAY, symbol=data["symbol"])
+        return with_outcome(entry, answer=None, trade_day=DAY)
+
+    await face.create()
+    await face.apply(trade_of("1", symbol="BTC-USD", side="buy", strategy="rsi"))
+    await face.apply(trade_of("2", symbol="ETH-USD", side="sell", strategy=None), instant=INSTANT + AN_HOUR)
+    await face.apply(
+        trade_of("3", symbol="BTC-USD", side="sell", strategy=None, reduces=True), instant=INSTANT + AN_HOUR
+    )
+    assert (await face.snapshot()).state == {
+        "trade_day": DAY,
+        "trades_today": 0,
+        "halt": None,
+        "tally": {"symbol": {"BTC-USD": 1, "ETH-USD": 1}, "side": {"buy": 1, "sell": 1}, "strategy": {"rsi": 1}},
+        "last_trades": {
+            "*": "2025-03-03T13:30:15.123456Z",
+            "BTC-USD": "2025-03-03T12:30:15.123456Z",
+            "ETH-USD": "2025-03-03T13:30:15.123456Z",
+        },
+    }
 
 
 # Whose dictionaries are whose
@@ -603,9 +920,7 @@ async def test_what_was_handed_in_or_out_can_be_changed_without_harm(face: Face)
         spoil(again.answer)
 
     await face.create()
-    applied = await face.apply(
-        with_outcome(Entry(id="a", kind="trade", data=data), answer=answer, halt=halt), key=key()
-    )
+    applied = await face.apply(with_outcome(Entry(id="a", kind="note", data=data), answer=answer, halt=halt), key=key())
     for handed_in in (halt, data, answer):
         spoil(handed_in)
     spoil(applied.before.state)

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,18 @@ from shared.store.base import LedgerQuery
 from shared.store.sqlite import SCHEMA_REVISION, SQLiteStore
 from shared.window import Entry, LedgerEntry, Outcome, WindowState
 from shared.window_config import WindowConfig
-from tests.shared.store.helpers import CONFIG, DEADLINE_SECONDS, INSTANT, in_thread, key, raising, trade, with_outcome
+from tests.shared.store.helpers import (
+    CONFIG,
+    DEADLINE_SECONDS,
+    INSTANT,
+    in_thread,
+    key,
+    permit_of,
+    raising,
+    reserved,
+    trade,
+    with_outcome,
+)
 
 ALL = LedgerQuery(limit=10_000)
 FAST = 0.05
@@ -733,14 +745,16 @@ async def test_close_writes_what_was_handed_over(store: SQLiteStore) -> None:
 
 
 def test_an_entry_is_kept_in_columns_that_people_can_read(store: SQLiteStore) -> None:
-    entry = Entry(id="a", kind="trade", data={"price": "1.50"}, trade_day="2025-03-03", symbol="BTC-USD")
+    entry = Entry(
+        id="a", kind="note", data={"price": "1.50"}, trade_day="2025-03-03", symbol="BTC-USD", subject="permit-1"
+    )
     store.apply("w", with_outcome(entry, answer={"ok": True}), instant=INSTANT, key=key())
     assert asked(store.path, "SELECT * FROM ledger") == [
         (
             "w",
             1,
             "a",
-            "trade",
+            "note",
             "2025-03-03T12:30:15.123456+00:00",
             "2025-03-03",
             "BTC-USD",
@@ -749,6 +763,7 @@ def test_an_entry_is_kept_in_columns_that_people_can_read(store: SQLiteStore) ->
             "key-1",
             "body-1",
             '{"ok":true}',
+            "permit-1",
         )
     ]
     assert asked(store.path, "SELECT * FROM windows") == [
@@ -764,12 +779,79 @@ def test_an_entry_is_kept_in_columns_that_people_can_read(store: SQLiteStore) ->
     assert found == LedgerEntry(
         sequence=1,
         id="a",
-        kind="trade",
+        kind="note",
         instant=INSTANT,
         data={"price": "1.50"},
         trade_day="2025-03-03",
         symbol="BTC-USD",
+        subject="permit-1",
     )
+
+
+def test_a_keys_answer_lies_in_the_row_of_the_transitions_own_entry(store: SQLiteStore) -> None:
+    store.apply("w", reserved(permit_of("p-1"), permit_of("p-2")), instant=INSTANT - timedelta(minutes=1))
+    store.apply("w", trade("t"), instant=INSTANT, key=key())
+    assert asked(store.path, "SELECT sequence, id, key_value, key_answer FROM ledger ORDER BY sequence") == [
+        (1, "p-1-expired", None, None),
+        (2, "p-2-expired", None, None),
+        (3, "t", "key-1", '{"trades_today":1}'),
+    ]
+
+
+AT_0001 = """
+    CREATE TABLE alembic_version (
+        version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+    );
+    INSERT INTO alembic_version VALUES ('0001');
+    CREATE TABLE windows (
+        window_id TEXT NOT NULL, config TEXT NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL,
+        sequence INTEGER NOT NULL, PRIMARY KEY (window_id)
+    );
+    CREATE TABLE ledger (
+        window_id TEXT NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, instant TEXT NOT NULL,
+        trade_day TEXT, symbol TEXT, data TEXT NOT NULL, key_endpoint TEXT, key_value TEXT, key_fingerprint TEXT,
+        key_answer TEXT, PRIMARY KEY (window_id, sequence)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX ledger_key ON ledger (window_id, key_endpoint, key_value) WHERE key_value IS NOT NULL;
+    CREATE INDEX ledger_trade_day ON ledger (window_id, trade_day, sequence) WHERE trade_day IS NOT NULL;
+    CREATE INDEX ledger_symbol ON ledger (window_id, symbol, sequence) WHERE symbol IS NOT NULL;
+    INSERT INTO windows VALUES (
+        'w', '{"start_hour":9,"end_hour":17,"max_trades_per_day":5,"timezone":"Europe/Stockholm"}',
+        '{"trade_day":"2025-03-03","trades_today":2,"halt":{"reason":"lunch"}}', 3, 2
+    );
+    INSERT INTO ledger VALUES (
+        'w', 1, 'a', 'trade', '2025-03-03T12:30:15.123456+00:00', '2025-03-03', 'BTC-USD', '{"price":"1.50"}',
+        'POST /trades', 'key-1', 'body-1', '{"trades_today":1}'
+    );
+    INSERT INTO ledger VALUES (
+        'w', 2, 'b', 'trade', '2025-03-03T12:30:15.123456+00:00', '2025-03-03', NULL, '{}', NULL, NULL, NULL, NULL
+    );
+"""
+"""What a program with the first migration alone has left."""
+
+
+def test_a_file_of_the_first_revision_keeps_its_rows_and_gets_subjects(path: Path, open_store: OpenStore) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(AT_0001)
+    store = open_store()
+    found = store.snapshot("w")
+    assert (found.config, found.version, found.sequence) == (CONFIG, 3, 2)
+    assert found.state == {"trade_day": "2025-03-03", "trades_today": 2, "halt": {"reason": "lunch"}}
+    assert asked(path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert [(entry.id, entry.data, entry.subject) for entry in store.ledger("w", ALL).entries] == [
+        ("b", {}, None),
+        ("a", {"price": "1.50"}, None),
+    ]
+    again = store.apply("w", trade("again"), instant=INSTANT, key=key())
+    assert (again.answer, again.replayed) == ({"trades_today": 1}, True)
+    store.apply("w", with_outcome(Entry(id="c", kind="note", data={}, subject="p-1"), answer=None), instant=INSTANT)
+    [entry] = store.ledger("w", LedgerQuery(subject="p-1")).entries
+    assert (entry.sequence, entry.id, entry.subject) == (3, "c", "p-1")
+    store.close()
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+    engine.dispose()
 
 
 def test_a_copy_without_write_ahead_log_gets_it_back(tmp_path: Path) -> None:

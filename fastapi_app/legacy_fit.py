@@ -1,0 +1,44 @@
+"""The old arithmetic knows a part of a window's rules. While it may judge, the window `default` keeps to that part."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from shared.errors import ServedByLegacy
+from shared.modes import EndpointMode
+from shared.window import DEFAULT_WINDOW_ID, Snapshot
+
+JUDGING_ENDPOINTS = (
+    "GET /api/status",
+    "GET /api/trading-window/within-window",
+    "GET /api/trading-window/can-trade",
+    "POST /api/trading-window/trades",
+    "GET /api/trading-window/config",
+    "PUT /api/trading-window/config",
+)
+"""Those whose legacy side goes by the rules. In every mode but `native` it answers some clients, or is compared."""
+
+Modes = Callable[[], Awaitable[Mapping[str, EndpointMode]]]
+
+
+class LegacyFit:
+    """Refuses a config of the window `default` that the old side would have to judge by and doesn't know.
+
+    `modes` are those in force; without them there is no old side. Between this look and the write an endpoint may be
+    moved back: the old side then answers 503 rather than judge by a part of the rules.
+    """
+
+    def __init__(self, modes: Modes | None = None) -> None:
+        self._modes = modes
+
+    async def check_config(self, window: Snapshot, changes: Mapping[str, Any]) -> None:
+        """Raises ServedByLegacy, InvalidField."""
+        if self._modes is None or window.window_id != DEFAULT_WINDOW_ID:
+            return
+        keys = window.config.changed(changes).beyond_legacy
+        if keys and (endpoints := served_by_legacy(await self._modes())):
+            raise ServedByLegacy(keys, endpoints)
+
+
+def served_by_legacy(modes: Mapping[str, EndpointMode]) -> tuple[str, ...]:
+    """The judging endpoints that aren't in mode native."""
+    return tuple(name for name in JUDGING_ENDPOINTS if name in modes and modes[name].mode != "native")

@@ -1,0 +1,117 @@
+"""`/api/windows/{window_id}/permits…`: a slot before the order goes out, and what became of it. Native only."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
+from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, window_named
+from fastapi_app.routers.windows import KEY_HEADER
+from fastapi_app.rule_documents import CONFLICT, REFUSALS, status_of
+from fastapi_app.window.order import OrderRequest
+from fastapi_app.windows_wire import (
+    ConfirmedAnswer,
+    Fill,
+    PermitModel,
+    PermitsAnswer,
+    PermitStepAnswer,
+    Release,
+    refused_answer,
+)
+from shared.store.base import IdempotencyKey
+from shared.wire import RequestT, read_request
+
+router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=DirectRoute, tags=["permits"])
+
+_STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | UNAVAILABLE
+
+
+class Nothing(BaseModel):
+    """A step that needs no more than its path; the body may be left out."""
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=PermitStepAnswer,
+    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSALS | UNAVAILABLE,
+    openapi_extra=request_body(OrderRequest) | {"parameters": [KEY_HEADER]},
+)
+async def post_permit(request: Request) -> Response:
+    """Reserves a slot, unless a rule refuses the order. One that isn't sent in time expires and gives it back."""
+    order = read_request(OrderRequest, request.headers.get("content-type"), await json_body(request))
+    key = idempotency_key(request, order, endpoint="POST /api/windows/{window_id}/permits")
+    decision = await window_named(request).reserve(order, key=key)
+    if decision.reserved is None:
+        return json_answer(refused_answer(decision), status_of(decision.reasons[0].code))
+    return json_answer(decision.reserved, 201)
+
+
+@router.get("", response_model=PermitsAnswer, responses=UNKNOWN | UNAVAILABLE)
+async def get_permits(request: Request) -> Response:
+    """Those without an end, oldest first; those in doubt wait for their reconciliation."""
+    permits = await window_named(request).open_permits()
+    return json_answer({"permits": permits, "count": len(permits)})
+
+
+@router.get("/{permit_id}", response_model=PermitModel, responses=UNKNOWN | UNAVAILABLE)
+async def get_permit(request: Request) -> Response:
+    """Also one that has its end."""
+    return json_answer(await window_named(request).get_permit(request.path_params["permit_id"]))
+
+
+@router.post(
+    "/{permit_id}/sent",
+    response_model=PermitStepAnswer,
+    responses=_STEP,
+    openapi_extra={"parameters": [KEY_HEADER]},
+)
+async def post_sent(request: Request) -> Response:
+    """The order goes out now: the permit expires no more, and is in doubt when nobody resolves it in time."""
+    permit_id, _, key = await _step(request, "sent", Nothing)
+    return json_answer(await window_named(request).mark_sent(permit_id, key=key))
+
+
+@router.post(
+    "/{permit_id}/doubt",
+    response_model=PermitStepAnswer,
+    responses=_STEP,
+    openapi_extra={"parameters": [KEY_HEADER]},
+)
+async def post_doubt(request: Request) -> Response:
+    """Nobody knows what came of the order: the permit keeps its slot until it is confirmed or released."""
+    permit_id, _, key = await _step(request, "doubt", Nothing)
+    return json_answer(await window_named(request).mark_in_doubt(permit_id, key=key))
+
+
+@router.post(
+    "/{permit_id}/confirm",
+    response_model=ConfirmedAnswer,
+    responses=_STEP | REFUSALS,
+    openapi_extra=request_body(Fill, required=False) | {"parameters": [KEY_HEADER]},
+)
+async def post_confirm(request: Request) -> Response:
+    """The order was filled: the slot is a trade's now, on the day on which it was reserved."""
+    permit_id, fill, key = await _step(request, "confirm", Fill)
+    filled = OrderRequest(quantity=fill.quantity, price=fill.price)
+    return json_answer(await window_named(request).confirm(permit_id, filled, key=key))
+
+
+@router.post(
+    "/{permit_id}/release",
+    response_model=PermitStepAnswer,
+    responses=_STEP,
+    openapi_extra=request_body(Release, required=False) | {"parameters": [KEY_HEADER]},
+)
+async def post_release(request: Request) -> Response:
+    """There is no trade: the slot is free again."""
+    permit_id, release, key = await _step(request, "release", Release)
+    return json_answer(await window_named(request).release(permit_id, reason=release.reason, key=key))
+
+
+async def _step(request: Request, step: str, model: type[RequestT]) -> tuple[str, RequestT, IdempotencyKey | None]:
+    """The permit, what the body says (all of it may be left out), and the key."""
+    permit_id: str = request.path_params["permit_id"]
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    given = read_request(model, request.headers.get("content-type"), await json_body(request)) if has_body else model()
+    endpoint = f"POST /api/windows/{{window_id}}/permits/{permit_id}/{step}"
+    return permit_id, given, idempotency_key(request, given, endpoint=endpoint)

@@ -1,0 +1,86 @@
+"""Whether an order may go out: allowed, or every reason why not, and when each clears."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from fastapi_app.window.limits import cooldowns, reached_limits
+from fastapi_app.window.order import Order
+from fastapi_app.window.schedule import Closure, schedule_of
+from shared.clock import utc_text
+from shared.errors import Reason
+from shared.halts import halt_reasons
+from shared.window import Permit, RegisteredTrade, WindowState
+from shared.window_config import WindowConfig
+
+
+class PermitAnswer(TypedDict):
+    """A permit after a step of its life, and the window's count right after it."""
+
+    permit: Permit
+    trades_today: int
+    remaining_trades: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What came of asking: allowed, or every one of the `reasons` why not.
+
+    `at` is the instant that was judged. Where a slot was asked for and given, `registered` is the trade that took it,
+    or `reserved` the permit that holds it.
+    """
+
+    at: datetime
+    reasons: tuple[Reason, ...] = ()
+    registered: RegisteredTrade | None = None
+    reserved: PermitAnswer | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return not self.reasons
+
+    @property
+    def permit(self) -> Permit | None:
+        return None if self.reserved is None else self.reserved["permit"]
+
+    @property
+    def clears_at(self) -> datetime | None:
+        """From when on no reason is left, if nothing else happens; None if allowed, or where that isn't known."""
+        instants = [reason.clears_at for reason in self.reasons]
+        known = [instant for instant in instants if instant is not None]
+        return max(known) if known and len(known) == len(instants) else None
+
+
+def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Decision:
+    """By halts, too. Does no I/O."""
+    return Decision(at=at, reasons=(*halt_reasons(state, order.symbol, at), *failing(config, state, at, order)))
+
+
+def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+    """Every rule by which an order would be refused at this instant, in the contract's order; halts are the store's.
+    An order that only reduces a position passes them all."""
+    if order.reduces:
+        return
+    for closure in schedule_of(config).closures(at):
+        yield _reason(closure, at)
+    yield from reached_limits(config, state, at, order)
+    yield from cooldowns(config, state, at, order)
+
+
+_SENTENCES = {
+    "OUTSIDE_HOURS": "outside the trading window {}",
+    "CALENDAR_CLOSED": "the exchange {} is closed",
+    "CALENDAR_UNKNOWN": "nobody knows yet whether the exchange {} is open",
+    "BLACKOUT": "blackout: {}",
+}
+
+
+def _reason(closure: Closure, at: datetime) -> Reason:
+    return Reason(
+        code=closure.code,
+        sentence=_SENTENCES[closure.code].format(closure.detail),
+        value=utc_text(at),
+        bound=closure.detail,
+        clears_at=closure.clears_at,
+    )

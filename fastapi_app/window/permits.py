@@ -1,0 +1,151 @@
+"""The life of a permit, as transitions: reserved, sent, and one end."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi_app.window.decision import PermitAnswer, failing
+from fastapi_app.window.limits import too_many_permits
+from fastapi_app.window.order import Order
+from fastapi_app.window.rules import registered, trade_of
+from fastapi_app.window.slots import counted_on, free_slots, trading_day
+from shared.clock import utc_text
+from shared.errors import PermitConflict, PermitStatus, Refused, UnknownPermit
+from shared.halts import halt_reasons
+from shared.upkeep import permit_entry, with_permit, without_permit
+from shared.window import Entry, Outcome, Permit, Trade, Transition, WindowState
+from shared.window_config import WindowConfig
+
+
+class ConfirmedPermit(PermitAnswer):
+    """`trade` is what the permit has become; its trade day is that on which the slot was reserved."""
+
+    trade: Trade
+
+
+def reservation(permit_id: str, order: Order) -> Transition[PermitAnswer]:
+    """Takes a slot if every rule allows the order; else raises Refused with every reason."""
+
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
+        reasons = (*failing(config, state, instant, order), *too_many_permits(state))
+        if reasons:
+            raise Refused(*reasons)
+        day = trading_day(config, state, instant)
+        permit = Permit(
+            id=permit_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=order.quantity,
+            price=order.price,
+            strategy=order.strategy,
+            reduces=order.reduces,
+            status="pending",
+            trade_day=day,
+            reserved_at=utc_text(instant),
+            deadline=_after(instant, config.permit_seconds),
+        )
+        changed = with_permit(state, permit)
+        if not order.reduces:
+            changed = {**changed, "trade_day": day, "trades_today": counted_on(day, state) + 1}
+        return _stepped(config, changed, instant, permit, permit_entry(permit, entry_id=f"{permit_id}-reserved"))
+
+    return transition
+
+
+def sending(permit_id: str) -> Transition[PermitAnswer]:
+    """Notes that the order is on its way: from here on nobody but a resolution gives the slot back."""
+
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
+        permit = _open_permit(state, permit_id, wanted="sent", among=("pending",))
+        deadline = _after(instant, config.in_doubt_after_seconds)
+        sent: Permit = {**permit, "status": "sent", "deadline": deadline}
+        entry = permit_entry(sent, entry_id=f"{permit_id}-sent")
+        return _stepped(config, with_permit(state, sent), instant, sent, entry)
+
+    return transition
+
+
+def doubting(permit_id: str) -> Transition[PermitAnswer]:
+    """Notes that nobody knows what came of the order."""
+
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
+        permit = _open_permit(state, permit_id, wanted="in doubt", among=("sent",))
+        in_doubt: Permit = {**permit, "status": "in_doubt", "deadline": None}
+        entry = permit_entry(in_doubt, entry_id=f"{permit_id}-in-doubt")
+        return _stepped(config, with_permit(state, in_doubt), instant, in_doubt, entry)
+
+    return transition
+
+
+def confirmation(permit_id: str, trade_id: str, filled: Order) -> Transition[ConfirmedPermit]:
+    """The order was filled: the slot is a trade's now. `filled` may say the quantity and the price of the fill.
+
+    Raises Refused during a halt where the config says so.
+    """
+
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[ConfirmedPermit]:
+        permit = _open_permit(state, permit_id, wanted="confirmed")
+        halted = () if config.confirm_while_halted else halt_reasons(state, permit["symbol"], instant)
+        if halted:
+            raise Refused(*halted)
+        order = Order.of_permit(permit)
+        order = order._replace(quantity=filled.quantity or order.quantity, price=filled.price or order.price)
+        trade = trade_of(order, trade_id, instant, permit["trade_day"])
+        confirmed = _ended(permit, "confirmed")
+        changed = without_permit(state, permit, frees_slot=False)
+        entries = (
+            permit_entry(confirmed, entry_id=f"{permit_id}-confirmed", trade_id=trade_id),
+            Entry(id=trade_id, kind="trade", data=trade, trade_day=permit["trade_day"], symbol=order.symbol),
+        )
+        counts = registered(config, changed, instant, trade)
+        return Outcome(config, changed, entries, ConfirmedPermit(permit=confirmed, **counts))
+
+    return transition
+
+
+def release(permit_id: str, why: str | None) -> Transition[PermitAnswer]:
+    """There is no trade: the slot is free again."""
+
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
+        permit = _open_permit(state, permit_id, wanted="released")
+        released = _ended(permit, "released")
+        changed = without_permit(state, permit, frees_slot=True)
+        more: dict[str, Any] = {} if why is None else {"reason": why}
+        entry = permit_entry(released, entry_id=f"{permit_id}-released", **more)
+        return _stepped(config, changed, instant, released, entry)
+
+    return transition
+
+
+def _open_permit(
+    state: WindowState,
+    permit_id: str,
+    *,
+    wanted: str,
+    among: tuple[PermitStatus, ...] = ("pending", "sent", "in_doubt"),
+) -> Permit:
+    """Raises UnknownPermit for one that has its end, or never was: the ledger knows which."""
+    permit = state.get("permits", {}).get(permit_id)
+    if permit is None:
+        raise UnknownPermit(permit_id)
+    if permit["status"] not in among:
+        raise PermitConflict(permit_id, permit["status"], wanted)
+    return permit
+
+
+def _ended(permit: Permit, status: PermitStatus) -> Permit:
+    return {**permit, "status": status, "deadline": None}
+
+
+def _stepped(
+    config: WindowConfig, state: WindowState, instant: datetime, permit: Permit, entry: Entry
+) -> Outcome[PermitAnswer]:
+    answer = PermitAnswer(
+        permit=permit,
+        trades_today=counted_on(trading_day(config, state, instant), state),
+        remaining_trades=free_slots(config, state, instant),
+    )
+    return Outcome(config, state, (entry,), answer)
+
+
+def _after(instant: datetime, seconds: int) -> str:
+    return utc_text(instant + timedelta(seconds=seconds))
