@@ -26,18 +26,34 @@ UNKNOWN: Responses = {404: {"model": ErrorAnswer, "description": "No such window
 
 def request_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """The body of an endpoint that reads it itself."""
-    return {
-        "requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}
-    }
+    content = {"application/json": {"schema": _schema_of(model)}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def query_of(model: type[BaseModel]) -> list[dict[str, Any]]:
     """A model's fields as query parameters."""
     return [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description")}
-        for name, schema in model.model_json_schema()["properties"].items()
+        for name, schema in _schema_of(model)["properties"].items()
     ]
 
 
 def header(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": description}
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """With the models inside it written out, since its own definitions have no place in the document."""
+    schema = model.model_json_schema()
+    written_out: dict[str, Any] = _without_references(schema, schema.pop("$defs", {}))
+    return written_out
+
+
+def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_without_references(each, definitions) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        part = {**definitions[part["$ref"].rpartition("/")[2]], **{key: part[key] for key in part if key != "$ref"}}
+    return {key: _without_references(each, definitions) for key, each in part.items()}

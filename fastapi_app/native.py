@@ -7,14 +7,19 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Request, Response
 
+from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
 from fastapi_app.routers import halts, health, permits, status, trading_window, windows
+from fastapi_app.rule_documents import rule_tags
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
 from shared.wire import answer_to
 
 logger = logging.getLogger(__name__)
+
+ROUTERS = (trading_window, status, health, permits, windows, halts)
+"""In the order in which they are asked."""
 
 ROUTERS = (trading_window, status, health, permits, windows, halts)
 """In the order in which they are asked."""
@@ -26,7 +31,8 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: Leg
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with watching_calendars(live_ports.store):
+                yield
         finally:
             live_ports.store.close()
 
@@ -35,6 +41,7 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: Leg
         version=version("trading-window"),
         description="When and how often a bot may trade.",
         lifespan=lifespan,
+        openapi_tags=rule_tags(),
         # Nothing here exports traces, and to look for an exporter takes FastAPI a tenth of a small request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -44,9 +51,7 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: Leg
     app.add_exception_handler(Exception, _answer_fault)
     # In front of the documents, hot routes first, and not by `include_router`, after which FastAPI matches each request
     # twice: routing is linear, and was a fifth of a small request.
-    app.router.routes[:0] = [
-        route for module in (trading_window, status, health, permits, windows, halts) for route in module.router.routes
-    ]
+    app.router.routes[:0] = [route for module in ROUTERS for route in module.router.routes]
     return app
 
 

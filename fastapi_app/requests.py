@@ -1,7 +1,7 @@
 """What a native endpoint takes from its request and gives back: ports, body, JSON as the contract writes it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -23,8 +23,20 @@ class DirectRoute(APIRoute):
     than the endpoints here do.
     """
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        # FastAPI learns of a path's parameters by the endpoint's own, of which there are none.
+        if self.param_convertors:
+            extra = self.openapi_extra or {}
+            in_path = [_in_path(name) for name in self.param_convertors]
+            self.openapi_extra = {**extra, "parameters": [*in_path, *extra.get("parameters", ())]}
+
     def get_route_handler(self) -> Any:
         return self.endpoint
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def ports_of(request: Request) -> Ports:

@@ -157,11 +157,13 @@ def _refusal(status: int, description: str) -> dict[str, Any]:
 CONFLICT: Responses = {
     409: {"model": ErrorAnswer, "description": "What is there stands against it; nothing was changed."}
 }
+KEY_REUSED: Responses = {422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."}}
 REFUSALS: Responses = {
     403: _refusal(403, "Halted, outside the hours, the calendar closed, or a blackout; with every reason."),
     409: _refusal(409, "A limit is reached, or a cooldown runs; with every reason."),
-    422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."},
+    **KEY_REUSED,
 }
+HALTED: Responses = {403: _refusal(403, "Halted, where the config lets no permit be confirmed during a halt.")}
 
 
 def rule_tags() -> list[dict[str, str]]:

@@ -92,6 +92,15 @@ class StoreUnavailable(TradingWindowError):
         super().__init__(f"the store can't answer: {problem}")
 
 
+class CalendarUnavailable(TradingWindowError):
+    """A window's calendar can't be had in this process, so nobody can say whether the window is open."""
+
+    def __init__(self, code: str, problem: str) -> None:
+        self.code = code
+        self.problem = problem
+        super().__init__(f"the calendar {_cut(code)} can't be had: {problem}")
+
+
 class ConfigBeyondLegacy(TradingWindowError):
     """A config with keys that the old arithmetic doesn't know, where the old side would have to judge by it."""
 

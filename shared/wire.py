@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared._json_object import read_object
-from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol
 from shared.errors import (
     BodyTooLarge,
+    CalendarUnavailable,
     ConfigBeyondLegacy,
     InvalidField,
     KeyReused,
@@ -31,6 +31,7 @@ from shared.errors import (
 from shared.fields import validated
 from shared.store.base import IdempotencyKey
 from shared.window_config import EndHour, StartHour, TradesPerDay
+from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol
 
 MAX_QUERY_PARAMETERS = 1000
 
@@ -176,6 +177,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     WindowExists: 409,
     PermitConflict: 409,
     KeyReused: 422,
+    CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
     StoreUnavailable: 503,
 }

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
 from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, window_named
 from fastapi_app.routers.windows import KEY_HEADER
-from fastapi_app.rule_documents import CONFLICT, REFUSALS, status_of
+from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSALS, status_of
 from fastapi_app.window.order import OrderRequest
 from fastapi_app.windows_wire import (
     ConfirmedAnswer,
@@ -22,7 +22,7 @@ from shared.wire import RequestT, read_request
 
 router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=DirectRoute, tags=["permits"])
 
-_STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | UNAVAILABLE
+_STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | KEY_REUSED | UNAVAILABLE
 
 
 class Nothing(BaseModel):
@@ -86,7 +86,7 @@ async def post_doubt(request: Request) -> Response:
 @router.post(
     "/{permit_id}/confirm",
     response_model=ConfirmedAnswer,
-    responses=_STEP | REFUSALS,
+    responses=_STEP | HALTED,
     openapi_extra=request_body(Fill, required=False) | {"parameters": [KEY_HEADER]},
 )
 async def post_confirm(request: Request) -> Response:

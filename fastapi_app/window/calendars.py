@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from fastapi_app.window.micros import Interval, Micros, clipped, complement, union
-from shared.errors import InvalidField
+from shared.errors import CalendarUnavailable, InvalidField
 
 FIRST_DAY = "2010-01-01"
 
@@ -63,6 +63,14 @@ def load_calendar(code: str) -> Sessions:
         if code not in _loaded:
             _loaded[code] = _compiled(code, _from_the_library(code))
         return _loaded[code]
+
+
+def calendar_of(code: str) -> Sessions:
+    """As `load_calendar`, for a code that was accepted once. Raises CalendarUnavailable."""
+    try:
+        return load_calendar(code)
+    except InvalidField as exc:
+        raise CalendarUnavailable(code, str(exc)) from exc
 
 
 _loaded: dict[str, Sessions] = {}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from fastapi_app.window.by_identity import cached_by_identity
-from fastapi_app.window.calendars import Sessions, load_calendar
+from fastapi_app.window.calendars import Sessions, calendar_of
 from fastapi_app.window.closures import CalendarDenial, Closure, OneDenial, Part, WeeklyDenial
 from fastapi_app.window.micros import Micros, instant_of, micros_of, union
 from fastapi_app.window.timeline import Timeline
@@ -133,7 +133,7 @@ class Schedule:
 
 @cached_by_identity
 def schedule_of(config: WindowConfig) -> Schedule:
-    """A config's schedule, made once for each object. Raises InvalidField for a calendar that can't be had."""
+    """A config's schedule, made once for each object. Raises CalendarUnavailable."""
     hours = _hours(config)
     weekly_blackouts = [
         WeeklyDenial(code="BLACKOUT", detail=blackout.reason, week=week_part((blackout,)), zone=config.timezone)
@@ -141,7 +141,7 @@ def schedule_of(config: WindowConfig) -> Schedule:
     ]
     weekly = [hours, *weekly_blackouts]
     never_opens = tuple(union(piece for denial in weekly for piece in denial.week)) == WHOLE_WEEK
-    sessions = None if config.calendar is None else load_calendar(config.calendar)
+    sessions = None if config.calendar is None else calendar_of(config.calendar)
     parts: list[Part] = [hours] if hours.week else []
     if sessions is not None:
         parts.append(CalendarDenial(sessions=sessions))

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from functools import partial
 
 from fastapi_app.window.by_identity import cached_by_identity
-from fastapi_app.window.calendars import Sessions, load_calendar
+from fastapi_app.window.calendars import Sessions, calendar_of
 from fastapi_app.window.micros import DAY, MINUTE, Micros
 from fastapi_app.window.timeline import Timeline
 from fastapi_app.window.zone_offsets import offset_spans
@@ -24,7 +24,7 @@ def trading_day(config: WindowConfig, at: datetime) -> str:
     With `day_turns_at` "session" a day begins as a session of the calendar opens and is named for that session, which
     may be the next date's. Before the first known session it is the date in UTC, after the last one the day stays.
 
-    Raises InvalidField for a calendar that can't be had.
+    Raises CalendarUnavailable.
     """
     return _days_of(config).at(at)
 
@@ -38,7 +38,7 @@ def next_turn(config: WindowConfig, at: datetime) -> datetime | None:
 @cached_by_identity
 def _days_of(config: WindowConfig) -> Timeline[str]:
     if config.day_turns_at == TURNS_WITH_SESSION:
-        return Timeline(partial(_session_days, load_calendar(config.calendar or "")))
+        return Timeline(partial(_session_days, calendar_of(config.calendar or "")))
     hours, minutes = config.day_turns_at.split(":")
     turn = (int(hours) * 60 + int(minutes)) * MINUTE
     return Timeline(partial(_wall_days, config.day_timezone or config.timezone, turn))

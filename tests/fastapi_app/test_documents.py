@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -75,6 +76,9 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         for method in methods
     }
     unavailable = {"503": {"ErrorAnswer"}}
+    unknown = {"404": {"ErrorAnswer"}}
+    unreadable = {status: {"ErrorAnswer"} for status in ("400", "413", "415")}
+    refused = {"403": {"RefusedAnswer"}, "409": {"RefusedAnswer"}, "422": {"ErrorAnswer"}}
     assert shown == {
         "GET /api/health": {"200": {"Health"}},
         "GET /api/status": {"200": {"Status"}, **unavailable},
@@ -101,6 +105,82 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             **unavailable,
         },
         "GET /api/trading-window/within-window": {"200": {"WithinWindow"}, **unavailable},
+        "GET /api/windows": {"200": {"WindowsAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
+        "POST /api/windows": {"201": {"VersionedConfig"}, **unreadable, "409": {"ErrorAnswer"}, **unavailable},
+        "GET /api/windows/{window_id}": {"200": {"WindowAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/config": {"200": {"VersionedConfig"}, **unknown, **unavailable},
+        "PUT /api/windows/{window_id}/config": {
+            "200": {"VersionedConfig"},
+            **unknown,
+            **unreadable,
+            "409": {"ErrorAnswer"},
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/decision": {
+            "200": {"DecisionAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/schedule": {
+            "200": {"ScheduleAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
+        "POST /api/windows/{window_id}/trades": {
+            "201": {"TradeAnswer"},
+            **unknown,
+            **unreadable,
+            **refused,
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/trades": {"200": {"TradeList"}, "400": {"ErrorAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/ledger": {
+            "200": {"LedgerAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
+        "POST /api/windows/{window_id}/permits": {
+            "201": {"PermitStepAnswer"},
+            **unknown,
+            **unreadable,
+            **refused,
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/permits": {"200": {"PermitsAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/permits/{permit_id}": {"200": {"PermitModel"}, **unknown, **unavailable},
+        **{
+            f"POST /api/windows/{{window_id}}/permits/{{permit_id}}/{step}": {
+                "200": {"PermitStepAnswer"},
+                **unknown,
+                **unreadable,
+                "409": {"ErrorAnswer"},
+                "422": {"ErrorAnswer"},
+                **unavailable,
+            }
+            for step in ("sent", "doubt", "release")
+        },
+        "POST /api/windows/{window_id}/permits/{permit_id}/confirm": {
+            "200": {"ConfirmedAnswer"},
+            **unknown,
+            **unreadable,
+            "403": {"RefusedAnswer"},
+            "409": {"ErrorAnswer"},
+            "422": {"ErrorAnswer"},
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/halts": {"200": {"HaltsAnswer"}, **unknown, **unavailable},
+        **{
+            f"POST /api/windows/{{window_id}}/{step}": {
+                "200": {"HaltsAnswer"},
+                **unknown,
+                **unreadable,
+                **unavailable,
+            }
+            for step in ("halts", "resume")
+        },
     }
 
 
@@ -203,4 +283,19 @@ def test_no_other_endpoint_takes_parameters_or_a_body(document: Any) -> None:
         "GET /api/trading-window/trades",
         "POST /api/trading-window/trades",
         "PUT /api/trading-window/config",
+        "GET /api/windows",
+        "POST /api/windows",
+        *(
+            f"{method.upper()} {rule}"
+            for rule, methods in document["paths"].items()
+            if "{" in rule
+            for method in methods
+        ),
     }
+
+
+def test_every_parameter_of_a_path_is_told(document: Any) -> None:
+    for rule, methods in document["paths"].items():
+        for one in methods.values():
+            told = [each["name"] for each in one.get("parameters", ()) if each["in"] == "path"]
+            assert told == re.findall(r"{(\w+)}", rule)
