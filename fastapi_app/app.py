@@ -14,7 +14,7 @@ from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.token import admin_token
-from fastapi_app.fitting_store import FittingCutoverStore, default_config
+from fastapi_app.fitting_store import FittingCutoverStore, check_seed, default_config
 from fastapi_app.legacy import bridge_options, create_legacy
 from fastapi_app.legacy_fit import LegacyFit, served_by_legacy
 from fastapi_app.native import create_native
@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
             return create_app(load_settings())
     if live_ports is not None:
         return TradingWindowApp(settings, live_ports)
+    check_seed(settings)
     windows = open_store(settings)
     return TradingWindowApp(
         settings,

@@ -1,15 +1,18 @@
 """The cutover's store of this product, which keeps the old side from rules that it doesn't know."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from fastapi_app.cutover.store.base import ChangeRefused, ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
-from fastapi_app.legacy_fit import served_by_legacy
-from shared.errors import StoreUnavailable, UnknownWindow
+from fastapi_app.legacy_fit import JUDGING_ENDPOINTS, served_by_legacy
+from shared.errors import ServedByLegacy, SettingsError, StoreUnavailable, UnknownWindow
 from shared.modes import EndpointMode
+from shared.settings import Settings
 from shared.store.base import Store
+from shared.store.sqlite import SQLiteStore
 from shared.window import DEFAULT_WINDOW_ID
 from shared.window_config import WindowConfig
 
@@ -37,6 +40,30 @@ def default_config(windows: Store) -> WindowConfig | None:
         return windows.snapshot(DEFAULT_WINDOW_ID).config
     except (StoreUnavailable, UnknownWindow):
         return None
+
+
+def check_seed(settings: Settings) -> None:
+    """Raises SettingsError where the settings would make the window `default` with rules that the old side doesn't
+    know, while it may have to judge by them."""
+    keys = settings.window.beyond_legacy
+    if not keys or _is_known(settings.store.path):
+        return
+    legacy = EndpointMode(mode="legacy")
+    modes = {name: settings.cutover.modes.get(name, legacy) for name in JUDGING_ENDPOINTS}
+    if settings.cutover.path.exists():
+        with closing(SQLiteCutoverStore(settings.cutover.path, only_existing=True)) as store:
+            modes |= store.table().modes
+    if endpoints := served_by_legacy(modes):
+        raise SettingsError(
+            f"window: {ServedByLegacy(keys, endpoints)} (or [cutover.modes] says so at the first start)"
+        )
+
+
+def _is_known(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with closing(SQLiteStore(path)) as windows:
+        return default_config(windows) is not None
 
 
 def _check_move(config: WindowConfig | None, endpoints: tuple[str, ...]) -> None:

@@ -147,7 +147,7 @@ class DecisionAnswer(BaseModel):
 
 
 class WindowAnswer(BaseModel):
-    """A window at one instant. Next opens and closes are null where none is known."""
+    """A window at one instant. `next_open` and `next_close` are later than that; null where none is known."""
 
     window_id: str
     version: int

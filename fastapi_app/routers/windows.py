@@ -73,13 +73,14 @@ async def get_window(request: Request) -> Response:
     snapshot, at = await window.get_snapshot(), ports_of(request).instant()
     summary, schedule = await window.get_state(), schedule_of(snapshot.config)
     permits = await window.open_permits()
+    turns = {turn.opens: turn.at for turn in reversed(schedule.upcoming(at, 2))}
     return json_answer(
         {
             "window_id": snapshot.window_id,
             **versioned_config(snapshot),
             "is_open": summary["within_window"],
-            "next_open": instant_or_none(schedule.next_open(at)),
-            "next_close": instant_or_none(schedule.next_close(at)),
+            "next_open": instant_or_none(turns.get(True)),
+            "next_close": instant_or_none(turns.get(False)),
             "trade_day": await window.get_trade_day(),
             "trades_today": summary["trades_today"],
             "max_trades_per_day": summary["max_trades_per_day"],

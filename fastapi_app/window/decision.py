@@ -54,7 +54,8 @@ class Decision:
 
 def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Decision:
     """By halts, too. Does no I/O."""
-    return Decision(at=at, reasons=(*halt_reasons(state, order.symbol, at), *failing(config, state, at, order)))
+    reasons = (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order))
+    return Decision(at=at, reasons=reasons)
 
 
 def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:

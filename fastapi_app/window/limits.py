@@ -1,6 +1,6 @@
 """The limits of a trading day and the cooldowns, as reasons to refuse."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -8,16 +8,21 @@ from fastapi_app.window.order import Order
 from fastapi_app.window.slots import counted_on, frees_at, open_permits, trading_day
 from shared.clock import utc_text
 from shared.errors import Reason, ReasonCode
-from shared.window import ALL, MAX_OPEN_PERMITS, Permit, WindowState
+from shared.window import ALL, MAX_OPEN_PERMITS, Permit, Tally, WindowState
 from shared.window_config import EVERY_OTHER, WindowConfig
 
 Named = Literal["symbol", "side", "strategy"]
 
-_NAMED: tuple[tuple[Named, ReasonCode], ...] = (
-    ("symbol", "SYMBOL_LIMIT"),
-    ("side", "SIDE_LIMIT"),
-    ("strategy", "STRATEGY_LIMIT"),
+_NAMED: tuple[tuple[Named, str, ReasonCode], ...] = (
+    ("symbol", "symbol_limits", "SYMBOL_LIMIT"),
+    ("side", "side_limits", "SIDE_LIMIT"),
+    ("strategy", "strategy_limits", "STRATEGY_LIMIT"),
 )
+
+
+_NOTHING = Tally(symbol={}, side={}, strategy={})
+_NONE: set[str] = set()
+_NO_TRADES: dict[str, str] = {}
 
 
 def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
@@ -32,86 +37,62 @@ def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order
             bound=limit,
             clears_at=frees_at(config, state, at, over=count - limit + 1) if limit else None,
         )
-    for kind, code in _NAMED:
-        limits: Mapping[str, int] = getattr(config, f"{kind}_limits")
-        if limits:
-            yield from _reached_by_name(
-                config, state, at, kind=kind, code=code, limits=limits, name=getattr(order, kind)
-            )
-
-
-def _reached_by_name(
-    config: WindowConfig,
-    state: WindowState,
-    at: datetime,
-    *,
-    kind: Named,
-    code: ReasonCode,
-    limits: Mapping[str, int],
-    name: str | None,
-) -> Iterator[Reason]:
-    limit = limits.get(name, limits.get(EVERY_OTHER)) if name is not None else None
-    if name is None or limit is None:
-        return
-    day = trading_day(config, state, at)
-
-    def counts(permit: Permit) -> bool:
-        named: Mapping[str, str | None] = {kind: permit[kind]}
-        return named[kind] == name and permit["trade_day"] == day
-
-    traded = state["tally"][kind].get(name, 0) if "tally" in state and state["trade_day"] == day else 0
-    count = traded + sum(counts(permit) for permit in open_permits(state))
-    if count >= limit:
-        yield Reason(
-            code=code,
-            sentence=f"daily trade limit of {limit} reached for {kind} {name}",
-            value=count,
-            bound=limit,
-            clears_at=frees_at(config, state, at, over=count - limit + 1, counts=counts) if limit else None,
-        )
+    if config.symbol_limits or config.side_limits or config.strategy_limits:
+        tally = state.get("tally", _NOTHING) if state["trade_day"] == day else _NOTHING
+        permits = [permit for permit in open_permits(state) if permit["trade_day"] == day]
+        for kind, key, code in _NAMED:
+            name: str | None = getattr(order, kind)
+            limits: Mapping[str, int] = getattr(config, key)
+            bound = limits.get(name, limits.get(EVERY_OTHER)) if name is not None else None
+            if name is None or bound is None:
+                continue
+            held = {permit["id"] for permit in permits if permit[kind] == name} if permits else _NONE
+            count = tally[kind].get(name, 0) + len(held)
+            if count >= bound:
+                over = count - bound + 1
+                yield Reason(
+                    code=code,
+                    sentence=f"daily trade limit of {bound} reached for {kind} {name}",
+                    value=count,
+                    bound=bound,
+                    clears_at=frees_at(config, state, at, over=over, among=held) if bound else None,
+                )
 
 
 def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
     """After any trade, and after one of the order's symbol. A permit that is out cools down as its trade would."""
-    if config.cooldown_seconds:
-        yield from _cooldown(state, at, config.cooldown_seconds, code="COOLDOWN", of=ALL, counts=lambda _permit: True)
-    if config.symbol_cooldown_seconds and order.symbol is not None:
-        yield from _cooldown(
-            state,
-            at,
-            config.symbol_cooldown_seconds,
-            code="SYMBOL_COOLDOWN",
-            of=order.symbol,
-            counts=lambda permit: permit["symbol"] == order.symbol,
-        )
+    if seconds := config.cooldown_seconds:
+        end = _end_of_cooldown(state, seconds, symbol=None)
+        if end is not None and end > at:
+            yield _cooling_down("COOLDOWN", seconds, end, "the last trade")
+    if order.symbol is not None and (seconds := config.symbol_cooldown_seconds):
+        end = _end_of_cooldown(state, seconds, symbol=order.symbol)
+        if end is not None and end > at:
+            yield _cooling_down("SYMBOL_COOLDOWN", seconds, end, f"the last trade of {order.symbol}")
 
 
-def _cooldown(
-    state: WindowState,
-    at: datetime,
-    seconds: int,
-    *,
-    code: ReasonCode,
-    of: str,
-    counts: Callable[[Permit], bool],
-) -> Iterator[Reason]:
+def _cooling_down(code: ReasonCode, seconds: int, end: datetime, after: str) -> Reason:
+    return Reason(
+        code=code,
+        sentence=f"cooling down for {seconds} s after {after}",
+        value=utc_text(end - timedelta(seconds=seconds)),
+        bound=seconds,
+        clears_at=end,
+    )
+
+
+def _end_of_cooldown(state: WindowState, seconds: int, *, symbol: str | None) -> datetime | None:
+    """Of the one that lasts longest; None where nothing has caused one."""
     length = timedelta(seconds=seconds)
-    ends = [_ends(permit, length) for permit in open_permits(state) if counts(permit)]
-    if last := state.get("last_trades", {}).get(of):
-        ends.append(datetime.fromisoformat(last) + length)
-    end = max(ends, default=at)
-    if end > at:
-        whose = "" if of == ALL else f" of {of}"
-        yield Reason(
-            code=code,
-            sentence=f"cooling down for {seconds} s after the last trade{whose}",
-            value=utc_text(end - length),
-            bound=seconds,
-            clears_at=end,
-        )
+    last = state.get("last_trades", _NO_TRADES).get(symbol or ALL)
+    end = None if last is None else datetime.fromisoformat(last) + length
+    for permit in open_permits(state):
+        if symbol in (None, permit["symbol"]):
+            end = max(end or _end_of(permit, length), _end_of(permit, length))
+    return end
 
 
-def _ends(permit: Permit, length: timedelta) -> datetime:
+def _end_of(permit: Permit, length: timedelta) -> datetime:
     """Of the cooldown that a permit causes: one that expires has caused none."""
     end = datetime.fromisoformat(permit["reserved_at"]) + length
     if permit["status"] == "pending" and permit["deadline"]:

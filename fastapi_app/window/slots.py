@@ -1,6 +1,6 @@
 """The slots of a trading day: which day it is, how many are occupied, and when some become free."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 
 from fastapi_app.window.trading_day import next_turn
@@ -35,7 +35,8 @@ def free_slots(config: WindowConfig, state: WindowState, at: datetime) -> int:
 
 def open_permits(state: WindowState) -> Iterable[Permit]:
     """Those that occupy a slot: neither ended, nor of an order that only reduces."""
-    return (permit for permit in state.get("permits", {}).values() if not permit["reduces"])
+    permits = state.get("permits")
+    return [permit for permit in permits.values() if not permit["reduces"]] if permits else ()
 
 
 def day_is_over(config: WindowConfig, state: WindowState, at: datetime) -> datetime | None:
@@ -50,19 +51,20 @@ def day_is_over(config: WindowConfig, state: WindowState, at: datetime) -> datet
 
 
 def frees_at(
-    config: WindowConfig,
-    state: WindowState,
-    at: datetime,
-    *,
-    over: int,
-    counts: Callable[[Permit], bool] = lambda _permit: True,
+    config: WindowConfig, state: WindowState, at: datetime, *, over: int, among: Container[str] | None = None
 ) -> datetime | None:
-    """When so many of today's slots are free again by themselves: permits that expire, or else the day's end."""
+    """When so many of today's slots are free again by themselves: permits that expire, or else the day's end.
+
+    `among` are the ids of the permits that count; all of them unless given.
+    """
     day = trading_day(config, state, at)
     deadlines = sorted(
         permit["deadline"]
         for permit in open_permits(state)
-        if permit["status"] == "pending" and permit["deadline"] and permit["trade_day"] == day and counts(permit)
+        if permit["status"] == "pending"
+        and permit["deadline"]
+        and permit["trade_day"] == day
+        and (among is None or permit["id"] in among)
     )
     end = day_is_over(config, state, at)
     if over <= len(deadlines):
