@@ -79,7 +79,7 @@ _loading = Lock()
 
 def _from_the_library(code: str) -> Any:
     try:
-        from exchange_calendars import errors, get_calendar  # type: ignore[import-untyped]  # noqa: PLC0415
+        from exchange_calendars import errors, get_calendar  # noqa: PLC0415
     except ImportError as exc:
         rule = 'usable without the extra "calendars": pip install "trading-window[calendars]"'
         raise InvalidField("calendar", code, rule) from exc

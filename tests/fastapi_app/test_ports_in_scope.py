@@ -128,7 +128,13 @@ def test_the_instant_and_the_snapshot_of_the_ports_hold_for_the_request(bench: B
 def test_the_test_holds_the_ports_and_sees_what_the_request_left(bench: Bench, ask: Ask) -> None:
     ports = bench.handed_in.for_request()
     ask(bench, ports, "POST", TRADES)
-    assert ports.windows.snapshot("default").state == {"trade_day": "2025-03-03", "trades_today": 1, "halt": None}
+    assert ports.windows.snapshot("default").state == {
+        "trade_day": "2025-03-03",
+        "trades_today": 1,
+        "halt": None,
+        "tally": {"symbol": {"BTC-USD": 1}, "side": {"buy": 1}, "strategy": {}},
+        "last_trades": {"*": "2025-03-03T12:00:00.000000Z", "BTC-USD": "2025-03-03T12:00:00.000000Z"},
+    }
 
 
 def test_one_request_on_each_side_leaves_the_same() -> None:

@@ -25,6 +25,8 @@ ROWS_OF_DIFFERENCES = {1, 2, *range(4, 16), 18, 25, 26, 27, 29, 33, 35, 36, 37, 
 
 DOCUMENTS = {"GET /docs", "GET /docs/oauth2-redirect", "GET /openapi.json", "GET /redoc"}
 OF_LEGACY_ALONE = {"GET /static/<path:filename>"}
+MANY_WINDOWS = "/api/windows"
+"""Where there is nothing to compare: the old side never had these, and they have tests of their own."""
 
 
 def _named(case: Case) -> str:
@@ -111,7 +113,9 @@ def test_every_endpoint_of_the_inventory_has_a_case() -> None:
     app = create_app(Settings(), live_ports=LivePorts(store=MemoryStore()))
     endpoints = {endpoint.name: endpoint for endpoint in app.cutover.inventory.endpoints}
     covered = {_name(request) for case in CASES for request in _requests(case)}
-    assert endpoints.keys() - DOCUMENTS - OF_LEGACY_ALONE - covered == set()
+    many_windows = {name for name in endpoints if name.partition(" ")[2].startswith(MANY_WINDOWS)}
+    assert endpoints.keys() - DOCUMENTS - OF_LEGACY_ALONE - many_windows - covered == set()
+    assert not any(endpoints[name].legacy for name in many_windows)
     assert {name for name, endpoint in endpoints.items() if endpoint.legacy and endpoint.native} == set(BOTH_SIDES)
 
 

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request
 from shared.clock import utc_text
 from shared.errors import (
     BodyTooLarge,
+    CalendarUnavailable,
     ConfigBeyondLegacy,
     InvalidField,
     KeyReused,
@@ -676,6 +677,7 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
             503,
             {"error": "the window's config needs the new side, for the old one doesn't know: calendar, blackouts"},
         ),
+        (CalendarUnavailable("XSTO", "no room"), 503, {"error": "the calendar XSTO can't be had: no room"}),
         (BodyTooLarge(1_000_000), 413, {"error": "the body is larger than 1000000 bytes"}),
         (UnsupportedMediaType(None), 415, {"error": "Content-Type: missing is not application/json"}),
         (KeyReused("k"), 422, {"error": 'Idempotency-Key: "k" was used for a request with another body'}),
@@ -712,7 +714,8 @@ def test_every_error_has_its_answer() -> None:
     """A new error must be given a status here, or be one of those that mean a mistake of ours."""
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
-        *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, StoreUnavailable, Refused, SettingsError),
+        *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
+        *(Refused, SettingsError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

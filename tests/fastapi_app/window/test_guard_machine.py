@@ -66,7 +66,7 @@ class Model:
         )
 
     def is_cooling(self, now: datetime, seconds: int, symbol: str | None = None) -> bool:
-        return any(
+        return seconds > 0 and any(
             slot.since + timedelta(seconds=seconds) > now
             for slot in self.slots.values()
             if self.at(now, slot) in (*OPEN, "confirmed") and not slot.reduces and symbol in (None, slot.symbol)

@@ -8,7 +8,6 @@ from fastapi import Request, Response
 
 from fastapi_app.requests import json_answer, ports_of
 from fastapi_app.routers import status
-from fastapi_app.window import rules
 from shared.errors import StoreUnavailable, TradingWindowError
 from shared.window import WindowState
 from shared.window_config import WindowConfig
@@ -121,7 +120,7 @@ def the_count_goes_on_after_midnight(native: Native) -> None:
     def counted(_day: str, state: WindowState) -> int:
         return state["trades_today"]
 
-    native.replace(rules, "_counted_on", lambda _: counted)
+    native.rule("counted_on", lambda _: counted)
 
 
 @CONDITIONS.at(
@@ -141,7 +140,7 @@ def the_day_goes_back_with_the_clock(native: Native) -> None:
 
         return day
 
-    native.replace(rules, "trading_day", make)
+    native.rule("trading_day", make)
 
 
 @CONDITIONS.at(GET_WITHIN_WINDOW, "body.within_window", times=1)

@@ -37,7 +37,7 @@ def the_filter_by_date_is_ignored(native: Native) -> None:
     _ask_for(native, lambda query: replace(query, trade_day=None))
 
 
-@LEDGER_READS.at(GET_TRADES, "body.trades[0]", "body.count")
+@LEDGER_READS.at(GET_TRADES, "body.trades[0]", "body.trades[2]", "body.count")
 def entries_of_other_kinds_are_listed(native: Native) -> None:
     _ask_for(native, lambda query: replace(query, kind=None))
 

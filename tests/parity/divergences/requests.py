@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
+from fastapi_app import requests
 from fastapi_app.routers import trading_window
 from shared.errors import InvalidField
 from shared.store.base import IdempotencyKey
@@ -133,20 +134,31 @@ def a_malformed_key_is_taken_for_none(native: Native) -> None:
 
         return read
 
-    native.replace(trading_window, "read_idempotency_key", make)
+    native.replace(requests, "read_idempotency_key", make)
 
 
-@REQUESTS.at(POST_TRADE, "effects.ledger.default[1].key", *WRITTEN, "body.trade.id", "status")
+# The first trade of a day has the day's entry in front of it.
+@REQUESTS.at(
+    POST_TRADE, "effects.ledger.default[0].key", "effects.ledger.default[1].key", *WRITTEN, "body.trade.id", "status"
+)
 def idempotency_keys_are_ignored(native: Native) -> None:
-    native.replace(trading_window, "read_idempotency_key", lambda _: lambda *_arguments, **_options: None)
+    native.replace(requests, "read_idempotency_key", lambda _: lambda *_arguments, **_options: None)
 
 
-@REQUESTS.at(POST_TRADE, "effects.ledger.default[1].key.endpoint", "body.trade.id", "status")
+@REQUESTS.at(
+    POST_TRADE,
+    "effects.ledger.default[0].key.endpoint",
+    "effects.ledger.default[1].key.endpoint",
+    "body.trade.id",
+    "status",
+)
 def keys_are_kept_under_the_name_of_another_endpoint(native: Native) -> None:
     _change_key(native, endpoint="POST /trades")
 
 
-@REQUESTS.at(POST_TRADE, "effects.ledger.default[1].key.fingerprint", "status")
+@REQUESTS.at(
+    POST_TRADE, "effects.ledger.default[0].key.fingerprint", "effects.ledger.default[1].key.fingerprint", "status"
+)
 def keys_are_kept_with_another_fingerprint(native: Native) -> None:
     _change_key(native, fingerprint="0" * 64)
 
@@ -197,4 +209,4 @@ def _change_key(native: Native, **fields: str) -> None:
 
         return read
 
-    native.replace(trading_window, "read_idempotency_key", make)
+    native.replace(requests, "read_idempotency_key", make)

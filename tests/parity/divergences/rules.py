@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from fastapi_app import trading_window_async
 from fastapi_app.trading_window_async import TradingWindowAsync
-from fastapi_app.window import rules
+from fastapi_app.window import rules, slots
 from fastapi_app.window.decision import Decision
+from fastapi_app.window.order import Order
 from shared.errors import Reason
 from shared.window import RegisteredTrade, Transition, WindowState
 from shared.window_config import WindowConfig
@@ -20,11 +22,9 @@ RULES = Divergences()
 @RULES.at(POST_TRADE, "status", *WRITTEN)
 def the_limit_lets_one_more_through(native: Native) -> None:
     def make(failing: Any) -> Any:
-        def lenient(config: WindowConfig, state: WindowState, at: datetime) -> Iterator[Reason]:
+        def lenient(*judged: Any) -> Iterator[Reason]:
             yield from (
-                reason
-                for reason in failing(config, state, at)
-                if reason.code != "DAILY_LIMIT" or reason.value > reason.bound
+                reason for reason in failing(*judged) if reason.code != "DAILY_LIMIT" or reason.value > reason.bound
             )
 
         return lenient
@@ -34,14 +34,21 @@ def the_limit_lets_one_more_through(native: Native) -> None:
 
 @RULES.at(POST_TRADE, "status", *WRITTEN, also={GET_CAN_TRADE: ["body.can_trade"]})
 def the_limit_stops_one_trade_early(native: Native) -> None:
-    def make(free_slots: Any) -> Any:
-        def strict(config: WindowConfig, state: WindowState, at: datetime) -> int:
-            free: int = free_slots(config, state, at)
-            return max(free - 1, 0)
+    def fewer(free_slots: Any) -> Any:
+        return lambda *judged: max(free_slots(*judged) - 1, 0)
+
+    def stricter(failing: Any) -> Any:
+        def strict(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+            reasons = tuple(failing(config, state, at, order))
+            limit = config.max_trades_per_day
+            if not reasons and slots.free_slots(config, state, at) == 1:
+                reasons = (Reason(code="DAILY_LIMIT", sentence="one too early", value=limit - 1, bound=limit),)
+            yield from reasons
 
         return strict
 
-    native.replace(rules, "free_slots", make)
+    native.replace(trading_window_async, "free_slots", fewer)
+    native.replace(rules, "failing", stricter)
 
 
 @RULES.at(
@@ -53,7 +60,7 @@ def the_limit_stops_one_trade_early(native: Native) -> None:
     also={GET_CAN_TRADE: ["body.can_trade"]},
 )
 def the_count_is_off_by_one(native: Native) -> None:
-    native.replace(rules, "_counted_on", lambda counted: lambda day, state: counted(day, state) + 1)
+    native.rule("counted_on", lambda counted: lambda day, state: counted(day, state) + 1)
 
 
 @RULES.at(POST_TRADE, "body.remaining_trades", "effects.ledger.default[0].key.answer.remaining_trades")
@@ -96,7 +103,7 @@ def the_day_is_that_of_another_zone(native: Native) -> None:
     also={GET_STATUS: ["body.trading_window.within_window"], POST_TRADE: ["status", *WRITTEN]},
 )
 def the_hours_are_those_of_another_zone(native: Native) -> None:
-    _with_config(native, "is_open", timezone="UTC")
+    _with_schedule_of(native, timezone="UTC")
 
 
 @RULES.at(
@@ -105,14 +112,14 @@ def the_hours_are_those_of_another_zone(native: Native) -> None:
     also={GET_STATUS: ["body.trading_window.within_window"], POST_TRADE: ["status", *WRITTEN]},
 )
 def the_hours_are_ignored(native: Native) -> None:
-    _with_config(native, "is_open", start_hour=0, end_hour=24)
+    _with_schedule_of(native, start_hour=0, end_hour=24)
 
 
 @RULES.at(POST_TRADE, "status", "body.error")
 def the_limit_is_named_before_the_hours(native: Native) -> None:
     def make(failing: Any) -> Any:
-        def reversed_(config: WindowConfig, state: WindowState, at: datetime) -> Iterator[Reason]:
-            yield from reversed(list(failing(config, state, at)))
+        def reversed_(*judged: Any) -> Iterator[Reason]:
+            yield from reversed(list(failing(*judged)))
 
         return reversed_
 
@@ -121,17 +128,25 @@ def the_limit_is_named_before_the_hours(native: Native) -> None:
 
 @RULES.at(POST_TRADE, "body.error", "body.trading_hours", times=2)
 def the_hours_are_told_in_another_form(native: Native) -> None:
-    def told(config: WindowConfig) -> str:
-        return f"{config.start_hour:02}:00-{config.end_hour:02}:00"
+    def make(failing: Any) -> Any:
+        def told(*judged: Any) -> Iterator[Reason]:
+            for reason in failing(*judged):
+                if reason.code == "OUTSIDE_HOURS":
+                    hours = reason.bound.replace(" ", "")
+                    yield replace(reason, sentence=f"outside the trading window {hours}", bound=hours)
+                else:
+                    yield reason
 
-    native.replace(rules, "trading_hours", lambda _: told)
+        return told
+
+    native.replace(rules, "failing", make)
 
 
 @RULES.at(POST_TRADE, "body.max_trades_per_day", times=2)
 def a_refusal_tells_another_limit(native: Native) -> None:
     def make(failing: Any) -> Any:
-        def wrong(config: WindowConfig, state: WindowState, at: datetime) -> Iterator[Reason]:
-            for reason in failing(config, state, at):
+        def wrong(*judged: Any) -> Iterator[Reason]:
+            for reason in failing(*judged):
                 yield replace(reason, bound=reason.bound + 1) if reason.code == "DAILY_LIMIT" else reason
 
         return wrong
@@ -162,11 +177,5 @@ def can_trade_looks_at_the_hours_too(native: Native) -> None:
     native.replace(TradingWindowAsync, "can_trade", make)
 
 
-def _with_config(native: Native, name: str, **changes: Any) -> None:
-    def make(rule: Any) -> Any:
-        def changed(config: WindowConfig, *arguments: Any) -> Any:
-            return rule(config.changed(changes), *arguments)
-
-        return changed
-
-    native.replace(rules, name, make)
+def _with_schedule_of(native: Native, **changes: Any) -> None:
+    native.rule("schedule_of", lambda schedule_of: lambda config: schedule_of(config.changed(changes)))

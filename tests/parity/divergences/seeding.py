@@ -11,7 +11,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.routing import request_response
 
+from fastapi_app import trading_window_async
 from fastapi_app.requests import json_answer
+from fastapi_app.window import decision, limits, rules, slots
 from shared.errors import TradingWindowError
 from shared.ports import Ports
 from shared.wire import answer_to
@@ -40,6 +42,12 @@ class Native:
         module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", "")
         assert module.startswith("fastapi_app."), module
         self._monkeypatch.setattr(owner, name, make(getattr(owner, name)))
+
+    def rule(self, name: str, make: Callable[[Any], Any]) -> None:
+        """Puts what `make` makes of a rule in its place, wherever the native side asks for it."""
+        for module in (decision, limits, rules, slots, trading_window_async):
+            if hasattr(module, name):
+                self.replace(module, name, make)
 
     def handler(self, make: Callable[[Handler], Handler], *, endpoint: str | None = None) -> None:
         """Puts what `make` makes of the endpoint's handler, as it is by now, in its place."""

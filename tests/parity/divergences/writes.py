@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi_app.requests import ports_of
 from fastapi_app.routers import trading_window
 from fastapi_app.trading_window_async import TradingWindowAsync
-from fastapi_app.window import rules
+from fastapi_app.window import order, rules
 from fastapi_app.window.decision import Decision
 from fastapi_app.window.order import Order
 from shared.errors import Refused
@@ -95,7 +95,7 @@ def an_id_of_its_own(native: Native) -> None:
 
 @WRITES.at(POST_TRADE, "body.trade.quantity", "effects.ledger.default[0].data.quantity")
 def a_decimal_loses_its_closing_zero(native: Native) -> None:
-    native.replace(rules, "plain_decimal", lambda _: lambda value: plain_decimal(value.normalize()))
+    native.replace(order, "plain_decimal", lambda _: lambda value: plain_decimal(value.normalize()))
 
 
 @WRITES.at(POST_TRADE, "body.trade.executed_at", "effects.ledger.default[0].data.executed_at")
