@@ -248,7 +248,7 @@ def a_change_is_not_validated(native: Native) -> None:
     def config_change(entry_id: str, changes: Mapping[str, Any]) -> Any:
         def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[WindowConfig]:
             after = config.model_copy(update=dict(changes))
-            data = {"before": config.model_dump(), "after": after.model_dump()}
+            data = {"before": config.to_json(), "after": after.to_json()}
             entries = (Entry(id=entry_id, kind="config", data=data),) if after != config else ()
             return Outcome(after, state, entries, after)
 
