@@ -6,10 +6,10 @@ from contextlib import suppress
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
+from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
-from fastapi_app.cutover.token import admin_token
 from fastapi_app.legacy import bridge_options, create_legacy
 from fastapi_app.native import create_native
 from fastapi_app.recorded_ports import PortsEffects

@@ -10,8 +10,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.app import TradingWindowApp, create_app
-from fastapi_app.cutover import comparisons
-from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.candidates import comparisons
+from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import CountKey
 from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from fastapi_app.cutover.endpoints import Endpoint
-from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.comparing.observation import Mismatch
+from fastapi_app.cutover.inventory.endpoints import Endpoint
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from fastapi_app.cutover.store.codec import decoded, encoded
 from fastapi_app.cutover.store.rules import Group, Step, changing, registering, surplus
