@@ -4,31 +4,23 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapi_app.bridge.trace import TRACE, Trace
-from fastapi_app.cutover.candidates.capture import (
-    CandidateClient,
-    Capture,
-    RequestBody,
-    announced_bytes,
-    listed,
-    seen_request,
-)
+from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
+from fastapi_app.cutover.candidates.judging import Judge, OffLoop
+from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates
+from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
 from fastapi_app.cutover.candidates.steps import Steps
 from fastapi_app.cutover.candidates.watchdog import Watchdog, candidate_of
-from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch
-from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SkipReason
-from fastapi_app.cutover.comparing.verdict import compare
-from fastapi_app.cutover.effects import Effects, Recording, Replay
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
+from fastapi_app.cutover.comparing.observation import Observation, SkipReason
+from fastapi_app.cutover.effects import Effects, Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
-from fastapi_app.cutover.evidence.redaction import redacted, without_content
 from fastapi_app.cutover.modes.guard import Guard
 from fastapi_app.cutover.modes.plan import Plan
 from shared.modes import Side
@@ -45,17 +37,6 @@ CANCEL_SECONDS = 1.0
 CLOSING_SECONDS = 1.0
 """How long a process that stops waits for candidates."""
 
-LARGE_BYTES = 64 * 2**10
-"""From here on two bodies are compared in a thread: a megabyte of JSON takes some tenths of a second."""
-
-HEAVY_SECONDS = 0.02
-HEAVY_SHARE = 0.005
-"""A native candidate that computes for longer than this at a stretch holds up every client. Where one after the other
-does, the next is run when that was a half percent of the time: so nobody sees it at the 99th percentile."""
-
-MIN_OVERDUE = 4
-"""How many candidates in a row must be overdue at least before an endpoint is compared no more."""
-
 FINISHING_SECONDS = 1.0
 """How long a comparison waits for an app to finish behind its answer."""
 FINISHING_POLL_SECONDS = 0.001
@@ -69,32 +50,6 @@ class Candidates(Protocol):
     def are_busy(self, side: Side) -> bool:
         """Whether every place for one is taken by a candidate that doesn't end."""
         ...
-
-
-OffLoop = Callable[..., Awaitable[Any]]
-"""Calls a function with its arguments in a thread of the cutover's own; candidates can fill those of asyncio."""
-
-
-@dataclass(kw_only=True, slots=True)
-class _Pair:
-    """A primary's request and, once it is through, its candidate."""
-
-    plan: Plan
-    side: Side
-    """The primary's."""
-    scope: Scope
-    """As it was before the primary ran; the candidate's own."""
-    context: contextvars.Context
-    body: bytes
-    recording: Recording | None
-    answer: Capture
-    primary_trace: Trace
-    candidate_trace: Trace
-    raised: str | None = None
-
-    @property
-    def size(self) -> int:
-        return len(self.body) + self.answer.size
 
 
 class Comparisons:
@@ -121,26 +76,28 @@ class Comparisons:
         self._candidates = candidates
         self._settings = settings
         self._evidence = evidence
-        self._guard = guard
         self._watchdog = watchdog
         self._effects = effects
-        self._accepted = accepted
-        self._expiry = ExpiryWatch(accepted)
         self._pure = frozenset(settings.pure)
         self._costly = frozenset(settings.costly)
         self._in_force = in_force
-        self._stop_comparing = stop_comparing
-        self._off_loop = off_loop
-        self._waiting: deque[_Pair] = deque()
+        self._judge = Judge(
+            evidence=evidence,
+            guard=guard,
+            accepted=accepted,
+            redacted_fields=settings.redacted_fields,
+            off_loop=off_loop,
+        )
+        self._heavy = HeavyCandidates()
+        self._hanging = HangingCandidates(
+            stop_comparing, concurrency=settings.concurrency, timeout_seconds=settings.timeout_seconds
+        )
+        self._waiting: deque[Pair] = deque()
         self._waiting_bytes = 0
         # Those that hold a place; one that is let go may run on, and then it is among the loose ones.
-        self._tasks: dict[asyncio.Task[None], _Pair] = {}
-        self._loose: dict[asyncio.Task[None], _Pair] = {}
+        self._tasks: dict[asyncio.Task[None], Pair] = {}
+        self._loose: dict[asyncio.Task[None], Pair] = {}
         self._overdue: set[asyncio.Task[None]] = set()
-        self._overdue_in_a_row: Counter[str] = Counter()
-        # Endpoints whose last native candidate was heavy, and until when they rest, in the time of the loop.
-        self._heavy: set[str] = set()
-        self._rests_until: dict[str, float] = {}
 
     def figures(self) -> Mapping[str, int]:
         """Of this moment: comparisons that wait, the bytes that they hold, and those that run."""
@@ -159,8 +116,8 @@ class Comparisons:
             self._skip(plan, request.cut_by)
             await primary(scope, request.receive, send)
             return
-        # Frameworks write into the scope, and handlers into context variables: the candidate gets both as they came.
-        candidate_scope = _scope_of_candidate(scope)
+        # Handlers write into context variables, too.
+        candidate_scope = scope_of_candidate(scope)
         context = contextvars.copy_context()
         try:
             recording = None if self._effects is None else await self._effects.record(scope)
@@ -169,7 +126,7 @@ class Comparisons:
             self._skip(plan, "fault")
             await primary(scope, request.receive, send)
             return
-        pair = _Pair(
+        pair = Pair(
             plan=plan,
             side=side,
             scope=candidate_scope,
@@ -216,7 +173,7 @@ class Comparisons:
     def _skip(self, plan: Plan, reason: SkipReason) -> None:
         self._evidence.count(plan.endpoint, plan.mode.mode, "skipped", reason)
 
-    def _line_up(self, pair: _Pair) -> None:
+    def _line_up(self, pair: Pair) -> None:
         """Puts the pair into the line, or counts why not."""
         skip: SkipReason | None = None
         if pair.answer.event_stream:
@@ -245,7 +202,7 @@ class Comparisons:
             self._waiting_bytes -= pair.size
             self._tasks[asyncio.create_task(self._settle(pair), context=pair.context)] = pair
 
-    async def _settle(self, pair: _Pair) -> None:
+    async def _settle(self, pair: Pair) -> None:
         """All in one task, the candidate's own: threads that are busy leave the loop few turns, and each pair that
         took several would be starved."""
         task = asyncio.current_task()
@@ -264,27 +221,15 @@ class Comparisons:
             if task in self._tasks:
                 self._leave(task, pair, reason)
 
-    def _leave(self, task: "asyncio.Task[None]", pair: _Pair, reason: SkipReason | None) -> None:
+    def _leave(self, task: "asyncio.Task[None]", pair: Pair, reason: SkipReason | None) -> None:
         if reason is not None:
             self._skip(pair.plan, reason)
-        self._note_overdue(pair.plan.endpoint, overdue=reason == "timed_out")
+        self._hanging.note(pair.plan.endpoint, overdue=reason == "timed_out")
         del self._tasks[task]
         if reason != "shutdown":
             self._start_next()
 
-    def _note_overdue(self, endpoint: str, *, overdue: bool) -> None:
-        """A handler that hangs in a thread frees its place when it is given up, and keeps the thread: so after as many
-        in a row as have a place, no more are run."""
-        if not overdue:
-            self._overdue_in_a_row.pop(endpoint, None)
-            return
-        self._overdue_in_a_row[endpoint] += 1
-        if self._overdue_in_a_row[endpoint] >= max(self._settings.concurrency, MIN_OVERDUE):
-            count = self._overdue_in_a_row.pop(endpoint)
-            seconds = self._settings.timeout_seconds
-            self._stop_comparing(endpoint, f"{count} candidates in a row took over {seconds:g} s")
-
-    async def _settled_in(self, task: "asyncio.Task[None]", pair: _Pair) -> SkipReason | None:
+    async def _settled_in(self, task: "asyncio.Task[None]", pair: Pair) -> SkipReason | None:
         outcome = await self._observe(task, pair)
         if isinstance(outcome, str):
             return outcome
@@ -296,46 +241,10 @@ class Comparisons:
             effects={} if pair.recording is None else pair.recording.effects(),
             raised=pair.raised,
         )
-        await self._compare(pair, primary, outcome)
+        await self._judge.judge(pair, primary, outcome)
         return None
 
-    async def _compare(self, pair: _Pair, primary: Observation, candidate: Observation) -> None:
-        plan = pair.plan
-        rules = [rule for rule in self._accepted if rule.applies_to(plan.endpoint)]
-        if len(primary.answer.body) + len(candidate.answer.body) < LARGE_BYTES:
-            verdict = compare(primary, candidate, accepted=rules)
-        else:
-            verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
-        self._evidence.count(plan.endpoint, plan.mode.mode, verdict.outcome, verdict.reason)
-        if candidate.side == "native" and candidate.answer.status >= 500:
-            self._guard.native_failed(plan)
-        now = datetime.now(UTC)
-        if verdict.outcome == "accepted":
-            self._expiry.warn(now.date())
-        if verdict.outcome != "mismatch":
-            return
-        found = Mismatch(
-            endpoint=plan.endpoint,
-            at=now,
-            mode=plan.mode,
-            request=seen_request(pair.scope, pair.body),
-            primary=primary,
-            candidate=candidate,
-            differences=verdict.differences,
-            recording=None if pair.recording is None else pair.recording.to_json(),
-        )
-        try:
-            mismatch = await self._off_loop(redacted, found, fields=self._settings.redacted_fields, accepted=rules)
-        except Exception as exc:
-            # A hostile body must not switch the guard off. The exception's message may quote it.
-            sentence = "a mismatch of %s can't be redacted (%s), and is kept without its content"
-            logger.error(sentence, plan.endpoint, type(exc).__name__)  # noqa: TRY400
-            mismatch = without_content(found)
-        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
-        if not self._guard.mismatched(plan, mismatch):
-            self._evidence.add(mismatch)
-
-    async def _observe(self, task: "asyncio.Task[None]", pair: _Pair) -> Observation | SkipReason:
+    async def _observe(self, task: "asyncio.Task[None]", pair: Pair) -> Observation | SkipReason:
         """Runs the candidate, within its limits."""
         side: Side = "native" if pair.side == "legacy" else "legacy"
         endpoint = pair.plan.endpoint
@@ -343,7 +252,7 @@ class Comparisons:
         if in_force is None or not in_force.sample_rate:
             return "stopped"
         loop = asyncio.get_running_loop()
-        if side == "native" and loop.time() < self._rests_until.get(endpoint, 0.0):
+        if side == "native" and self._heavy.rests(endpoint):
             return "heavy"
         loose = sum(endpoint == other.plan.endpoint for other in self._loose.values())
         if loose >= self._settings.concurrency or self._candidates.are_busy(side):
@@ -366,28 +275,19 @@ class Comparisons:
             raised = _named(exc)
         finally:
             timer.cancel()
-            self._note_weight(endpoint, steps.longest_seconds)
+            self._heavy.note(endpoint, steps.longest_seconds)
         if task in self._overdue:
             return "timed_out"
         if pair.candidate_trace.refused:
             return "candidates_busy"
         return _observed(side, client.capture, raised, replay)
 
-    def _note_weight(self, endpoint: str, seconds: float) -> None:
-        """One alone may have been the collector's."""
-        if seconds <= HEAVY_SECONDS:
-            self._heavy.discard(endpoint)
-        elif endpoint in self._heavy:
-            self._rests_until[endpoint] = asyncio.get_running_loop().time() + seconds / HEAVY_SHARE
-        else:
-            self._heavy.add(endpoint)
-
-    def _give_up(self, task: "asyncio.Task[None]", pair: _Pair) -> None:
+    def _give_up(self, task: "asyncio.Task[None]", pair: Pair) -> None:
         self._overdue.add(task)
         task.cancel()
         asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._let_go, task, pair)
 
-    def _let_go(self, task: "asyncio.Task[None]", pair: _Pair) -> None:
+    def _let_go(self, task: "asyncio.Task[None]", pair: Pair) -> None:
         if task in self._tasks:
             logger.error("a candidate of %s goes on though it was cancelled", pair.plan.endpoint)
             self._loose[task] = pair
@@ -414,17 +314,6 @@ class Comparisons:
             for task in going_on & self._tasks.keys():
                 self._leave(task, self._tasks[task], "shutdown")
             _forget(going_on)
-
-
-def _scope_of_candidate(scope: Scope) -> Scope:
-    extensions = scope.get("extensions") or {}
-    return {
-        **scope,
-        "headers": list(scope["headers"]),
-        "state": dict(scope.get("state", ())),
-        # Ways to answer that only a server has.
-        "extensions": {name: value for name, value in extensions.items() if not name.startswith("http.response.")},
-    }
 
 
 async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
