@@ -1,26 +1,19 @@
 """Takes secrets out of a mismatch before it is kept, so that what differed can still be told from what didn't."""
 
-import gzip
 import hashlib
 import json
-import marshal
 import re
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, unquote_plus
 
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
 from fastapi_app.cutover.comparing.verdict import compare
+from fastapi_app.cutover.evidence.bodies import redacted_body
+from fastapi_app.cutover.evidence.secrets import REDACTED, Secrets
+from fastapi_app.cutover.evidence.texts import redacted_form, redacted_json, redacted_text, spliced, without_parameters
 from fastapi_app.cutover.inventory.rules import flask_rule
-
-SECRET_NAMES = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"})
-"""Always redacted, beside the names that the settings give. Of a Set-Cookie it is the cookie's value alone."""
-
-REDACTED = "[redacted]"
-"""In a secret's place. Others of the same name have a number or a word more: see `_Secrets.label`."""
 
 MAX_BODY_BYTES = 65_536
 MAX_EFFECTS_CHARACTERS = 65_536
@@ -32,30 +25,8 @@ MAX_RECORDING_CHARACTERS = 2**20
 MAX_PATH_CHARACTERS = 1_000
 """Of a difference's path, and of a request's path that is searched for parameters."""
 
-MAX_PART_HEAD_BYTES = 1_024
-"""Of a part of a multipart form."""
-
-MAX_NESTED_TEXTS = 20
-"""Of JSON in a text of JSON, and so on; what is in the last one is taken for a secret."""
-
-MAX_INFLATED_BYTES = 16 * 2**20
-
 _NO_SIDE = {"primary_has": False, "candidate_has": False}
 _TOO_DEEP = {"not kept": "nested too deeply"}
-
-_JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)', re.DOTALL)
-_COLON = re.compile(r"\s*:\s*")
-_REST_OF_PAIR = re.compile(
-    r"\s*,\s*({string}|[^\s,:\"\[\]{{}}]++|\[(?:{string}|[^\"\[\]{{}}])*+(?:\]|\Z))\s*(?:\]|\Z)".format(
-        string=_JSON_STRING.pattern.replace("((?:", "(?:(?:")
-    ),
-    re.DOTALL,
-)
-_PARAMETER = re.compile(r"(?<![\w%.\[\]+-])([\w%.\[\]+-]+)=")
-_VALUE = re.compile(r"\"[^\"]*\"?|'[^']*'?|[^&;#\s\"'<>]*")
-_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_FIELD = re.compile(rb'(?i)[;\s]name\s*=\s*"?([^";\r\n]*)')
-_DECODE = json.JSONDecoder().raw_decode
 
 
 def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[AcceptedDifference] = ()) -> Mismatch:
@@ -72,7 +43,7 @@ def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[
     The differences are those of the redacted sides by the same rules, `accepted` among them; one that can't be seen
     there has a path and no values.
     """
-    secrets = _Secrets(fields)
+    secrets = Secrets(fields)
     request = _request(mismatch, secrets)
     primary, candidate = _observation(mismatch.primary, secrets), _observation(mismatch.candidate, secrets)
     recording, remarks = _recording(mismatch.recording, secrets)
@@ -112,55 +83,18 @@ def without_content(mismatch: Mismatch) -> Mismatch:
     )
 
 
-class _Secrets:
-    """The names whose values are secret, and the values that were met, which never leave this object."""
-
-    def __init__(self, fields: Collection[str]) -> None:
-        self._names = frozenset(map(_plain, SECRET_NAMES | {*fields}))
-        self._met: dict[str, dict[str | bytes, int]] = {}
-
-    def named(self, name: str) -> str | None:
-        """The secret that goes by this name, in which it may be one part of several, as in `user[password]`."""
-        parts = re.split(r"[\[\]]+", name) if "[" in name else (name,)
-        return next((part for part in parts if _plain(part) in self._names), None)
-
-    def label(self, name: str, value: object) -> str:
-        """What stands for the value: the same for an equal value of this name, in the whole mismatch."""
-        met = self._met.setdefault(_plain(name), {})
-        number = met.setdefault(_key(value), len(met) + 1)
-        if number == 1:
-            return REDACTED
-        return "[redacted, another value]" if number == 2 else f"[redacted, value {number}]"
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
-
-
-def _key(value: Any) -> str | bytes:
-    """Equal for equal values; where they can't be told apart, for all of a type."""
-    try:
-        return json.dumps(value, sort_keys=True)
-    except RecursionError:
-        pass
-    try:
-        return marshal.dumps(value, 2)
-    except ValueError:
-        return type(value).__name__
-
-
-def _request(mismatch: Mismatch, secrets: _Secrets) -> SeenRequest:
+def _request(mismatch: Mismatch, secrets: Secrets) -> SeenRequest:
     request = mismatch.request
     return replace(
         request,
         path=_path(mismatch.endpoint, request.path, secrets),
-        query=_form(request.query, secrets),
+        query=redacted_form(request.query, secrets),
         headers=_headers(request.headers, secrets),
-        body=_body(request.body, request.headers, secrets),
+        body=redacted_body(request.body, request.headers, secrets),
     )
 
 
-def _observation(observation: Observation, secrets: _Secrets) -> Observation:
+def _observation(observation: Observation, secrets: Secrets) -> Observation:
     answer = observation.answer
     try:
         effects = _json(observation.effects, secrets)
@@ -171,7 +105,7 @@ def _observation(observation: Observation, secrets: _Secrets) -> Observation:
         answer=SeenAnswer(
             status=answer.status,
             headers=_headers(answer.headers, secrets),
-            body=_body(answer.body, answer.headers, secrets),
+            body=redacted_body(answer.body, answer.headers, secrets),
         ),
         effects=effects,
         # Messages hold what was wrong, in any notation.
@@ -179,10 +113,10 @@ def _observation(observation: Observation, secrets: _Secrets) -> Observation:
     )
 
 
-def _differences(mismatch: Mismatch, found: Sequence[Difference], secrets: _Secrets) -> Iterator[Difference]:
+def _differences(mismatch: Mismatch, found: Sequence[Difference], secrets: Secrets) -> Iterator[Difference]:
     """Those of the found that the mismatch has, too, and without values the others that it has. What differs within a
     secret is found at the secret itself."""
-    lost = dict.fromkeys(_parameters(difference.path, secrets) for difference in mismatch.differences)
+    lost = dict.fromkeys(without_parameters(difference.path, secrets) for difference in mismatch.differences)
     paths = tuple(lost)
     for difference in found:
         path = difference.path
@@ -194,7 +128,7 @@ def _differences(mismatch: Mismatch, found: Sequence[Difference], secrets: _Secr
     yield from (Difference(path=path, **_NO_SIDE) for path in lost)
 
 
-def _recording(recording: Mapping[str, Any] | None, secrets: _Secrets) -> tuple[Mapping[str, Any] | None, list[str]]:
+def _recording(recording: Mapping[str, Any] | None, secrets: Secrets) -> tuple[Mapping[str, Any] | None, list[str]]:
     """And a remark where it is left out."""
     if recording is None:
         return None, []
@@ -208,7 +142,7 @@ def _recording(recording: Mapping[str, Any] | None, secrets: _Secrets) -> tuple[
     return shown, []
 
 
-def _path(endpoint: str, path: str, secrets: _Secrets) -> str:
+def _path(endpoint: str, path: str, secrets: Secrets) -> str:
     """The raw path with the rule's parameters that are secret taken out."""
     rule = flask_rule(endpoint.partition(" ")[2])
     names = [parameter.name for parameter in rule.parameters]
@@ -221,199 +155,30 @@ def _path(endpoint: str, path: str, secrets: _Secrets) -> str:
         # Which part is the secret one can't be told.
         return REDACTED
     spans = [(*match.span(number), name) for number, name in enumerate(names, start=1) if secrets.named(name)]
-    return _spliced(path, ((start, end, secrets.label(name, path[start:end])) for start, end, name in spans))
+    return spliced(path, ((start, end, secrets.label(name, path[start:end])) for start, end, name in spans))
 
 
 def _segments(converter: str) -> str:
     return "(.+?)" if converter == "path" else "([^/]+)"
 
 
-def _headers(headers: tuple[tuple[str, str], ...], secrets: _Secrets) -> tuple[tuple[str, str], ...]:
+def _headers(headers: tuple[tuple[str, str], ...], secrets: Secrets) -> tuple[tuple[str, str], ...]:
     return tuple((name, _header_value(name, value, secrets)) for name, value in headers)
 
 
-def _header_value(name: str, value: str, secrets: _Secrets) -> str:
+def _header_value(name: str, value: str, secrets: Secrets) -> str:
     if name == "set-cookie":
         # Its name and its attributes are what differs as a rule, and no secret.
         pair, semicolon, attributes = value.partition(";")
         cookie, equals, secret = pair.partition("=")
         if equals:
             return f"{cookie}={secrets.label(f'cookie {cookie}', secret)}{semicolon}{attributes}"
-    return secrets.label(name, value) if secrets.named(name) else _text(value, secrets)
+    return secrets.label(name, value) if secrets.named(name) else redacted_text(value, secrets)
 
 
-def _body(body: bytes, headers: tuple[tuple[str, str], ...], secrets: _Secrets) -> bytes:
-    coding = _header(headers, "content-encoding")
-    if not body or coding in {"", "identity"}:
-        return _plain_body(body, headers, secrets)
-    inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # gzip or deflate, by its beginning
-    try:
-        plain = inflater.decompress(body, MAX_INFLATED_BYTES)
-    except zlib.error:
-        # It may not be packed at all.
-        return _plain_body(body, headers, secrets) if _is_text(body) else _unreadable(body, secrets)
-    if inflater.unconsumed_tail or inflater.unused_data:
-        return _unreadable(body, secrets)
-    shown = _plain_body(plain, headers, secrets)
-    return body if shown == plain else gzip.compress(shown, mtime=0)
-
-
-def _is_text(body: bytes) -> bool:
-    try:
-        body.decode()
-    except ValueError:
-        return False
-    return True
-
-
-def _unreadable(body: bytes, secrets: _Secrets) -> bytes:
-    return secrets.label("a body as a whole", body.decode("latin-1")).encode()
-
-
-def _plain_body(body: bytes, headers: tuple[tuple[str, str], ...], secrets: _Secrets) -> bytes:
-    content_type = _header(headers, "content-type")
-    if content_type.startswith("multipart/"):
-        return _multipart(body, content_type, secrets)
-    encoding = json.detect_encoding(body)
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
-    text = shown = body.decode(encoding, errors)
-    # A form's content type is what some clients send with JSON, unless they are told.
-    if "json" in content_type or _looks_like_json(text):
-        shown = _json_text(text, secrets)
-    if shown == text and content_type.startswith("application/x-www-form-urlencoded"):
-        shown = _form(text, secrets)
-    return body if shown == text else shown.encode(encoding, errors)
-
-
-def _header(headers: tuple[tuple[str, str], ...], wanted: str) -> str:
-    return next((value.strip().lower() for name, value in headers if name == wanted), "")
-
-
-def _form(text: str, secrets: _Secrets) -> str:
-    """A query, or a form in the same notation."""
-    return "&".join(_pair(pair, secrets) for pair in text.split("&"))
-
-
-def _pair(pair: str, secrets: _Secrets) -> str:
-    name, equals, value = pair.partition("=")
-    if not equals:
-        return pair
-    plain = unquote_plus(value)
-    known = secrets.named(unquote_plus(name))
-    if known is not None:
-        return f"{name}={secrets.label(known, plain)}"
-    shown = _text(plain, secrets)
-    return pair if shown == plain else f"{name}={quote(shown, safe='[]', errors='replace')}"
-
-
-def _multipart(body: bytes, content_type: str, secrets: _Secrets) -> bytes:
-    """The fields of a form between its boundaries, each with headers, an empty line and its value."""
-    boundary = re.search(r'boundary="?([^";]+)', content_type)
-    if boundary is None:
-        return body
-    # The content type is in lower case by now, the boundary is not.
-    parts = re.split(rb"(?i)(\r?\n?--" + re.escape(boundary[1].strip().encode(errors="replace")) + rb")", body)
-    return b"".join(_part(part, secrets) for part in parts)
-
-
-def _part(part: bytes, secrets: _Secrets) -> bytes:
-    gap = _BLANK_LINE.search(part)
-    if gap is None:
-        return part
-    head, value = part[: gap.end()], part[gap.end() :]
-    if len(head) > MAX_PART_HEAD_BYTES:
-        field: str | None = "a part as a whole"
-    else:
-        names = (match[1].decode(errors="replace").strip() for match in _FIELD.finditer(head))
-        field = next(filter(None, map(secrets.named, names)), None)
-    if field is None:
-        return head + _plain_body(value, (), secrets)
-    return head + secrets.label(field, value.decode(errors="backslashreplace")).encode()
-
-
-def _looks_like_json(text: str) -> bool:
-    return text.lstrip()[:1] in ("{", "[", '"')
-
-
-def _json(value: Mapping[str, Any], secrets: _Secrets) -> Any:
+def _json(value: Mapping[str, Any], secrets: Secrets) -> Any:
     """Raises RecursionError for what is nested too deeply."""
-    return json.loads(_json_text(json.dumps(value, default=repr), secrets)) if value else value
-
-
-def _json_text(text: str, secrets: _Secrets, nested: int = 0) -> str:
-    """JSON with nothing but the secrets changed, so that what else is in it stays byte by byte, such as 1.10. A list of
-    a name and a value counts as a pair, as headers often come."""
-    return _spliced(text, _secrets_in(text, secrets, nested))
-
-
-def _secrets_in(text: str, secrets: _Secrets, nested: int) -> Iterator[tuple[int, int, str]]:
-    position = 0
-    # From quote to quote: inside of JSON no string begins within another. One without an end is the last.
-    while (start := text.find('"', position)) >= 0 and (match := _JSON_STRING.match(text, start)):
-        before, position = text[position:start], match.end()
-        inner = _unescaped(match[1])
-        shown = _text(inner, secrets, nested + 1)
-        if shown != inner:
-            yield start, position, json.dumps(shown)
-        name = secrets.named(inner)
-        if name is None:
-            continue
-        if colon := _COLON.match(text, position):
-            start = colon.end()
-            value, position = _decoded(text, start)
-            yield start, position, json.dumps(secrets.label(name, value))
-        elif before.rstrip().endswith("[") and (pair := _REST_OF_PAIR.match(text, position)):
-            start, position = pair.span(1)
-            yield start, position, json.dumps(secrets.label(name, _decoded(pair[1], 0)[0]))
-
-
-def _decoded(text: str, start: int) -> tuple[object, int]:
-    """The value there and where it ends."""
-    try:
-        return _DECODE(text, start)
-    except (ValueError, RecursionError):
-        # Broken, cut or too deep: where it ends can't be told.
-        return text[start:], len(text)
-
-
-def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    try:
-        return str(json.loads(f'"{text}"', strict=False))
-    except ValueError:
-        return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
-
-
-def _text(text: str, secrets: _Secrets, nested: int = 0) -> str:
-    """A text somewhere in JSON or in a header, which may be JSON itself, or hold a URL."""
-    if nested > MAX_NESTED_TEXTS:
-        return secrets.label("a text as a whole", text)
-    shown = _json_text(text, secrets, nested) if _looks_like_json(text) else text
-    return _parameters(text, secrets) if shown == text else shown
-
-
-def _parameters(text: str, secrets: _Secrets) -> str:
-    """Without the values of what is written as in the query of a URL, wherever it is in the text."""
-    return _spliced(text, _parameters_in(text, secrets))
-
-
-def _parameters_in(text: str, secrets: _Secrets) -> Iterator[tuple[int, int, str]]:
-    position = 0
-    while match := _PARAMETER.search(text, position):
-        position = match.end()
-        name = secrets.named(unquote_plus(match[1]))
-        if name is not None and (value := _VALUE.match(text, position)):
-            yield *value.span(), secrets.label(name, unquote_plus(value[0]))
-            position = value.end()
-
-
-def _spliced(text: str, changes: Iterator[tuple[int, int, str]]) -> str:
-    parts, position = [], 0
-    for start, end, new in changes:
-        parts += [text[position:start], new]
-        position = end
-    return "".join([*parts, text[position:]])
+    return json.loads(redacted_json(json.dumps(value, default=repr), secrets)) if value else value
 
 
 def _kept(observation: Observation) -> Observation:
