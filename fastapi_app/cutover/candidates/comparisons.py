@@ -241,8 +241,7 @@ class Comparisons:
             effects={} if pair.recording is None else pair.recording.effects(),
             raised=pair.raised,
         )
-        await self._judge.judge(pair, primary, outcome)
-        return None
+        return await self._judge.judge(pair, primary, outcome)
 
     async def _observe(self, task: "asyncio.Task[None]", pair: Pair) -> Observation | SkipReason:
         """Runs the candidate, within its limits."""
@@ -258,7 +257,7 @@ class Comparisons:
         if loose >= self._settings.concurrency or self._candidates.are_busy(side):
             return "candidates_busy"
         client = CandidateClient(pair.body, max_bytes=self._settings.max_response_bytes)
-        replay = None if pair.recording is None else pair.recording.replay(pair.scope)
+        pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
         raised: str | None = None
         if side == "native":
             self._watchdog.watch(endpoint)
@@ -280,7 +279,7 @@ class Comparisons:
             return "timed_out"
         if pair.candidate_trace.refused:
             return "candidates_busy"
-        return _observed(side, client.capture, raised, replay)
+        return _observed(side, client.capture, raised, pair.replay)
 
     def _give_up(self, task: "asyncio.Task[None]", pair: Pair) -> None:
         self._overdue.add(task)
@@ -341,8 +340,6 @@ def _forget(candidates: Collection["asyncio.Task[None]"]) -> None:
 def _observed(side: Side, capture: Capture, raised: str | None, replay: Replay | None) -> Observation | SkipReason:
     if capture.too_large:
         return "candidate_too_large"
-    if replay is not None and replay.unrecorded_read() is not None:
-        return "unrecorded_read"
     return Observation(
         side=side,
         answer=capture.answer(),

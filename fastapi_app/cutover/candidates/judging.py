@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi_app.cutover.candidates.capture import seen_request
 from fastapi_app.cutover.candidates.pair import Pair
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch
-from fastapi_app.cutover.comparing.observation import Mismatch, Observation
-from fastapi_app.cutover.comparing.verdict import compare
+from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SkipReason
+from fastapi_app.cutover.comparing.verdict import Verdict, compare
+from fastapi_app.cutover.effects import Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.evidence.redaction import redacted, without_content
 from fastapi_app.cutover.modes.guard import Guard
@@ -42,10 +44,15 @@ class Judge:
         self._redacted_fields = redacted_fields
         self._off_loop = off_loop
 
-    async def judge(self, pair: Pair, primary: Observation, candidate: Observation) -> None:
+    async def judge(self, pair: Pair, primary: Observation, candidate: Observation) -> SkipReason | None:
+        """Or the reason why it can't be judged."""
         plan = pair.plan
         rules = [rule for rule in self._accepted if rule.applies_to(plan.endpoint)]
-        if len(primary.answer.body) + len(candidate.answer.body) < LARGE_BYTES:
+        if pair.replay is not None and pair.replay.unrecorded_read() is not None:
+            verdict = _proven(pair.replay, primary, rules)
+            if verdict.outcome != "mismatch":
+                return "unrecorded_read"
+        elif len(primary.answer.body) + len(candidate.answer.body) < LARGE_BYTES:
             verdict = compare(primary, candidate, accepted=rules)
         else:
             verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
@@ -55,7 +62,7 @@ class Judge:
         if verdict.outcome == "accepted":
             self._expiry.warn(datetime.now(UTC).date())
         if verdict.outcome != "mismatch":
-            return
+            return None
         found = Mismatch(
             endpoint=plan.endpoint,
             at=datetime.now(UTC),
@@ -70,6 +77,7 @@ class Judge:
         logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
         if not self._guard.mismatched(plan, mismatch):
             self._evidence.add(mismatch)
+        return None
 
     async def _redacted(self, found: Mismatch, rules: Sequence[AcceptedDifference]) -> Mismatch:
         try:
@@ -80,3 +88,9 @@ class Judge:
             logger.error(sentence, found.endpoint, type(exc).__name__)  # noqa: TRY400
             return without_content(found)
         return mismatch
+
+
+def _proven(replay: Replay, primary: Observation, rules: Sequence[AcceptedDifference]) -> Verdict:
+    """By what the candidate had left before it read what the recording can't answer. Its answer says nothing."""
+    ours, theirs = replay.until_unrecorded()
+    return compare(replace(primary, effects=ours), replace(primary, effects=theirs), accepted=rules)

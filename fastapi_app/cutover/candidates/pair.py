@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from fastapi_app.bridge.trace import Trace
 from fastapi_app.cutover.candidates.capture import Capture
-from fastapi_app.cutover.effects import Recording
+from fastapi_app.cutover.effects import Recording, Replay
 from fastapi_app.cutover.modes.plan import Plan
 from shared.modes import Side
 
@@ -28,6 +28,8 @@ class Pair:
     primary_trace: Trace
     candidate_trace: Trace
     raised: str | None = None
+    replay: Replay | None = None
+    """The candidate's stand-in for the world."""
 
     @property
     def size(self) -> int:

@@ -433,6 +433,44 @@ async def test_effects_behind_a_legacy_answer_are_waited_for() -> None:
     assert await counts_of(app) == {"match": 1}
 
 
+@pytest.mark.parametrize(
+    ("left_before", "comes_to"), [("notified", "skipped unrecorded_read"), ("ordered", "mismatch")]
+)
+async def test_a_read_that_was_not_recorded_hides_no_effect_before_it(left_before: str, comes_to: str) -> None:
+    class Noting:
+        async def record(self, _scope: Scope) -> Any:
+            return self
+
+        def from_json(self, _recording: Mapping[str, Any]) -> Any:
+            raise AssertionError
+
+        def effects(self) -> Mapping[str, Any]:
+            return {"calls": ["notified", "ordered"]}
+
+        def replay(self, _scope: Scope) -> Any:
+            return Asking()
+
+        def to_json(self) -> Mapping[str, Any]:
+            return {}
+
+    class Asking:
+        def effects(self) -> Mapping[str, Any]:
+            return {"calls": [left_before]}
+
+        def unrecorded_read(self) -> str:
+            return "what time it was"
+
+        def until_unrecorded(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+            return {"calls": ["notified"]}, {"calls": [left_before]}
+
+    app = cutover_of(asgi(status=500), wsgi(), SHADOW, effects=Noting())
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {comes_to: 1}
+    paths = [difference.path for mismatch in app.store.mismatches() for difference in mismatch.differences]
+    # The status is what an app makes of a question without an answer.
+    assert paths == (["effects.calls[0]"] if comes_to == "mismatch" else [])
+
+
 async def test_who_waits_for_leave_to_send_a_body_is_not_compared() -> None:
     app = cutover_of(asgi(), wsgi(), {"POST /items": "shadow"}, settings=CutoverSettings(pure=["POST /items"]))
     await ask(app, "POST", "/items", body=b"1", headers=[("Expect", "100-continue")])
