@@ -3,6 +3,7 @@ of one."""
 
 import asyncio
 from collections import deque
+from itertools import chain
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -79,18 +80,12 @@ class Capture:
         self.status: int | None = None
         self.complete = False
         self.too_large = False
-        self.event_stream = False
-        """Server-sent events, which have no end to wait for."""
 
     def note(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._headers = tuple(message["headers"])
-            self._header_bytes = sum(len(name) + len(value) for name, value in self._headers)
-            self.event_stream = any(
-                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
-                for name, value in self._headers
-            )
+            self._header_bytes = sum(map(len, chain.from_iterable(self._headers)))
         elif message["type"] == "http.response.body":
             chunk = message.get("body", b"")
             self.too_large = self.too_large or self.size + len(chunk) > self._max_bytes
@@ -106,13 +101,19 @@ class Capture:
         """Bytes that are held, headers too."""
         return self._header_bytes + len(self._body)
 
+    def is_event_stream(self) -> bool:
+        """Server-sent events, which have no end to wait for."""
+        return any(
+            name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in self._headers
+        )
+
     def answer(self) -> SeenAnswer:
         """What was answered; without a start, what a server answers then."""
         if self.status is None:
             return NO_ANSWER
         return SeenAnswer(
             status=self.status,
-            headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers),
+            headers=tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers]),
             body=bytes(self._body),
         )
 

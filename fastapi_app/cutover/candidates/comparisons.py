@@ -176,7 +176,7 @@ class Comparisons:
     def _line_up(self, pair: Pair) -> None:
         """Puts the pair into the line, or counts why not."""
         skip: SkipReason | None = None
-        if pair.answer.event_stream:
+        if pair.answer.is_event_stream():
             skip = "stream"
         elif pair.answer.too_large:
             skip = "response_too_large"

@@ -66,7 +66,8 @@ class Watchdog:
         assert task is not None  # noqa: S101 - it is what calls
         _candidate.set(Candidate(endpoint))
         self._watched.add(task)
-        self._wanted.set()
+        if not self._wanted.is_set():
+            self._wanted.set()
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:

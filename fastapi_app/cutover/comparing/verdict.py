@@ -105,7 +105,7 @@ def _raised(primary: str | None, candidate: str | None) -> Iterator[Difference]:
 
 
 def _effect_differences(primary: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[Difference]:
-    if _are_written_alike(primary, candidate):
+    if not (primary or candidate) or _are_written_alike(primary, candidate):
         return
     try:
         yield from differences("effects", parse_effects(primary), parse_effects(candidate))
