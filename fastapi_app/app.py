@@ -10,10 +10,10 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
+from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
-from fastapi_app.cutover.token import admin_token
 from fastapi_app.fitting_store import FittingCutoverStore, check_seed, default_config
 from fastapi_app.legacy import bridge_options, create_legacy
 from fastapi_app.legacy_fit import LegacyFit, served_by_legacy

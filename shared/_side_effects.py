@@ -53,6 +53,9 @@ class SideEffects:
     def to_json(self) -> dict[str, Any]:
         return {"windows": self.windows, "ledger": self.ledger, "calls": self.calls}
 
+    def copied(self) -> "SideEffects":
+        return self.from_json(copied(self.to_json()))
+
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> "SideEffects":
         effects = cls()
@@ -64,3 +67,14 @@ class SideEffects:
             "config": window.config.to_json(),
             "state": copied(window.state),
         }
+
+
+def as_far_as(begun: SideEffects, whole: SideEffects) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `whole` and `begun` leave, as far as `begun` goes: the entries and the calls at the same places. Of windows
+    only those that `whole` never wrote, for the others may still change."""
+    ledger = {window_id: whole.ledger.get(window_id, [])[: len(entries)] for window_id, entries in begun.ledger.items()}
+    windows = {window_id: left for window_id, left in begun.windows.items() if window_id not in whole.windows}
+    return (
+        {"windows": {}, "ledger": ledger, "calls": whole.calls[: len(begun.calls)]},
+        {"windows": windows, "ledger": begun.ledger, "calls": begun.calls},
+    )

@@ -15,7 +15,7 @@ from shared._notes import (
     copied_answer,
     copied_window,
 )
-from shared._side_effects import SideEffects
+from shared._side_effects import SideEffects, as_far_as
 from shared.errors import KeyReused, TradingWindowError, UnknownWindow
 from shared.ports import Ports
 from shared.recording import Recording
@@ -49,8 +49,9 @@ class Replay:
     """
 
     def __init__(self, recording: Recording) -> None:
-        self._unrecorded = _Unrecorded()
+        self._recording = recording
         self._left = SideEffects()
+        self._unrecorded = _Unrecorded(self._left)
         if recording.unfinished:
             self._unrecorded.meet(f"what came of {recording.unfinished}")
         self.ports = Ports(
@@ -68,15 +69,24 @@ class Replay:
         """What the side asked for first that the recording can't answer, as a clause; None where there is nothing."""
         return self._unrecorded.first
 
+    def until_unrecorded(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """What the recorded side and this one had left when this one first asked what the recording can't answer. Only
+        what nothing that comes later can make equal: entries and calls, place by place, and windows that the recorded
+        side never wrote."""
+        return as_far_as(self._unrecorded.left, self._recording.left)
+
 
 class _Unrecorded:
-    """Keeps what was met first."""
+    """Keeps what was met first, and what was left by then."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: SideEffects) -> None:
         self.first: str | None = None
+        self.left = left
 
     def meet(self, question: str) -> UnrecordedRead:
-        self.first = self.first or question
+        if self.first is None:
+            self.first = question
+            self.left = self.left.copied()
         return UnrecordedRead(question)
 
 

@@ -13,7 +13,7 @@ import typer
 
 from fastapi_app.app import create_app
 from fastapi_app.cli.cutover_shown import show_endpoint, show_endpoints, show_log, show_mismatch, show_mismatches
-from fastapi_app.cutover.answers import (
+from fastapi_app.cutover.api.answers import (
     endpoint_answer,
     endpoints_answer,
     log_answer,
@@ -21,12 +21,12 @@ from fastapi_app.cutover.answers import (
     mismatches_answer,
     modes_answer,
 )
-from fastapi_app.cutover.as_test import as_test as test_of
-from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.api.wire import ModesChange
+from fastapi_app.cutover.inventory.endpoints import Endpoint
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
-from fastapi_app.cutover.wire import ModesChange
+from fastapi_app.cutover.suite.as_test import as_test as test_of
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import SettingsError, TradingWindowError

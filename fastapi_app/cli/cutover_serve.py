@@ -15,9 +15,9 @@ from fastapi_app.app import cutover_store
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.loading import load_app
 from fastapi_app.cli.server import LOGGING, listen, run
+from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
-from fastapi_app.cutover.endpoints import Inventory, take_inventory
-from fastapi_app.cutover.token import admin_token
+from fastapi_app.cutover.inventory.endpoints import Inventory, take_inventory
 from fastapi_app.legacy import bridge_options
 from shared.entry import exits_with_a_sentence
 from shared.errors import SettingsError

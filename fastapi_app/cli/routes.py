@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fastapi_app.app import create_app
-from fastapi_app.cutover.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoints import Endpoint
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.entry import exits_with_a_sentence
 from shared.modes import EndpointMode

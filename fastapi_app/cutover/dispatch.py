@@ -16,21 +16,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
-from fastapi_app.cutover.accepted import AcceptedDifference
-from fastapi_app.cutover.capture import naming
-from fastapi_app.cutover.clients import client_key, is_in_canary
-from fastapi_app.cutover.comparisons import Comparisons
+from fastapi_app.cutover.api.http import admin_app
+from fastapi_app.cutover.candidates.capture import naming
+from fastapi_app.cutover.candidates.comparisons import Comparisons
+from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, live_with, route_path
+from fastapi_app.cutover.candidates.watchdog import Watchdog
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
-from fastapi_app.cutover.endpoints import Endpoint, Inventory, take_inventory
-from fastapi_app.cutover.evidence import Evidence
-from fastapi_app.cutover.guard import Guard
-from fastapi_app.cutover.http import admin_app
-from fastapi_app.cutover.plan import NO_PLANS, Plan, plans_of
-from fastapi_app.cutover.stacks import CandidateStacks, Stacks, head_follows_get, live_with, route_path
+from fastapi_app.cutover.evidence.evidence import Evidence
+from fastapi_app.cutover.inventory.endpoints import Endpoint, Inventory, take_inventory
+from fastapi_app.cutover.modes.clients import client_key, is_in_canary
+from fastapi_app.cutover.modes.guard import Guard
+from fastapi_app.cutover.modes.plan import NO_PLANS, Plan, plans_of
+from fastapi_app.cutover.modes.sync import Decision, Sync
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
-from fastapi_app.cutover.sync import Decision, Sync
-from fastapi_app.cutover.watchdog import Watchdog
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Side
 from shared.settings import CutoverSettings

@@ -17,6 +17,11 @@ class Replay(Protocol):
         """What the candidate read that the primary's recording can't answer; None where it could always."""
         ...
 
+    def until_unrecorded(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Of the primary's effects and of the candidate's what can be held against each other though the candidate read
+        that: what it left before, as far as nothing that comes later can make it equal. Two times `{}` is nothing."""
+        ...
+
 
 class Recording(Protocol):
     """One primary request's dealings with the world, complete once the request has ended."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from fastapi_app.cutover.parity import Parities
+    from fastapi_app.cutover.suite.parity import Parities
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def parity() -> Iterator["Parities"]:
     `request(method, target, ...)` sends the request to both, compares status, headers and body as the cutover does, and
     answers with legacy's answer.
     """
-    from fastapi_app.cutover.parity import Parities  # noqa: PLC0415 - only a suite that uses it pays for the bridge
+    from fastapi_app.cutover.suite.parity import Parities  # noqa: PLC0415 - only a suite that uses it pays for the bridge
 
     with ExitStack() as stack:
         yield Parities(stack)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
 from fastapi_app.app import create_app
-from fastapi_app.cutover.accepted import assert_none_expired
+from fastapi_app.cutover.comparing.accepted import assert_none_expired
 from shared.ports import LivePorts
 from shared.settings import Settings
 from shared.store.memory import MemoryStore

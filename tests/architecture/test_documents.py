@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from fastapi_app.app import create_app
-from fastapi_app.cutover.observation import SkipReason
+from fastapi_app.cutover.comparing.observation import SkipReason
 from shared.ports import LivePorts
 from shared.settings import Settings, load_settings
 from shared.store.memory import MemoryStore

@@ -50,7 +50,8 @@ def cutover(bench: Bench) -> Section:
     in_between = replace(bench, round_done=lambda: None)
     loads = measure(in_between, [spec for pair in _PAIRS for spec in pair], _REQUESTS)
     rounds = [_round(bench, round_number) for round_number in range(bench.rounds)]
-    costs = ratios([each.both_microseconds for each in rounds], [each.shadow.per_pair for each in rounds])
+    answered = ratios([each.shadow.load.rate for each in rounds], [each.both_rate for each in rounds])
+    compared = ratios([each.both_microseconds for each in rounds], [each.shadow.per_pair for each in rounds])
     waits = ratios([each.sampled.p50_ms for each in rounds], [each.legacy.p50_ms for each in rounds])
     return Section(
         title="The cutover",
@@ -62,7 +63,10 @@ def cutover(bench: Bench) -> Section:
             _FULL_METHOD,
             _full_table(rounds),
             _FULL_MEANING.format(
-                shed=median(each.shadow.shed_share for each in rounds), share=costs.median, least=costs.low
+                answered=answered.median,
+                shed=median(each.shadow.shed_share for each in rounds),
+                compared=compared.median,
+                least=compared.low,
             ),
         ),
         verdicts=(
@@ -76,7 +80,7 @@ def cutover(bench: Bench) -> Section:
                 for request in _REQUESTS
             ),
             Verdict(what=f"p50 at half of capacity: {SAMPLED.name}, to legacy", ratio=waits, ceiling=1.15),
-            Verdict(what="pairs compared: shadow, to what both sides cost alone", ratio=costs, floor=0.9),
+            Verdict(what="requests/s: shadow, sample rate 1, to what both sides cost alone", ratio=answered, floor=0.9),
         ),
     )
 
@@ -97,11 +101,14 @@ _FULL_METHOD = """\
 At a sample rate of 1 each GET is answered by Flask, then asked of FastAPI, and the two answers are compared, as
 JSON, since they are spelled differently. wrk saturates the server. Processor time is what the server's process has
 used, in all its threads, until nothing was left to compare; a request alone is one of mode `legacy`, or `native`,
-HTTP included. Shed is what found the queue of comparisons full."""
+HTTP included; the requests/s of the two together are what that would let one processor answer. Shed is what found the
+queue of comparisons full."""
 
 _FULL_MEANING = """\
-In a second of the processor {share:.2f} (at least {least:.2f}) times as many pairs were compared as it could answer
-requests on both sides. What was answered and not compared, {shed:.0%} of all, counts against that."""
+Clients got {answered:.2f} times as many answers as a processor of one's own could give on both sides. In that count
+are the {shed:.0%} of all requests that were answered and whose comparison was shed: load takes comparisons away before
+it takes answers. By what was compared alone, a second of the processor made {compared:.2f} (at least {least:.2f}) times
+as many pairs as it could answer requests on both sides."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +149,11 @@ class _Round:
     @property
     def both_microseconds(self) -> float:
         return self.used[LEGACY.name].per_request + self.used[NATIVE.name].per_request
+
+    @property
+    def both_rate(self) -> float:
+        """Requests a second that one processor could answer on both sides."""
+        return 1e6 / self.both_microseconds
 
 
 def _round(bench: Bench, round_number: int) -> _Round:
@@ -252,9 +264,12 @@ def _full_table(rounds: Sequence[_Round]) -> Table:
                 spec.name,
                 f"{median(used.load.rate for used in of_mode):,.0f}",
                 f"{median(used.per_pair if compares else used.per_request for used in of_mode):,.0f}",
+                f"{median(1 - used.shed_share for used in of_mode):.0%}" if compares else "",
                 f"{median(used.shed_share for used in of_mode):.0%}" if compares else "",
             )
         )
     both = f"{median(each.both_microseconds for each in rounds):,.0f}"
-    rows.insert(2, ("the two together", "", both, ""))
-    return Table(head=("GET, saturated", "requests/s", "processor, µs a request or pair", "shed"), rows=rows)
+    both_rate = f"{median(each.both_rate for each in rounds):,.0f}"
+    rows.insert(2, ("the two together", both_rate, both, "", ""))
+    head = ("GET, saturated", "requests/s", "processor, µs a request or pair", "compared", "shed")
+    return Table(head=head, rows=rows)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import Change
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.modes import EndpointMode, Mode

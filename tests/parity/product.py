@@ -10,8 +10,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.app import TradingWindowApp, create_app
-from fastapi_app.cutover import comparisons
-from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.candidates import limits
+from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import CountKey
 from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts
@@ -64,7 +64,7 @@ class Product:
 def running_product(*, max_body_bytes: int) -> Iterator[Product]:
     """The app on an event loop of its own, which runs while it is told to."""
     with asyncio.Runner() as loop, pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(comparisons, "HEAVY_SECONDS", inf)
+        monkeypatch.setattr(limits, "HEAVY_SECONDS", inf)
         product = Product(loop, max_body_bytes=max_body_bytes)
         running = product.app.cutover.running()
         loop.run(running.__aenter__())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import CountKey
 from shared.modes import EndpointMode, Mode
 from shared.store.base import Store

@@ -8,8 +8,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
-from fastapi_app.cutover.observation import SeenAnswer
-from fastapi_app.cutover.parity import Parities, Parity
+from fastapi_app.cutover.comparing.observation import SeenAnswer
+from fastapi_app.cutover.suite.parity import Parities, Parity
 from fastapi_app.legacy import create_legacy
 from fastapi_app.native import create_native
 from shared.ports import SCOPE_KEY

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from fastapi_app.cutover.observation import Mismatch
+from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import CountKey
 from shared.modes import EndpointMode, Mode, Side
 from shared.store.base import Store

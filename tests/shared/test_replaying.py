@@ -743,6 +743,39 @@ async def test_an_effect_more_or_less_shows(stage: Stage, services: Services) ->
     assert services.calls == 1
 
 
+async def test_effects_before_an_unrecorded_read_are_held_against_those_in_the_same_places(stage: Stage) -> None:
+    primary, recording = await stage.primary()
+    await primary.effect("broker", "place", symbol="BTC", quantity=1)
+    await primary.effect("broker", "place", symbol="ETH", quantity=1)
+    await primary.apply(trade("first"))
+    candidate, replay = stage.candidate(recording)
+    await candidate.effect("broker", "place", symbol="BTC", quantity=2)
+    with pytest.raises(UnrecordedRead):
+        await candidate.read("market", "price", symbol="ETH")
+    await candidate.apply(trade("late"))
+
+    ours, theirs = replay.until_unrecorded()
+
+    assert [call["arguments"] for call in ours["calls"]] == [{"symbol": "BTC", "quantity": 1}]
+    assert [call["arguments"] for call in theirs["calls"]] == [{"symbol": "BTC", "quantity": 2}]
+    assert {**ours, "calls": []} == {**theirs, "calls": []} == NOTHING
+
+
+async def test_a_window_that_may_still_be_written_proves_nothing_and_its_entries_do(stage: Stage) -> None:
+    primary, recording = await stage.primary()
+    await primary.apply(trade("first"))
+    await primary.apply(trade("second"))
+    candidate, replay = stage.candidate(recording)
+    await candidate.apply(trade("first"))
+    with pytest.raises(UnrecordedRead):
+        await candidate.read("market", "price", symbol="ETH")
+
+    ours, theirs = replay.until_unrecorded()
+
+    assert ours == theirs
+    assert len(theirs["ledger"]["default"]) == 1
+
+
 async def test_an_error_of_a_kind_that_only_the_other_process_knew_is_named(world: World) -> None:
     class Rejected(Exception):
         pass

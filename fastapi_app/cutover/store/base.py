@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from fastapi_app.cutover.endpoints import Endpoint
-from fastapi_app.cutover.observation import Mismatch, Outcome
+from fastapi_app.cutover.comparing.observation import Mismatch, Outcome
+from fastapi_app.cutover.inventory.endpoints import Endpoint
 from shared.errors import TradingWindowError
 from shared.modes import EndpointMode, Mode
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from fastapi_app.cutover.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
+from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
 from shared.modes import EndpointMode
 
 

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fastapi_app.cli.cutover import cutover
-from fastapi_app.cutover.endpoints import Endpoint
-from fastapi_app.cutover.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
+from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
+from fastapi_app.cutover.inventory.endpoints import Endpoint
 from fastapi_app.cutover.store.base import CountKey, ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.modes import EndpointMode

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.dispatch import Cutover
-from fastapi_app.cutover.endpoints import take_inventory
+from fastapi_app.cutover.inventory.endpoints import take_inventory
 from fastapi_app.cutover.store.base import CutoverStore
 from shared.modes import EndpointMode, Mode
 from shared.settings import CutoverSettings

@@ -6,7 +6,7 @@ from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from fastapi_app.cutover.dispatch import Cutover
-from fastapi_app.cutover.endpoints import take_inventory
+from fastapi_app.cutover.inventory.endpoints import take_inventory
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Mode, Side

@@ -7,7 +7,7 @@ import fastapi
 import flask
 import pytest
 
-from fastapi_app.cutover import parity
+from fastapi_app.cutover.suite import parity
 
 pytest_plugins = ["pytester"]
 
@@ -22,7 +22,7 @@ from datetime import date
 import fastapi
 import flask
 
-from fastapi_app.cutover.accepted import AcceptedDifference
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 
 MESSAGE = AcceptedDifference(
     name="wording", endpoint="GET /items/<int:number>", path="body.message", reason="nobody reads it",

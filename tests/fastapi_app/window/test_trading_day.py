@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from tests.fastapi_app.window.on_the_wall import utc
 MICROSECOND = timedelta(microseconds=1)
 
 
-def assert_turns(keys: dict[str, object], turns: list[tuple[str, str]], first: str) -> None:
+def assert_turns(keys: Mapping[str, object], turns: list[tuple[str, str]], first: str) -> None:
     """From the day `first` on, each day begins exactly at the instant listed with it."""
     config, at, day = WindowConfig.parse(keys), utc(turns[0][0]) - timedelta(hours=2), first
     for begins, then in turns:

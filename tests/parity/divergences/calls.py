@@ -82,6 +82,15 @@ def calls_come_in_another_order(native: Native) -> None:
     native.place_order = place
 
 
+@CALLS.at(POST_TRADE, "effects.calls[0].arguments.quantity")
+def a_call_has_another_argument_before_a_question_that_was_not_recorded(native: Native) -> None:
+    async def place(ports: Ports, trade: Json, fee: str) -> None:
+        await _order(ports, {**trade, "quantity": f"{trade['quantity']}0"}, fee)
+        await ports.outbound.read_async("broker", "position", symbol=trade["symbol"])
+
+    native.place_order = place
+
+
 @CALLS.at(POST_TRADE, "effects.calls[1].method")
 def another_method_is_called(native: Native) -> None:
     async def place(ports: Ports, trade: Json, fee: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastapi_app.cutover.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
+from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
 from fastapi_app.cutover.store.base import Change, ChangeRefused, CountKey, CutoverStore, ModeTable, VersionConflict
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore

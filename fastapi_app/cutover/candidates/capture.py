@@ -1,0 +1,185 @@
+"""Requests and answers as they pass, kept for a comparison: of the primary beside its client, of the candidate instead
+of one."""
+
+import asyncio
+from collections import deque
+from itertools import chain
+
+from starlette.types import Message, Receive, Scope, Send
+
+from fastapi_app.cutover.comparing.observation import SeenAnswer, SeenRequest, SkipReason
+
+NO_ANSWER = SeenAnswer(
+    status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=b"Internal Server Error"
+)
+"""What a server sends for an app that raises before it answers."""
+
+CHUNKS_AT_ONCE = 8
+PAUSE_SECONDS = 0.001
+
+
+def announced_bytes(scope: Scope) -> int:
+    """The Content-Length, 0 without a readable one."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+class RequestBody:
+    """The body of a request, read before the primary runs, so that the candidate can have it, too."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: deque[Message] = deque()
+        self.body = b""
+        self.cut_by: SkipReason | None = None
+        """Why the body isn't there as a whole."""
+
+    async def read(self, *, max_bytes: int) -> None:
+        """Reads to the end, or until there are more bytes than that, or the client leaves."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.cut_by = "client_left"
+                break
+            chunk = message.get("body", b"")
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                self.cut_by = "request_too_large"
+                break
+            if not message.get("more_body", False):
+                break
+        self.body = b"".join(chunks)
+        if self.cut_by != "client_left":
+            # The last one says whether there is more to come; those before it are told as one with it.
+            self._messages.append({**message, "body": self.body})
+        else:
+            if chunks:
+                self._messages.append({"type": "http.request", "body": self.body, "more_body": True})
+            self._messages.append(message)
+
+    async def receive(self) -> Message:
+        """For the primary: what was read, then what comes after."""
+        if self._messages:
+            return self._messages.popleft()
+        return await self._receive()
+
+
+class Capture:
+    """Takes an answer down, up to `max_bytes` of it."""
+
+    def __init__(self, *, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._headers: tuple[tuple[bytes, bytes], ...] = ()
+        self._header_bytes = 0
+        self._body = bytearray()
+        self.status: int | None = None
+        self.complete = False
+        self.too_large = False
+
+    def note(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._headers = tuple(message["headers"])
+            self._header_bytes = sum(map(len, chain.from_iterable(self._headers)))
+        elif message["type"] == "http.response.body":
+            chunk = message.get("body", b"")
+            self.too_large = self.too_large or self.size + len(chunk) > self._max_bytes
+            if self.too_large:
+                # Nothing of it is of use any more, and it may be much.
+                self._body.clear()
+            else:
+                self._body += chunk
+            self.complete = not message.get("more_body", False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held, headers too."""
+        return self._header_bytes + len(self._body)
+
+    def is_event_stream(self) -> bool:
+        """Server-sent events, which have no end to wait for."""
+        return any(
+            name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in self._headers
+        )
+
+    def answer(self) -> SeenAnswer:
+        """What was answered; without a start, what a server answers then."""
+        if self.status is None:
+            return NO_ANSWER
+        return SeenAnswer(
+            status=self.status,
+            headers=tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers]),
+            body=bytes(self._body),
+        )
+
+
+class CandidateTooLargeError(ConnectionError):
+    """A candidate's answer is over the limit. To the app it looks as if its client had left."""
+
+
+class CandidateClient:
+    """The client that a candidate sees: it has sent its whole request, and takes the answer to its limit."""
+
+    def __init__(self, body: bytes, *, max_bytes: int) -> None:
+        self.capture = Capture(max_bytes=max_bytes)
+        self._body: bytes | None = body
+        self._chunks_sent = 0
+
+    async def receive(self) -> Message:
+        if self._body is None:
+            # It stays until the candidate ends.
+            await asyncio.get_running_loop().create_future()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        self.capture.note(listed(message))
+        if self.capture.too_large:
+            raise CandidateTooLargeError("the candidate's answer is larger than a comparison may be")
+        if message.get("more_body", False):
+            # A stream that nobody slows down would keep the loop for itself, and it is in no hurry.
+            self._chunks_sent += 1
+            await asyncio.sleep(0 if self._chunks_sent % CHUNKS_AT_ONCE else PAUSE_SECONDS)
+
+
+def seen_request(scope: Scope, body: bytes) -> SeenRequest:
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return SeenRequest(
+        method=scope["method"],
+        path=raw_path.decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
+    )
+
+
+def listed(message: Message) -> Message:
+    """A start with its headers as a list of its own: an app may give any iterable, once, or the same message again."""
+    if message["type"] != "http.response.start":
+        return message
+    return {**message, "headers": list(message.get("headers", ()))}
+
+
+def naming(send: Send, header: tuple[bytes, bytes]) -> Send:
+    """Adds the header to the answer."""
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), header]}
+        await send(message)
+
+    return named
+
+
+def without_body(send: Send) -> Send:
+    async def bodiless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return bodiless

@@ -1,0 +1,352 @@
+"""Holds what the primary did against what the candidate would have done, behind the client's back."""
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fastapi_app.bridge.trace import TRACE, Trace
+from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
+from fastapi_app.cutover.candidates.judging import Judge, OffLoop
+from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates
+from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
+from fastapi_app.cutover.candidates.steps import Steps
+from fastapi_app.cutover.candidates.watchdog import Watchdog, candidate_of
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
+from fastapi_app.cutover.comparing.observation import Observation, SkipReason
+from fastapi_app.cutover.effects import Effects, Replay
+from fastapi_app.cutover.evidence.evidence import Evidence
+from fastapi_app.cutover.modes.guard import Guard
+from fastapi_app.cutover.modes.plan import Plan
+from shared.modes import Side
+from shared.settings import CutoverSettings
+
+logger = logging.getLogger(__name__)
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""RFC 9110, 9.2.1."""
+
+CANCEL_SECONDS = 1.0
+"""How long a candidate gets to end once it is cancelled."""
+
+CLOSING_SECONDS = 1.0
+"""How long a process that stops waits for candidates."""
+
+FINISHING_SECONDS = 1.0
+"""How long a comparison waits for an app to finish behind its answer."""
+FINISHING_POLL_SECONDS = 0.001
+
+
+class Candidates(Protocol):
+    """Where candidates run, by side."""
+
+    def app(self, side: Side) -> ASGIApp: ...
+
+    def are_busy(self, side: Side) -> bool:
+        """Whether every place for one is taken by a candidate that doesn't end."""
+        ...
+
+
+class Comparisons:
+    """Serves a primary, takes it down, and runs the candidate once the answer is out.
+
+    Candidates wait in a line that is bounded in number and bytes; what finds it full is counted and no more. Those
+    whose endpoint is compared no more, as `in_force` says, aren't run. Not for use from several event loops at once.
+    """
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        *,
+        settings: CutoverSettings,
+        evidence: Evidence,
+        guard: Guard,
+        watchdog: Watchdog,
+        effects: Effects | None,
+        accepted: Sequence[AcceptedDifference],
+        in_force: Callable[[str], Plan | None],
+        stop_comparing: Callable[[str, str], None],
+        off_loop: OffLoop,
+    ) -> None:
+        self._candidates = candidates
+        self._settings = settings
+        self._evidence = evidence
+        self._watchdog = watchdog
+        self._effects = effects
+        self._pure = frozenset(settings.pure)
+        self._costly = frozenset(settings.costly)
+        self._in_force = in_force
+        self._judge = Judge(
+            evidence=evidence,
+            guard=guard,
+            accepted=accepted,
+            redacted_fields=settings.redacted_fields,
+            off_loop=off_loop,
+        )
+        self._heavy = HeavyCandidates()
+        self._hanging = HangingCandidates(
+            stop_comparing, concurrency=settings.concurrency, timeout_seconds=settings.timeout_seconds
+        )
+        self._waiting: deque[Pair] = deque()
+        self._waiting_bytes = 0
+        # Those that hold a place; one that is let go may run on, and then it is among the loose ones.
+        self._tasks: dict[asyncio.Task[None], Pair] = {}
+        self._loose: dict[asyncio.Task[None], Pair] = {}
+        self._overdue: set[asyncio.Task[None]] = set()
+
+    def figures(self) -> Mapping[str, int]:
+        """Of this moment: comparisons that wait, the bytes that they hold, and those that run."""
+        return {"queued": len(self._waiting), "queued_bytes": self._waiting_bytes, "running": len(self._tasks)}
+
+    async def serve(self, primary: ASGIApp, side: Side, plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the request as `primary` alone would, and leaves a comparison or the reason why there is none."""
+        skip = self._reason_to_skip(plan.endpoint, scope)
+        if skip is not None:
+            self._skip(plan, skip)
+            await primary(scope, receive, send)
+            return
+        request = RequestBody(receive)
+        await request.read(max_bytes=self._settings.max_request_bytes)
+        if request.cut_by is not None:
+            self._skip(plan, request.cut_by)
+            await primary(scope, request.receive, send)
+            return
+        # Handlers write into context variables, too.
+        candidate_scope = scope_of_candidate(scope)
+        context = contextvars.copy_context()
+        try:
+            recording = None if self._effects is None else await self._effects.record(scope)
+        except Exception:
+            logger.exception("a request to %s can't be recorded", plan.endpoint)
+            self._skip(plan, "fault")
+            await primary(scope, request.receive, send)
+            return
+        pair = Pair(
+            plan=plan,
+            side=side,
+            scope=candidate_scope,
+            context=context,
+            body=request.body,
+            recording=recording,
+            answer=Capture(max_bytes=self._settings.max_response_bytes),
+            primary_trace=Trace(),
+            candidate_trace=Trace(),
+        )
+        scope[TRACE] = pair.primary_trace
+        candidate_scope[TRACE] = pair.candidate_trace
+
+        async def send_and_note(message: Message) -> None:
+            message = listed(message)
+            pair.answer.note(message)
+            await send(message)
+
+        try:
+            await primary(scope, request.receive, send_and_note)
+        except Exception as exc:
+            if not pair.answer.complete:
+                pair.raised = _named(exc)
+            self._line_up(pair)
+            raise
+        except BaseException:
+            # The server cancels what is still open when its drain time is over.
+            self._skip(plan, "shutdown")
+            raise
+        self._line_up(pair)
+
+    def _reason_to_skip(self, endpoint: str, scope: Scope) -> SkipReason | None:
+        if endpoint in self._costly:
+            return "costly"
+        if self._effects is None and scope["method"] not in SAFE_METHODS and endpoint not in self._pure:
+            return "unsafe"
+        if announced_bytes(scope) > self._settings.max_request_bytes:
+            return "request_too_large"
+        if any(name == b"expect" for name, _ in scope["headers"]):
+            # To read the body first would say 100 Continue where the app may refuse by the head alone.
+            return "expect_continue"
+        return None
+
+    def _skip(self, plan: Plan, reason: SkipReason) -> None:
+        self._evidence.count(plan.endpoint, plan.mode.mode, "skipped", reason)
+
+    def _line_up(self, pair: Pair) -> None:
+        """Puts the pair into the line, or counts why not."""
+        skip: SkipReason | None = None
+        if pair.answer.is_event_stream():
+            skip = "stream"
+        elif pair.answer.too_large:
+            skip = "response_too_large"
+        elif pair.primary_trace.refused:
+            skip = "primary_busy"
+        elif not pair.answer.complete and pair.raised is None:
+            skip = "client_left"
+        elif (
+            len(self._waiting) >= self._settings.max_queued
+            or self._waiting_bytes + pair.size > self._settings.max_queued_bytes
+        ):
+            skip = "queue_full"
+        if skip is not None:
+            self._skip(pair.plan, skip)
+            return
+        self._waiting_bytes += pair.size
+        self._waiting.append(pair)
+        self._start_next()
+
+    def _start_next(self) -> None:
+        while self._waiting and len(self._tasks) < self._settings.concurrency:
+            pair = self._waiting.popleft()
+            self._waiting_bytes -= pair.size
+            self._tasks[asyncio.create_task(self._settle(pair), context=pair.context)] = pair
+
+    async def _settle(self, pair: Pair) -> None:
+        """All in one task, the candidate's own: threads that are busy leave the loop few turns, and each pair that
+        took several would be starved."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is what runs this
+        reason: SkipReason | None = "fault"
+        try:
+            reason = await self._settled_in(task, pair)
+        except Exception:
+            # A fault of the comparison's own; the client has its answer.
+            logger.exception("a comparison of %s failed", pair.plan.endpoint)
+        except asyncio.CancelledError:
+            reason = "shutdown"
+        finally:
+            self._overdue.discard(task)
+            self._loose.pop(task, None)
+            if task in self._tasks:
+                self._leave(task, pair, reason)
+
+    def _leave(self, task: "asyncio.Task[None]", pair: Pair, reason: SkipReason | None) -> None:
+        if reason is not None:
+            self._skip(pair.plan, reason)
+        self._hanging.note(pair.plan.endpoint, overdue=reason == "timed_out")
+        del self._tasks[task]
+        if reason != "shutdown":
+            self._start_next()
+
+    async def _settled_in(self, task: "asyncio.Task[None]", pair: Pair) -> SkipReason | None:
+        outcome = await self._observe(task, pair)
+        if isinstance(outcome, str):
+            return outcome
+        # Behind an answer, what the app does in `close()` has effects, too.
+        await _until_finished(pair.primary_trace)
+        primary = Observation(
+            side=pair.side,
+            answer=pair.answer.answer(),
+            effects={} if pair.recording is None else pair.recording.effects(),
+            raised=pair.raised,
+        )
+        return await self._judge.judge(pair, primary, outcome)
+
+    async def _observe(self, task: "asyncio.Task[None]", pair: Pair) -> Observation | SkipReason:
+        """Runs the candidate, within its limits."""
+        side: Side = "native" if pair.side == "legacy" else "legacy"
+        endpoint = pair.plan.endpoint
+        in_force = self._in_force(endpoint)
+        if in_force is None or not in_force.sample_rate:
+            return "stopped"
+        loop = asyncio.get_running_loop()
+        if side == "native" and self._heavy.rests(endpoint):
+            return "heavy"
+        loose = sum(endpoint == other.plan.endpoint for other in self._loose.values())
+        if loose >= self._settings.concurrency or self._candidates.are_busy(side):
+            return "candidates_busy"
+        client = CandidateClient(pair.body, max_bytes=self._settings.max_response_bytes)
+        pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
+        raised: str | None = None
+        if side == "native":
+            self._watchdog.watch(endpoint)
+        steps = Steps(_run(self._candidates.app(side), pair.scope, client))
+        timer = loop.call_later(self._settings.timeout_seconds, self._give_up, task, pair)
+        try:
+            await steps
+            await _until_finished(pair.candidate_trace)
+        except BaseException as exc:
+            # Also what no handler should raise: a panic of an extension, SystemExit, a cancellation of its own. But the
+            # end of the process is one.
+            if isinstance(exc, asyncio.CancelledError) and task.cancelling() and task not in self._overdue:
+                raise
+            raised = _named(exc)
+        finally:
+            timer.cancel()
+            self._heavy.note(endpoint, steps.longest_seconds)
+        if task in self._overdue:
+            return "timed_out"
+        if pair.candidate_trace.refused:
+            return "candidates_busy"
+        return _observed(side, client.capture, raised, pair.replay)
+
+    def _give_up(self, task: "asyncio.Task[None]", pair: Pair) -> None:
+        self._overdue.add(task)
+        task.cancel()
+        asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._let_go, task, pair)
+
+    def _let_go(self, task: "asyncio.Task[None]", pair: Pair) -> None:
+        if task in self._tasks:
+            logger.error("a candidate of %s goes on though it was cancelled", pair.plan.endpoint)
+            self._loose[task] = pair
+            self._leave(task, pair, "timed_out")
+
+    async def settled(self) -> None:
+        """Returns when no comparison waits or runs."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def aclose(self) -> None:
+        """Lets those that run end for a moment; the others are counted as skipped."""
+        for pair in self._waiting:
+            self._skip(pair.plan, "shutdown")
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
+        ending = {*self._tasks, *self._loose}
+        for task in ending:
+            task.cancel()
+        if ending:
+            _, going_on = await asyncio.wait(ending, timeout=CANCEL_SECONDS)
+            for task in going_on & self._tasks.keys():
+                self._leave(task, self._tasks[task], "shutdown")
+            _forget(going_on)
+
+
+async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
+    await app(scope, client.receive, client.send)
+
+
+async def _until_finished(trace: Trace) -> None:
+    deadline = time.monotonic() + FINISHING_SECONDS
+    while not trace.finished and time.monotonic() < deadline:  # noqa: ASYNC110
+        # It ends in a thread, which knows no asyncio.Event.
+        await asyncio.sleep(FINISHING_POLL_SECONDS)
+
+
+def _forget(candidates: Collection["asyncio.Task[None]"]) -> None:
+    """asyncio.run ends by waiting for every task that it knows, so one that can't be cancelled would keep the process
+    from ending."""
+    owners = {candidate_of(task) for task in candidates}
+    for task in asyncio.all_tasks():
+        if candidate_of(task) in owners - {None}:
+            asyncio._unregister_task(task)
+            # The log has said so already.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def _observed(side: Side, capture: Capture, raised: str | None, replay: Replay | None) -> Observation | SkipReason:
+    if capture.too_large:
+        return "candidate_too_large"
+    return Observation(
+        side=side,
+        answer=capture.answer(),
+        effects={} if replay is None else replay.effects(),
+        raised=None if capture.complete else raised or "no answer",
+    )
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

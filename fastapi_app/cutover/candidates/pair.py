@@ -1,0 +1,48 @@
+"""A primary's request and what its candidate is run with."""
+
+import contextvars
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from fastapi_app.bridge.trace import Trace
+from fastapi_app.cutover.candidates.capture import Capture
+from fastapi_app.cutover.effects import Recording, Replay
+from fastapi_app.cutover.modes.plan import Plan
+from shared.modes import Side
+
+
+@dataclass(kw_only=True, slots=True)
+class Pair:
+    """A primary's request and, once it is through, its candidate."""
+
+    plan: Plan
+    side: Side
+    """The primary's."""
+    scope: Scope
+    """As it was before the primary ran; the candidate's own."""
+    context: contextvars.Context
+    body: bytes
+    recording: Recording | None
+    answer: Capture
+    primary_trace: Trace
+    candidate_trace: Trace
+    raised: str | None = None
+    replay: Replay | None = None
+    """The candidate's stand-in for the world."""
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + self.answer.size
+
+
+def scope_of_candidate(scope: Scope) -> Scope:
+    """Frameworks write into the scope: the candidate gets it as it came."""
+    extensions = scope.get("extensions") or {}
+    return {
+        **scope,
+        "headers": list(scope["headers"]),
+        "state": dict(scope.get("state", ())),
+        # Ways to answer that only a server has.
+        "extensions": {name: value for name, value in extensions.items() if not name.startswith("http.response.")},
+    }

@@ -1,0 +1,109 @@
+"""Where two answers' bodies differ."""
+
+import zlib
+from collections.abc import Iterator
+
+from fastapi_app.cutover.comparing.header_differences import is_json, media_type
+from fastapi_app.cutover.comparing.json_differences import differences, only_candidate, only_primary, parse
+from fastapi_app.cutover.comparing.observation import Difference, SeenAnswer
+
+PATH = "body"
+
+MAX_INFLATED_BYTES = 16 * 2**20
+"""A compressed body that becomes larger is compared as it is."""
+
+_BEFORE, _AFTER = 40, 120
+_BYTES_AROUND = 16
+
+
+def body_differences(primary: SeenAnswer, candidate: SeenAnswer) -> Iterator[Difference]:
+    """Equal bytes first; then gzip and deflate are undone; then as JSON, where one side says it is JSON and both can be
+    read as that; then as text; then as bytes.
+
+    As JSON the values count, since clients parse it: other white space, another order of keys, another escape is no
+    difference, and neither is 0.1 against 0.10; 1 against 1.0 is, and 1 against true. Numbers are compared exactly, as
+    decimals; NaN is NaN. With a key that comes twice in one object, or nested more deeply than the interpreter can
+    follow, it is compared as text.
+    """
+    if primary.body == candidate.body:
+        return
+    ours, theirs = _inflated(primary), _inflated(candidate)
+    if ours == theirs:
+        return
+    if not ours or not theirs:
+        text = (ours or theirs).decode(errors="backslashreplace")
+        yield only_primary(PATH, text) if ours else only_candidate(PATH, text)
+        return
+    if is_json(media_type(primary.headers)) or is_json(media_type(candidate.headers)):
+        try:
+            yield from differences(PATH, parse(ours.decode()), parse(theirs.decode()))
+        except (ValueError, ArithmeticError, RecursionError):
+            # It is no JSON after all, or more than that.
+            pass
+        else:
+            return
+    yield _difference_of_texts(ours, theirs)
+
+
+def _inflated(answer: SeenAnswer) -> bytes:
+    coding = next((value.strip().lower() for name, value in answer.headers if name == "content-encoding"), "")
+    if coding not in {"gzip", "deflate"} or not answer.body:
+        return answer.body
+    # With 32 it reads the header of either.
+    inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+    try:
+        body = inflater.decompress(answer.body, MAX_INFLATED_BYTES)
+    except zlib.error:
+        return answer.body
+    return body if inflater.eof and not inflater.unused_data else answer.body
+
+
+def _difference_of_texts(ours: bytes, theirs: bytes) -> Difference:
+    try:
+        our_text, their_text = ours.decode(), theirs.decode()
+    except ValueError:
+        return _difference_of_bytes(ours, theirs)
+    if "\0" in our_text or "\0" in their_text:
+        return _difference_of_bytes(ours, theirs)
+    place = _first_difference(our_text, their_text)
+    line = our_text.count("\n", 0, place) + 1
+    return Difference(
+        path=PATH,
+        primary=f"line {line}: {_around(our_text, place)}",
+        candidate=f"line {line}: {_around(their_text, place)}",
+    )
+
+
+def _around(text: str, place: int) -> str:
+    """The line in which the place lies, or a part of it."""
+    start = text.rfind("\n", 0, place) + 1
+    end = text.find("\n", place)
+    end = len(text) if end < 0 else end
+    first, last = max(start, place - _BEFORE), min(end, place + _AFTER)
+    return f"{'…' if first > start else ''}{text[first:last]}{'…' if last < end else ''}"
+
+
+def _difference_of_bytes(ours: bytes, theirs: bytes) -> Difference:
+    place = _first_difference(ours, theirs)
+    start = max(0, place - _BYTES_AROUND)
+    return Difference(
+        path=PATH,
+        primary=f"byte {place}: {_hex(ours, start, place)}",
+        candidate=f"byte {place}: {_hex(theirs, start, place)}",
+    )
+
+
+def _hex(body: bytes, start: int, place: int) -> str:
+    """What is around the place, the bytes from it on in brackets; `[]` where the body ends before it."""
+    return f"{body[start:place].hex(' ')} [{body[place : place + _BYTES_AROUND].hex(' ')}]".lstrip()
+
+
+def _first_difference(ours: str | bytes, theirs: str | bytes) -> int:
+    low, high = 0, min(len(ours), len(theirs))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if ours[low:middle] == theirs[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

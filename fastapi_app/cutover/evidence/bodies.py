@@ -1,0 +1,89 @@
+"""Secrets in the body of a request or an answer."""
+
+import gzip
+import json
+import re
+import zlib
+
+from fastapi_app.cutover.evidence.secrets import Secrets
+from fastapi_app.cutover.evidence.texts import looks_like_json, redacted_form, redacted_json
+
+MAX_PART_HEAD_BYTES = 1_024
+"""Of a part of a multipart form."""
+
+MAX_INFLATED_BYTES = 16 * 2**20
+
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_FIELD = re.compile(rb'(?i)[;\s]name\s*=\s*"?([^";\r\n]*)')
+
+
+def redacted_body(body: bytes, headers: tuple[tuple[str, str], ...], secrets: Secrets) -> bytes:
+    coding = _header(headers, "content-encoding")
+    if not body or coding in {"", "identity"}:
+        return _plain_body(body, headers, secrets)
+    inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # gzip or deflate, by its beginning
+    try:
+        plain = inflater.decompress(body, MAX_INFLATED_BYTES)
+    except zlib.error:
+        # It may not be packed at all.
+        return _plain_body(body, headers, secrets) if _is_text(body) else _unreadable(body, secrets)
+    if inflater.unconsumed_tail or inflater.unused_data:
+        return _unreadable(body, secrets)
+    shown = _plain_body(plain, headers, secrets)
+    return body if shown == plain else gzip.compress(shown, mtime=0)
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except ValueError:
+        return False
+    return True
+
+
+def _unreadable(body: bytes, secrets: Secrets) -> bytes:
+    return secrets.label("a body as a whole", body.decode("latin-1")).encode()
+
+
+def _plain_body(body: bytes, headers: tuple[tuple[str, str], ...], secrets: Secrets) -> bytes:
+    content_type = _header(headers, "content-type")
+    if content_type.startswith("multipart/"):
+        return _multipart(body, content_type, secrets)
+    encoding = json.detect_encoding(body)
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+    text = shown = body.decode(encoding, errors)
+    # A form's content type is what some clients send with JSON, unless they are told.
+    if "json" in content_type or looks_like_json(text):
+        shown = redacted_json(text, secrets)
+    if shown == text and content_type.startswith("application/x-www-form-urlencoded"):
+        shown = redacted_form(text, secrets)
+    return body if shown == text else shown.encode(encoding, errors)
+
+
+def _header(headers: tuple[tuple[str, str], ...], wanted: str) -> str:
+    return next((value.strip().lower() for name, value in headers if name == wanted), "")
+
+
+def _multipart(body: bytes, content_type: str, secrets: Secrets) -> bytes:
+    """The fields of a form between its boundaries, each with headers, an empty line and its value."""
+    boundary = re.search(r'boundary="?([^";]+)', content_type)
+    if boundary is None:
+        return body
+    # The content type is in lower case by now, the boundary is not.
+    parts = re.split(rb"(?i)(\r?\n?--" + re.escape(boundary[1].strip().encode(errors="replace")) + rb")", body)
+    return b"".join(_part(part, secrets) for part in parts)
+
+
+def _part(part: bytes, secrets: Secrets) -> bytes:
+    gap = _BLANK_LINE.search(part)
+    if gap is None:
+        return part
+    head, value = part[: gap.end()], part[gap.end() :]
+    if len(head) > MAX_PART_HEAD_BYTES:
+        field: str | None = "a part as a whole"
+    else:
+        names = (match[1].decode(errors="replace").strip() for match in _FIELD.finditer(head))
+        field = next(filter(None, map(secrets.named, names)), None)
+    if field is None:
+        return head + _plain_body(value, (), secrets)
+    return head + secrets.label(field, value.decode(errors="backslashreplace")).encode()

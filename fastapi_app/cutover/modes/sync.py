@@ -1,0 +1,203 @@
+"""Keeps a process and the cutover's store in step."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi_app.cutover.comparing.observation import Mismatch
+from fastapi_app.cutover.evidence.evidence import Evidence
+from fastapi_app.cutover.modes.plan import GUARDED
+from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
+from shared.errors import StoreUnavailable
+from shared.modes import EndpointMode
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """A move that this process makes by itself: to `shadow`, or to a sample rate of 0. It holds here at once, and
+    everywhere once it is written."""
+
+    endpoint: str
+    kind: Literal["take back", "stop comparing"]
+    author: str
+    reason: str
+    mismatch: Mismatch | None = None
+    """The one that caused it, redacted."""
+
+    def after(self, before: EndpointMode) -> EndpointMode:
+        if self.kind == "stop comparing":
+            return before.model_copy(update={"sample_rate": 0.0})
+        if before.mode in GUARDED:
+            return EndpointMode(mode="shadow", sample_rate=before.sample_rate)
+        # Somebody has moved it meanwhile.
+        return before
+
+
+class Sync:
+    """One thread a process. Every `poll_seconds`, and when it is woken, it brings the newest table, and writes what
+    this process has decided and found. No request waits for it.
+
+    While the store can't answer, the last table holds, what is to be written waits, and `problem` says why.
+    """
+
+    def __init__(
+        self,
+        store: CutoverStore,
+        evidence: Evidence,
+        table: ModeTable,
+        *,
+        on_modes: Callable[[Mapping[str, EndpointMode]], None],
+        poll_seconds: float,
+    ) -> None:
+        self.problem: str | None = None
+        self._store = store
+        self._evidence = evidence
+        self._table = table
+        self._on_modes = on_modes
+        self._poll_seconds = poll_seconds
+        # Held around the table's way between store and process, in that order; never around evidence.
+        self._of_the_table = threading.Lock()
+        # Between the threads that decide and the one that writes:
+        self._lock = threading.Lock()
+        self._decisions: list[Decision] = []
+        self._woken = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._show()
+
+    @property
+    def version(self) -> int:
+        return self._table.version
+
+    @property
+    def is_running(self) -> bool:
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    def start(self) -> None:
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="cutover-sync", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Blocks until what was found is kept, or can't be."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopping = True
+            self._woken.set()
+            thread.join()
+        self.once()
+        if self.problem is not None:
+            logger.error("evidence that was found last is lost: %s", self.problem)
+        self._store.close()
+
+    def decide(self, decision: Decision) -> bool:
+        """Whether it was taken: the same about the same endpoint is taken once."""
+        with self._lock:
+            if any((decision.endpoint, decision.kind) == (other.endpoint, other.kind) for other in self._decisions):
+                return False
+            self._decisions.append(decision)
+            self._show()
+        logger.error("%s: %s, by itself: %s", decision.endpoint, decision.kind, decision.reason)
+        self._woken.set()
+        return True
+
+    def change(
+        self, changes: Mapping[str, EndpointMode], *, author: str, reason: str, version: int | None
+    ) -> ModeTable:
+        """Blocks. See CutoverStore.change for what it raises."""
+        with self._of_the_table:
+            table = self._store.change(changes, author=author, reason=reason, at=datetime.now(UTC), version=version)
+            self._adopt(table)
+        return table
+
+    def once(self) -> None:
+        """One round. The table comes first: what can't be written must not keep a change of modes from the process."""
+        try:
+            with self._of_the_table:
+                if self._store.version() != self._table.version:
+                    self._adopt(self._store.table())
+            self._write_decisions()
+            self._write_evidence()
+        except StoreUnavailable as exc:
+            if self.problem is None:
+                logger.error(  # noqa: TRY400 - the sentence says all
+                    "the cutover's store can't answer, the modes in force stay: %s", exc.problem
+                )
+            self.problem = exc.problem
+        except Exception:
+            # Without this thread no change of modes would reach the process any more.
+            self.problem = "a fault, see the log"
+            logger.exception("a round with the cutover's store failed")
+        else:
+            if self.problem is not None:
+                logger.warning("the cutover's store answers again")
+            self.problem = None
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._woken.wait(self._poll_seconds)
+            self._woken.clear()
+            self.once()
+
+    def _write_decisions(self) -> None:
+        while self._decisions:
+            decision = self._decisions[0]
+            if decision.mismatch is not None:
+                (mismatch_id,) = self._store.add_evidence({}, [decision.mismatch])
+                decision = replace(decision, reason=f"mismatch {mismatch_id}: {decision.reason}", mismatch=None)
+                with self._lock:
+                    self._decisions[0] = decision
+            with self._of_the_table:
+                table = self._written(decision)
+                with self._lock:
+                    del self._decisions[0]
+                self._adopt(table)
+
+    def _written(self, decision: Decision) -> ModeTable:
+        """The table with the decision in it. Somebody may move the endpoint meanwhile, or take it out."""
+        while True:
+            table = self._store.table()
+            before = table.modes.get(decision.endpoint)
+            if before is None:
+                return table
+            try:
+                return self._store.change(
+                    {decision.endpoint: decision.after(before)},
+                    author=decision.author,
+                    reason=decision.reason,
+                    at=datetime.now(UTC),
+                    version=table.version,
+                )
+            except VersionConflict:
+                continue
+            except ChangeRefused as exc:
+                logger.warning("%s", exc)
+                return table
+
+    def _write_evidence(self) -> None:
+        counts, mismatches = self._evidence.take()
+        if not counts and not mismatches:
+            return
+        try:
+            self._store.add_evidence(counts, mismatches)
+        except BaseException:
+            self._evidence.give_back(counts, mismatches)
+            raise
+
+    def _adopt(self, table: ModeTable) -> None:
+        with self._lock:
+            self._table = table
+            self._show()
+
+    def _show(self) -> None:
+        modes = dict(self._table.modes)
+        for decision in self._decisions:
+            if decision.endpoint in modes:
+                modes[decision.endpoint] = decision.after(modes[decision.endpoint])
+        self._on_modes(modes)

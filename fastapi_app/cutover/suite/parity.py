@@ -1,0 +1,272 @@
+"""Two worlds, of an old app and of a new one, to which a suite puts the same requests."""
+
+import asyncio
+import inspect
+import json as json_module
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Message, Scope
+
+from fastapi_app.bridge import Bridge
+from fastapi_app.bridge.exchange import WSGIApp
+from fastapi_app.cutover.candidates.capture import CandidateClient
+from fastapi_app.cutover.candidates.stacks import head_follows_get
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference, assert_none_expired
+from fastapi_app.cutover.comparing.observation import Observation, SeenAnswer
+from fastapi_app.cutover.comparing.verdict import compare
+from fastapi_app.cutover.effects import Effects
+from fastapi_app.cutover.inventory.endpoints import take_inventory
+from shared.modes import Side
+
+HOST = "testserver"
+
+MAX_ANSWER_BYTES = 64 * 2**20
+
+MAX_TOLD_CHARACTERS = 600
+"""Of a body, in the message of a difference."""
+
+CallableEffects = Callable[[], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class Parities:
+    """What the `parity` fixture gives: makes pairs of worlds, and ends them with the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def __call__(
+        self,
+        *,
+        legacy: Callable[[], WSGIApp | Awaitable[WSGIApp]],
+        native: Callable[[], ASGIApp | Awaitable[ASGIApp]],
+        legacy_effects: CallableEffects | None = None,
+        native_effects: CallableEffects | None = None,
+        effects: Effects | None = None,
+        timeout_seconds: float = 10.0,
+    ) -> "Parity":
+        """Calls both factories, which may be async, once, and starts the native app's lifespan.
+
+        `legacy_effects` and `native_effects` tell as JSON what each world holds; it is compared after each request, as
+        `effects`. `effects` is needed for requests with a recording. A side that takes longer than `timeout_seconds`
+        for a request fails the test. For tests that aren't async: requests run on an event loop of their own.
+        """
+        runner = self._stack.enter_context(asyncio.Runner())
+        pair = Parity(
+            runner,
+            tells={"legacy": legacy_effects, "native": native_effects},
+            effects=effects,
+            timeout_seconds=timeout_seconds,
+        )
+        self._stack.callback(pair.close)
+        pair.start(legacy, native)
+        return pair
+
+
+class Parity:
+    """One old and one new world. Legacy runs under the bridge, as it does under the cutover, and native is called as a
+    server calls it; HEAD follows GET there, but for an endpoint of its own."""
+
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        *,
+        tells: Mapping[Side, CallableEffects | None],
+        effects: Effects | None,
+        timeout_seconds: float,
+    ) -> None:
+        self._runner = runner
+        self._tells = tells
+        self._effects = effects
+        self._timeout_seconds = timeout_seconds
+        self._apps: dict[Side, ASGIApp] = {}
+        self._lifespan_state: Mapping[str, Any] = {}
+        self._stack = AsyncExitStack()
+
+    def start(
+        self,
+        legacy: Callable[[], WSGIApp | Awaitable[WSGIApp]],
+        native: Callable[[], ASGIApp | Awaitable[ASGIApp]],
+    ) -> None:
+        async def start() -> None:
+            old = await _settled(legacy())
+            bridge = Bridge(old, threads=2, drain_timeout_seconds=0)
+            self._stack.push_async_callback(bridge.aclose)
+            new = await _settled(native())
+            # No rules of a legacy app are needed that can't be read.
+            self._apps = {"legacy": bridge, "native": head_follows_get(new, take_inventory(new, old, legacy_routes=()))}
+            self._lifespan_state = await self._stack.enter_async_context(_lifespan(new))
+
+        self._runner.run(start())
+
+    def close(self) -> None:
+        self._runner.run(self._stack.aclose())
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Headers | None = None,
+        body: bytes | str | None = None,
+        json: Any = None,
+        recording: Mapping[str, Any] | None = None,
+        accepted: Sequence[AcceptedDifference] = (),
+    ) -> SeenAnswer:
+        """Puts the request to legacy, then to native, and answers with legacy's answer.
+
+        Raises AssertionError where they differ by the rules of the live comparison, in more than what is `accepted`,
+        and for a rule of this endpoint that is expired. `target` is the path, percent-encoded, with its query.
+        Content-Length and Host are added where `headers` have none; `json` is written as a body, with its Content-Type.
+        With a `recording`, both sides answer from that, through the ports that it puts into the scope, and neither has
+        an effect.
+        """
+        __tracebackhide__ = True
+        rules = [rule for rule in accepted if _may_apply(rule, method, target.partition("?")[0])]
+        assert_none_expired(rules, on=datetime.now(UTC).date())
+        if json is not None:
+            body = json_module.dumps(json)
+        raw = body.encode() if isinstance(body, str) else body or b""
+        sent = _headers(method, headers, raw, is_json=json is not None)
+
+        async def ask() -> tuple[Observation, Observation]:
+            sides: list[Side] = ["legacy", "native"]
+            legacy, native = [
+                await self._observe(side, _scope(method, target, sent, self._lifespan_state), raw, recording)
+                for side in sides
+            ]
+            return legacy, native
+
+        legacy, native = self._runner.run(ask())
+        verdict = compare(legacy, native, accepted=rules)
+        if verdict.outcome == "mismatch":
+            places = [f"  {difference.between('legacy', 'native')}" for difference in verdict.differences]
+            title = f"{method} {target}: legacy and native differ"
+            raise AssertionError("\n".join([title, *places, *_told(legacy), *_told(native)]))
+        return legacy.answer
+
+    async def _observe(self, side: Side, scope: Scope, body: bytes, recording: Mapping[str, Any] | None) -> Observation:
+        replay = None
+        if recording is not None:
+            if self._effects is None:
+                raise ValueError("a request with a recording needs parity(..., effects=...)")
+            replay = self._effects.from_json(recording).replay(scope)
+        client = CandidateClient(body, max_bytes=MAX_ANSWER_BYTES)
+        raised: str | None = None
+        limit = asyncio.timeout(self._timeout_seconds)
+        try:
+            async with limit:
+                await self._apps[side](scope, client.receive, client.send)
+        except Exception as exc:
+            if limit.expired():
+                raise AssertionError(f"{side} took longer than {self._timeout_seconds:g} s") from exc
+            if client.capture.too_large:
+                raise AssertionError(f"{side} answered with more than {MAX_ANSWER_BYTES} bytes") from exc
+            # A fault that was answered is raised again, for the server's log.
+            raised = None if client.capture.complete else f"{type(exc).__name__}: {exc}"
+        if replay is not None and (read := replay.unrecorded_read()) is not None:
+            raise AssertionError(f"{side} read what the recording can't answer: {read}")
+        tell = self._tells[side]
+        told = {} if tell is None else await _settled(tell())
+        return Observation(
+            side=side,
+            answer=client.capture.answer(),
+            effects=told if replay is None else {**replay.effects(), **told},
+            raised=raised,
+        )
+
+
+async def _settled(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+@asynccontextmanager
+async def _lifespan(app: ASGIApp) -> AsyncIterator[Mapping[str, Any]]:
+    """Runs the app's lifespan, and gives the state that it leaves for requests. As under a server, an app that raises
+    at the first message has none. Raises RuntimeError where the start or the end fails."""
+    state: dict[str, Any] = {}
+    to_app: asyncio.Queue[Message] = asyncio.Queue()
+    from_app: asyncio.Queue[Message] = asyncio.Queue()
+    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
+    running = asyncio.ensure_future(app(scope, to_app.get, from_app.put))
+
+    async def tell(step: str) -> bool:
+        """Whether the app heard it."""
+        to_app.put_nowait({"type": f"lifespan.{step}"})
+        answered = asyncio.ensure_future(from_app.get())
+        await asyncio.wait({running, answered}, return_when=asyncio.FIRST_COMPLETED)
+        if not answered.done():
+            answered.cancel()
+            return False
+        message = answered.result()
+        if message["type"].endswith(".failed"):
+            raise RuntimeError(f"the native app's {step} failed: {message.get('message', '')}")
+        return True
+
+    try:
+        has_one = await tell("startup")
+        yield state
+        if has_one:
+            await tell("shutdown")
+    finally:
+        running.cancel()
+        # What it raised was in its message, or it has no lifespan.
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _headers(method: str, given: Headers | None, body: bytes, *, is_json: bool) -> list[tuple[str, str]]:
+    pairs = given.items() if isinstance(given, Mapping) else given or ()
+    headers = [(name.lower(), value) for name, value in pairs]
+    names = {name for name, _ in headers}
+    if "host" not in names:
+        headers.insert(0, ("host", HOST))
+    if is_json and "content-type" not in names:
+        headers.append(("content-type", "application/json"))
+    has_body = bool(body) or method in {"PATCH", "POST", "PUT"}
+    if has_body and names.isdisjoint({"content-length", "transfer-encoding"}):
+        headers.append(("content-length", str(len(body))))
+    return headers
+
+
+def _scope(method: str, target: str, headers: Iterable[tuple[str, str]], state: Mapping[str, Any]) -> Scope:
+    """As uvicorn makes it."""
+    path, _, query = target.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode("ascii"),
+        "query_string": query.encode("ascii"),
+        "root_path": "",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        "client": ("127.0.0.1", 50_000),
+        "server": (HOST, 80),
+        "state": dict(state),
+    }
+
+
+def _may_apply(rule: AcceptedDifference, method: str, path: str) -> bool:
+    """Whether the request can be one to the rule's endpoint. A HEAD follows its GET."""
+    rule_method, _, rule_path = rule.endpoint.partition(" ")
+    if rule.endpoint == "*":
+        return True
+    pattern = ".+".join(re.escape(part) for part in re.split(r"<[^>]*>", rule_path))
+    methods = {method, "GET"} if method == "HEAD" else {method}
+    return rule_method in methods and re.fullmatch(pattern, unquote(path)) is not None
+
+
+def _told(observation: Observation) -> list[str]:
+    answer = observation.answer
+    headers = "".join(f"\n  {name}: {value}" for name, value in answer.headers)
+    body = answer.body[:MAX_TOLD_CHARACTERS].decode(errors="backslashreplace").rstrip("\n")
+    cut = f"… ({len(answer.body)} bytes)" if len(answer.body) > MAX_TOLD_CHARACTERS else ""
+    raised = "" if observation.raised is None else f"; it raised {observation.raised}"
+    return [f"{observation.side} answered {answer.status}{raised}{headers}", *([f"  {body}{cut}"] if body else ())]

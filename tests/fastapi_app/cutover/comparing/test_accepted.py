@@ -1,0 +1,59 @@
+import logging
+from datetime import date
+
+import pytest
+
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch, assert_none_expired
+from fastapi_app.cutover.comparing.observation import Difference
+
+LAST_DAY, EXPIRY = date(2025, 5, 31), date(2025, 6, 1)
+
+
+def rule(**given: str) -> AcceptedDifference:
+    values = {"name": "order of trades", "endpoint": "GET /trades", "path": "body.trades.**", "reason": "nobody minds"}
+    return AcceptedDifference(**{**values, **given}, expires=EXPIRY)
+
+
+def test_a_rule_covers_differences_by_their_path() -> None:
+    assert rule().covers(Difference(path="body.trades[0].price"))
+    assert not rule().covers(Difference(path="body.count"))
+
+
+def test_a_rule_applies_to_its_endpoint_or_to_all() -> None:
+    assert rule().applies_to("GET /trades")
+    assert not rule().applies_to("POST /trades")
+    assert rule(endpoint="*").applies_to("POST /trades")
+
+
+def test_an_endpoint_may_have_a_converter_with_arguments() -> None:
+    assert rule(endpoint="GET /x/<any(a, b):y>").applies_to("GET /x/<any(a, b):y>")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", " "), ("reason", ""), ("endpoint", "/trades"), ("endpoint", "get /trades"), ("path", "body..a")],
+)
+def test_a_rule_that_says_nothing_is_refused(field: str, value: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        rule(**{field: value})
+
+
+def test_an_expired_rule_fails_a_suite_and_applies_still() -> None:
+    assert not rule().expired(LAST_DAY)
+    assert_none_expired([rule()], on=LAST_DAY)
+    assert rule().expired(EXPIRY)
+    with pytest.raises(
+        AssertionError, match=r"'order of trades' of GET /trades expired on 2025-06-01 \(nobody minds\)"
+    ):
+        assert_none_expired([rule()], on=EXPIRY)
+    assert rule().covers(Difference(path="body.trades[0].price"))
+
+
+def test_each_expired_rule_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    watch = ExpiryWatch([rule(), rule(name="other")])
+    with caplog.at_level(logging.WARNING):
+        watch.warn(LAST_DAY)
+        assert caplog.messages == []
+        watch.warn(EXPIRY)
+        watch.warn(EXPIRY)
+    assert [message.split("'")[1] for message in caplog.messages] == ["order of trades", "other"]
