@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_the_trading_day_is_the_latest_date_so_far(zones: list[str], turn: str) 
             latest = ""
             for minute in range(-4 * 1440, 1440, 15):
                 at = change + minute * MINUTE
-                shifted = at.astimezone(on_the_wall.ZoneInfo(zone)).replace(tzinfo=None) - since_midnight(turn)
+                shifted = at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) - since_midnight(turn)
                 latest = max(latest, str(shifted.date()))
                 if minute > -1440:
                     assert trading_day(config, at) == latest, (zone, at)
