@@ -44,7 +44,10 @@ def _instant(given: object) -> datetime:
         given = datetime.fromisoformat(given)
     if not isinstance(given, datetime) or given.tzinfo is None:
         raise ValueError("not an instant with an offset")
-    return given.astimezone(UTC)
+    try:
+        return given.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("not within the years 1 to 9999 of UTC") from exc
 
 
 def _at_most_one_of_each(days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:

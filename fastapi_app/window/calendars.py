@@ -89,7 +89,9 @@ def _from_the_library(code: str) -> Any:
         except ValueError:  # of a calendar that starts later, as it does by default
             return get_calendar(code)
     except errors.InvalidCalendarName as exc:
-        raise InvalidField("calendar", code, "the code of a calendar that exchange_calendars knows") from exc
+        raise InvalidField(
+            "calendar", code, "the code of a calendar that exchange_calendars knows, such as XSTO"
+        ) from exc
     except (ValueError, LookupError, NotImplementedError) as exc:
         raise InvalidField("calendar", code, "a calendar that exchange_calendars can work out here") from exc
 

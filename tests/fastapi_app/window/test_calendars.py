@@ -8,7 +8,7 @@ from fastapi_app.window import calendars
 from fastapi_app.window.calendars import load_calendar
 from fastapi_app.window.micros import micros_of
 from fastapi_app.window.schedule import schedule_of
-from shared.errors import InvalidField
+from shared.errors import CalendarUnavailable, InvalidField
 from shared.window_config import WindowConfig
 from tests.fastapi_app.window.on_the_wall import utc
 
@@ -17,8 +17,14 @@ MICROSECOND = timedelta(microseconds=1)
 
 def test_an_unknown_code_is_an_invalid_field() -> None:
     with pytest.raises(InvalidField) as caught:
+        load_calendar("NOWHERE")
+    rule = "the code of a calendar that exchange_calendars knows, such as XSTO"
+    assert str(caught.value) == f'calendar: "NOWHERE" is not {rule}'
+
+
+def test_a_question_that_needs_a_calendar_which_can_t_be_had_says_so() -> None:
+    with pytest.raises(CalendarUnavailable, match="the calendar NOWHERE can't be had"):
         schedule_of(WindowConfig(calendar="NOWHERE"))
-    assert str(caught.value) == 'calendar: "NOWHERE" is not the code of a calendar that exchange_calendars knows'
 
 
 def test_a_calendar_that_the_library_fails_to_make_is_an_invalid_field(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fastapi_app.window.trading_day import next_turn, trading_day
-from shared.errors import InvalidField
+from shared.errors import CalendarUnavailable
 from shared.window_config import WindowConfig
 from tests.fastapi_app.window.on_the_wall import utc
 
@@ -125,8 +125,8 @@ def test_the_last_session_that_is_known_goes_on() -> None:
     assert next_turn(config, far) is None
 
 
-def test_a_session_of_no_calendar_is_an_invalid_field() -> None:
-    with pytest.raises(InvalidField, match="calendar"):
+def test_a_session_of_no_calendar_can_t_be_had() -> None:
+    with pytest.raises(CalendarUnavailable, match="the calendar NOWHERE can't be had"):
         trading_day(WindowConfig.parse({"calendar": "NOWHERE", "day_turns_at": "session"}), utc("2025-06-03T00:00:00"))
 
 
