@@ -224,7 +224,9 @@ class _ReplayingStore:
         kept = window.answer_to(key, note)
         found = note.found if note and note.found and window.goes_on_as_recorded() else None
         found = found or window.current or self._seen(window)
-        window.current, window.expected = found, note.left if note else None
+        window.current = found
+        if note is None or not note.reused:
+            window.expected = note.left if note else None
         applied = carry_out(write, copied_window(found), kept)
         if not applied.replayed:
             self._write(window, found, applied, key)
