@@ -1,6 +1,7 @@
 """What the OpenAPI document says of refusals: each rule with its status, its meaning and an example."""
 
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from fastapi_app.documents import Responses
@@ -130,7 +131,7 @@ def status_of(code: ReasonCode) -> int:
     return RULES[code].status
 
 
-def _examples(status: int) -> dict[str, Any]:
+def _examples(status: int, codes: Collection[ReasonCode]) -> dict[str, Any]:
     return {
         code: {
             "summary": rule.meaning.partition(".")[0],
@@ -142,15 +143,15 @@ def _examples(status: int) -> dict[str, Any]:
             },
         }
         for code, rule in RULES.items()
-        if rule.status == status
+        if rule.status == status and code in codes
     }
 
 
-def _refusal(status: int, description: str) -> dict[str, Any]:
+def _refusal(status: int, description: str, codes: Collection[ReasonCode] = RULES.keys()) -> dict[str, Any]:
     return {
         "model": RefusedAnswer,
         "description": description,
-        "content": {"application/json": {"examples": _examples(status)}},
+        "content": {"application/json": {"examples": _examples(status, codes)}},
     }
 
 
@@ -163,7 +164,9 @@ REFUSALS: Responses = {
     409: _refusal(409, "A limit is reached, or a cooldown runs; with every reason."),
     **KEY_REUSED,
 }
-HALTED: Responses = {403: _refusal(403, "Halted, where the config lets no permit be confirmed during a halt.")}
+HALTED: Responses = {
+    403: _refusal(403, "Halted, where the config lets no permit be confirmed during a halt.", ["HALTED"])
+}
 
 
 def rule_tags() -> list[dict[str, str]]:

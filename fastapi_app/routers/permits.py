@@ -1,12 +1,13 @@
 """`/api/windows/{window_id}/permits…`: a slot before the order goes out, and what became of it. Native only."""
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
-from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, window_named
+from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
 from fastapi_app.routers.windows import KEY_HEADER
 from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSALS, status_of
+from fastapi_app.window.decision import Decision
 from fastapi_app.window.order import OrderRequest
 from fastapi_app.windows_wire import (
     ConfirmedAnswer,
@@ -17,6 +18,7 @@ from fastapi_app.windows_wire import (
     Release,
     refused_answer,
 )
+from shared.errors import Refused
 from shared.store.base import IdempotencyKey
 from shared.wire import RequestT, read_request
 
@@ -27,6 +29,8 @@ _STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | KEY_REUSED | UNAVAILABLE
 
 class Nothing(BaseModel):
     """A step that needs no more than its path; the body may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 @router.post(
@@ -93,7 +97,12 @@ async def post_confirm(request: Request) -> Response:
     """The order was filled: the slot is a trade's now, on the day on which it was reserved."""
     permit_id, fill, key = await _step(request, "confirm", Fill)
     filled = OrderRequest(quantity=fill.quantity, price=fill.price)
-    return json_answer(await window_named(request).confirm(permit_id, filled, key=key))
+    try:
+        confirmed = await window_named(request).confirm(permit_id, filled, key=key)
+    except Refused as refusal:
+        decision = Decision(at=ports_of(request).instant(), reasons=refusal.reasons)
+        return json_answer(refused_answer(decision), status_of(decision.reasons[0].code))
+    return json_answer(confirmed)
 
 
 @router.post(
