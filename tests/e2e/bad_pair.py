@@ -1,5 +1,5 @@
 """A legacy app that answers, and a successor whose endpoints do what no handler should: for `tradewindow cutover
-serve`. On `/sleeps` it is legacy that does, and native that answers."""
+serve` and the benchmarks. On `/sleeps` it is legacy that does, and native that answers."""
 
 import asyncio
 import sys

@@ -32,11 +32,11 @@ class HeavyCandidates:
         return bool(self._rests_until) and _now() < self._rests_until.get(endpoint, 0.0)
 
     def note(self, endpoint: str, longest_seconds: float, *, too_large: bool) -> None:
-        """One long stretch alone may have been the collector's."""
+        """One long stretch alone may have been the collector's, unless much was built in it."""
         rest_seconds = TOO_LARGE_REST_SECONDS if too_large else 0.0
         if longest_seconds <= HEAVY_SECONDS:
             self._heavy.discard(endpoint)
-        elif endpoint in self._heavy:
+        elif too_large or endpoint in self._heavy:
             rest_seconds = max(rest_seconds, longest_seconds / HEAVY_SHARE)
         else:
             self._heavy.add(endpoint)

@@ -58,7 +58,6 @@ def test_a_large_answer_that_computes_for_long_rests_its_endpoint_for_the_longer
     heavy = HeavyCandidates()
 
     heavy.note(ENDPOINT, 0.020, too_large=True)
-    heavy.note(ENDPOINT, 0.020, too_large=True)
 
     time.now += 7.99
     assert heavy.rests(ENDPOINT)
