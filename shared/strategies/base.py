@@ -132,8 +132,9 @@ class Strategy(ABC, Generic[ParametersT]):
             self.set_state(given["state"])
         except (LookupError, TypeError, ValueError, ArithmeticError) as exc:
             raise InvalidField("snapshot", given, f"one that {self.name} has taken") from exc
-        if parameters != self.parameters:
-            raise InvalidField("parameters", given["parameters"], "those with which the strategy runs")
+        for name, own in self.parameters:
+            if (theirs := getattr(parameters, name)) != own:
+                raise InvalidField(name, theirs, f"{own}, with which the strategy runs")
 
     def turned_up(self, candle: Candle, reason: str) -> Signal:
         """The signal, by the direction that is traded, when prices are expected to rise."""
