@@ -44,8 +44,8 @@ def drifting(seed: int, *, length: int, drift: float = 0.0) -> list[Candle]:
         first, price = price, price * (1 + drawn.gauss(drift, 0.004))
         high = max(first, price) * (1 + abs(drawn.gauss(0, 0.001)))
         low = min(first, price) * (1 - abs(drawn.gauss(0, 0.001)))
-        prices = [Decimal(f"{value:.2f}") for value in (first, high, low, price)]
-        candles.append(Candle(at(minute), *prices, volume=Decimal(drawn.randrange(1000))))
+        opened, highest, lowest, closed = (Decimal(f"{value:.2f}") for value in (first, high, low, price))
+        candles.append(Candle(at(minute), opened, highest, lowest, closed, Decimal(drawn.randrange(1000))))
     return candles
 
 
