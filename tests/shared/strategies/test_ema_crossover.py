@@ -1,3 +1,4 @@
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -37,6 +38,19 @@ def test_a_crossing_gives_a_signal(closes: list[Any], expected: list[tuple[int, 
 def test_rounding_in_a_flat_market_crosses_nothing(price: str) -> None:
     for slow in (7, 26, 1000):
         assert signals(EmaCrossover.of({"fast": 3, "slow": slow}), closing_at([price] * 1_200)) == []
+
+
+def test_rounding_hides_no_crossing_out_of_a_flat_market() -> None:
+    """As floats, 100.1 three times over has a mean that isn't 100.1."""
+    strategy = EmaCrossover.of({"fast": 1, "slow": 3})
+    assert signals(strategy, closing_at(["100.1", "100.1", "100.1", "100.2"])) == [(4, "enter", "long")]
+
+
+def test_rounding_makes_no_crossing_of_averages_that_come_to_rest() -> None:
+    """By exact arithmetic the slow average stays below the close, and the fast one above it; as floats they meet."""
+    tenths = [999, 1000, 999, 998, 999, 999, 998, 999, 999, 1000, *[999] * 500]
+    strategy = EmaCrossover.of({"fast": 2, "slow": 17})
+    assert signals(strategy, closing_at([Decimal(close) / 10 for close in tenths])) == []
 
 
 def test_a_signal_says_why_when_and_at_which_price() -> None:

@@ -69,6 +69,10 @@ def test_a_gap_has_to_be_wide_enough(percent: str | int, expected: list[tuple[in
 def test_a_gap_that_is_too_old_is_no_gap(age: int, expected: list[tuple[int, str, str]]) -> None:
     rows = [*UP, (105, 108, 107), (105, 108, 107), (103, 107, 105)]
     assert signals(FairValueGap.of({"max_age": age}), spanning(*rows)) == expected
+    mirrored = [*DOWN, (92, 95, 93), (92, 95, 93), (93, 97, 95)]
+    assert signals(FairValueGap.of({"max_age": age}), spanning(*mirrored)) == [
+        (number, action, "short") for number, action, _ in expected
+    ]
 
 
 @pytest.mark.parametrize(

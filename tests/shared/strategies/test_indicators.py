@@ -76,6 +76,12 @@ def test_the_rsi_keeps_its_value_when_its_means_sink_to_nothing_where_ta_lib_fal
     assert rsi(prices, 2)[-1] == pytest.approx(0)
 
 
+def test_the_rsi_of_a_standstill_is_not_worn_down_by_the_smallest_floats() -> None:
+    """Gains of 1 and 0, losses of 0 and 0.5: two to one, for as long as nothing changes."""
+    values = rsi([10.0, 11.0, *[10.5] * 3_000], 2)
+    np.testing.assert_allclose(values[2:], 200 / 3)
+
+
 @pytest.mark.parametrize("period", [14, 200])
 def test_both_are_ta_lib_s_on_recorded_candles(period: int) -> None:
     prices = [float(candle.close) for candle in recorded()]
