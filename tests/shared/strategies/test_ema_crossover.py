@@ -47,7 +47,7 @@ def test_rounding_hides_no_crossing_out_of_a_flat_market() -> None:
 
 
 def test_rounding_makes_no_crossing_of_averages_that_come_to_rest() -> None:
-    """By exact arithmetic the slow average stays below the close, and the fast one above it; as floats they meet."""
+    """By exact arithmetic the slow average rests on the close, and the fast one stays above it; as floats they meet."""
     tenths = [999, 1000, 999, 998, 999, 999, 998, 999, 999, 1000, *[999] * 500]
     strategy = EmaCrossover.of({"fast": 2, "slow": 17})
     assert signals(strategy, closing_at([Decimal(close) / 10 for close in tenths])) == []
