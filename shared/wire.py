@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared._json_object import read_object
 from shared.errors import (
     BodyTooLarge,
+    BrokenStrategy,
     CalendarUnavailable,
     ConfigBeyondLegacy,
     InvalidField,
@@ -177,6 +178,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     WindowExists: 409,
     PermitConflict: 409,
     KeyReused: 422,
+    BrokenStrategy: 503,
     CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
     StoreUnavailable: 503,

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request
 from shared.clock import utc_text
 from shared.errors import (
     BodyTooLarge,
+    BrokenStrategy,
     CalendarUnavailable,
     ConfigBeyondLegacy,
     InvalidField,
@@ -28,6 +29,7 @@ from shared.errors import (
     StoreUnavailable,
     TradingWindowError,
     UnknownPermit,
+    UnknownStrategy,
     UnknownWindow,
     UnsupportedMediaType,
     WindowExists,
@@ -678,6 +680,16 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
             {"error": "the window's config needs the new side, for the old one doesn't know: calendar, blackouts"},
         ),
         (CalendarUnavailable("XSTO", "no room"), 503, {"error": "the calendar XSTO can't be had: no room"}),
+        (
+            UnknownStrategy("x", ("ema_crossover", "rsi")),
+            400,
+            {"error": 'strategy: "x" is not one of ema_crossover, rsi'},
+        ),
+        (
+            BrokenStrategy("x", "no module named y"),
+            503,
+            {"error": "the strategy 'x' can't be used: no module named y"},
+        ),
         (BodyTooLarge(1_000_000), 413, {"error": "the body is larger than 1000000 bytes"}),
         (UnsupportedMediaType(None), 415, {"error": "Content-Type: missing is not application/json"}),
         (KeyReused("k"), 422, {"error": 'Idempotency-Key: "k" was used for a request with another body'}),
@@ -715,7 +727,7 @@ def test_every_error_has_its_answer() -> None:
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
-        *(Refused, SettingsError),
+        *(BrokenStrategy, Refused, SettingsError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered
