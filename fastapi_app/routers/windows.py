@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, header, query_of, request_body
 from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
-from fastapi_app.rule_documents import CONFLICT, REFUSALS, status_of
+from fastapi_app.rule_documents import CONFLICT, REFUSED_REGISTRATION, status_of
 from fastapi_app.window.order import OrderRequest, ReducibleTradeRequest
 from fastapi_app.window.schedule import schedule_of
 from fastapi_app.windows_wire import (
@@ -156,7 +156,7 @@ async def get_schedule(request: Request) -> Response:
     "/{window_id}/trades",
     status_code=201,
     response_model=TradeAnswer,
-    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSALS | UNAVAILABLE,
+    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSED_REGISTRATION | UNAVAILABLE,
     openapi_extra=request_body(ReducibleTradeRequest) | {"parameters": [KEY_HEADER]},
 )
 async def post_trade(request: Request) -> Response:
