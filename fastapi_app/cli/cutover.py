@@ -25,7 +25,6 @@ from fastapi_app.cutover.api.wire import ModesChange
 from fastapi_app.cutover.inventory.endpoints import Endpoint
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import unknown_endpoint
-from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.suite.as_test import as_test as test_of
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
@@ -33,7 +32,7 @@ from shared.errors import SettingsError, TradingWindowError
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
 from shared.ports import LivePorts
-from shared.settings import Settings, load_settings
+from shared.settings import load_settings
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from shared.window_config import WindowConfig
@@ -268,7 +267,7 @@ def _opened(
 ) -> Iterator[tuple[CutoverStore, str]]:
     """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence."""
     try:
-        store, where = _given_store(state) if state is not None else _own_store(load_settings(config), may_be_first)
+        store, where = _own_store(config, may_be_first) if state is None else _store_in(state, config)
         try:
             yield store, where
         finally:
@@ -279,29 +278,37 @@ def _opened(
         _end(str(exc))
 
 
-def _given_store(path: Path) -> tuple[CutoverStore, str]:
+def _store_in(path: Path, config: Path | None) -> tuple[CutoverStore, str]:
     if not path.is_file():
         raise SettingsError(f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)")
-    store = SQLiteCutoverStore(path, busy_timeout_seconds=PATIENCE_SECONDS, only_existing=True)
+    store = FittingCutoverStore(
+        path,
+        window_config=partial(_config_beside, path, config),
+        busy_timeout_seconds=PATIENCE_SECONDS,
+        only_existing=True,
+    )
     return store, f"in {path.absolute()}"
 
 
-def _window_config(path: Path) -> WindowConfig | None:
-    with closing(SQLiteStore(path, busy_timeout_seconds=PATIENCE_SECONDS)) as windows:
+def _config_beside(path: Path, config: Path | None) -> WindowConfig | None:
+    """That of this product's window `default`, where the state file is this product's own; another app has none.
+
+    The settings say which is which, and are read when an endpoint that judges by the rules is moved, not before.
+    """
+    settings = load_settings(config)
+    own, windows_path = settings.cutover.path, settings.store.path
+    if not windows_path.exists() or not own.exists() or not own.samefile(path):
+        return None
+    with closing(SQLiteStore(windows_path, busy_timeout_seconds=PATIENCE_SECONDS)) as windows:
         return default_config(windows)
 
 
-def _own_store(settings: Settings, may_be_first: bool) -> tuple[CutoverStore, str]:
+def _own_store(config: Path | None, may_be_first: bool) -> tuple[CutoverStore, str]:
     """This product's. Before the first start, if that may be, it is one in memory."""
+    settings = load_settings(config)
     path = settings.cutover.path
-    if path.exists() and settings.store.path.exists():
-        config = partial(_window_config, settings.store.path)
-        store = FittingCutoverStore(
-            path, window_config=config, busy_timeout_seconds=PATIENCE_SECONDS, only_existing=True
-        )
-        return store, f"in {path.absolute()}"
     if path.exists():
-        return _given_store(path)
+        return _store_in(path, config)
     there_is_none = f"there is no state file {path.absolute()}"
     if not may_be_first:
         raise SettingsError(
