@@ -33,7 +33,7 @@ SCHEMA_REVISION = "0002"
 
 T = TypeVar("T")
 
-_WINDOW_IDS = "SELECT window_id FROM windows WHERE window_id > ? ORDER BY window_id LIMIT ?"
+_WINDOW_IDS = "SELECT window_id FROM windows{where} ORDER BY window_id LIMIT :limit"
 _WINDOW = "SELECT config, state, version, sequence FROM windows WHERE window_id = ?"
 _PUT_WINDOW = """
     INSERT INTO windows (window_id, config, state, version, sequence) VALUES (?, ?, ?, ?, ?)
@@ -360,7 +360,8 @@ def _read_window(connection: sqlite3.Connection, window_id: str) -> Snapshot:
 
 
 def _read_window_ids(connection: sqlite3.Connection, after: str | None, limit: int) -> tuple[str, ...]:
-    return tuple(row[0] for row in connection.execute(_WINDOW_IDS, (after or "", limit)))
+    statement = _WINDOW_IDS.format(where="" if after is None else " WHERE window_id > :after")
+    return tuple(row[0] for row in connection.execute(statement, {"after": after, "limit": limit}))
 
 
 def _index_for(filters: Sequence[str]) -> str:
