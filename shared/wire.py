@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -245,6 +245,9 @@ class RecordedTrade(BaseModel):
     strategy: str | None
     executed_at: str
     trade_day: str
+    reduces: Annotated[
+        bool, Field(description="there, and true, for a trade that only reduced a position; it took no slot")
+    ] = False
 
 
 class TradeAnswer(RemainingTrades):
