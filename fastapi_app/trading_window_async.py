@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from weakref import WeakKeyDictionary
 
 from fastapi_app.window import permits, rules
-from fastapi_app.window.calendars import load_calendar
+from fastapi_app.window.config_check import checked
 from fastapi_app.window.decision import Decision, PermitAnswer, decide
 from fastapi_app.window.halting import halting, resumption
 from fastapi_app.window.order import Order, OrderRequest
@@ -269,7 +269,7 @@ class TradingWindowAsync:
     async def create(self, config: WindowConfig) -> Snapshot:
         """Makes the window where the store doesn't know it, and answers with what is stored."""
         ports = await self._ports()
-        await self._load_calendar(config.calendar)
+        await checked(config, {"calendar": config.calendar})
         return await ports.windows.create_async(self._window_id, config)
 
     async def get_config(self) -> WindowConfig:
@@ -286,14 +286,10 @@ class TradingWindowAsync:
         What was counted stays counted: a change never rewrites history.
         """
         ports = await self._ports()
-        await self._load_calendar(changes.get("calendar"))
+        if "calendar" in changes:
+            await checked(await self.get_config(), changes)
         transition = rules.config_change(ports.new_id("config"), changes)
         return (await ports.windows.apply_async(self._window_id, transition)).answer
-
-    async def _load_calendar(self, code: object) -> None:
-        """It takes a second, which is no time to be spent on the event loop, or in a write. Raises InvalidField."""
-        if isinstance(code, str):
-            await asyncio.to_thread(load_calendar, code)
 
     async def _schedule(self) -> Schedule:
         return schedule_of(await self.get_config())
