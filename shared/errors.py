@@ -163,7 +163,8 @@ class PermitConflict(TradingWindowError):
         self.status = status
         self.wanted = wanted
         shown = status.replace("_", " ")
-        super().__init__(f"permit {_cut(permit_id)!r} is {shown}, and can't be {wanted} any more")
+        when = "before it is sent" if status == "pending" else "any more"
+        super().__init__(f"permit {_cut(permit_id)!r} is {shown}, and can't be {wanted} {when}")
 
 
 class KeyReused(TradingWindowError):
