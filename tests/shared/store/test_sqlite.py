@@ -24,7 +24,8 @@ from sqlalchemy import create_engine
 from shared.errors import StoreUnavailable, UnknownWindow
 from shared.store import migrate, migrations, schema
 from shared.store.base import LedgerQuery
-from shared.store.sqlite import SCHEMA_REVISION, SQLiteStore
+from shared.store.sqlite import SQLiteStore
+from shared.store.sqlite_file import SCHEMA_REVISION
 from shared.window import Entry, LedgerEntry, Outcome, WindowState
 from shared.window_config import WindowConfig
 from tests.shared.store.helpers import (
