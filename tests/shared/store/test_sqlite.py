@@ -150,7 +150,12 @@ def test_the_migrations_make_the_very_tables_and_indexes_of_the_schema(store: SQ
     assert [(kind, name, " ".join((sql or "").split())) for kind, name, sql in migrated] == [
         (kind, name, " ".join((sql or "").split())) for kind, name, sql in declared
     ]
-    assert {name for kind, name, _ in migrated if kind == "table"} == {"windows", "ledger"}
+    assert {name for kind, name, _ in migrated if kind == "table"} == {
+        "windows",
+        "ledger",
+        "paper_accounts",
+        "paper_orders",
+    }
 
 
 def test_the_revision_that_the_store_expects_is_the_newest_migration(store: SQLiteStore) -> None:
