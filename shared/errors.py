@@ -197,7 +197,7 @@ class NothingToReduce(TradingWindowError):
     def __init__(self, symbol: str, side: str) -> None:
         self.symbol = symbol
         self.side = side
-        super().__init__(f"no position in {_cut(symbol)} is reduced by an order to {side}")
+        super().__init__(f"no position in {_cut(symbol)!r} is reduced by an order to {side}")
 
 
 class TooManyOpenOrders(TradingWindowError):

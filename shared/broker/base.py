@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from shared.clock import utc_text
 from shared.errors import InvalidField
-from shared.wire_fields import MAX_DIGITS
+from shared.wire_fields import MAX_DIGITS, plain_decimal
 
 OrderSide = Literal["buy", "sell"]
 OrderType = Literal["market", "limit"]
@@ -95,14 +95,14 @@ class Order:
             "symbol": self.symbol,
             "side": self.side,
             "type": self.type,
-            "quantity": plain(self.quantity),
-            "price": None if self.price is None else plain(self.price),
+            "quantity": plain_decimal(self.quantity),
+            "price": None if self.price is None else plain_decimal(self.price),
             "reduces": self.reduces,
             "status": self.status,
-            "filled_quantity": plain(self.filled_quantity),
-            "average_price": None if self.average_price is None else plain(self.average_price),
-            "fee": plain(self.fee),
-            "realized_pnl": plain(self.realized_pnl),
+            "filled_quantity": plain_decimal(self.filled_quantity),
+            "average_price": None if self.average_price is None else plain_decimal(self.average_price),
+            "fee": plain_decimal(self.fee),
+            "realized_pnl": plain_decimal(self.realized_pnl),
             "created_at": utc_text(self.created_at),
             "updated_at": utc_text(self.updated_at),
         }
@@ -134,7 +134,11 @@ class Balance:
     total: Decimal
 
     def to_json(self) -> dict[str, Any]:
-        return {"currency": self.currency, "available": plain(self.available), "total": plain(self.total)}
+        return {
+            "currency": self.currency,
+            "available": plain_decimal(self.available),
+            "total": plain_decimal(self.total),
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,9 +156,9 @@ class Position:
         return {
             "symbol": self.symbol,
             "side": self.side,
-            "quantity": plain(self.quantity),
-            "entry_price": plain(self.entry_price),
-            "unrealized_pnl": plain(self.unrealized_pnl),
+            "quantity": plain_decimal(self.quantity),
+            "entry_price": plain_decimal(self.entry_price),
+            "unrealized_pnl": plain_decimal(self.unrealized_pnl),
         }
 
 
@@ -249,11 +253,6 @@ class Broker(Protocol):
     def close(self) -> None:
         """Lets go of files and threads. A closed broker opens again when used."""
         ...
-
-
-def plain(value: Decimal) -> str:
-    """The decimal with the digits that it has, never with an exponent."""
-    return format(value, "f")
 
 
 def _is_amount(value: Decimal) -> bool:

@@ -20,9 +20,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from shared.broker.account import Account, bound_by, quote_currency
-from shared.broker.base import CandleLike, Fill, Order, OrderRequest, Quote, plain
+from shared.broker.base import CandleLike, Fill, Order, OrderRequest, Quote
 from shared.broker.money import EXACT, PaperRules, slipped_down, slipped_up
 from shared.errors import InsufficientBalance, NothingToReduce, OrderClosed, TooManyOpenOrders
+from shared.wire_fields import plain_decimal
 
 MAX_OPEN_ORDERS = 500
 """How many orders of an account may rest at once; each change reads them all."""
@@ -80,7 +81,7 @@ def place(
         left = change.account.available(currency, marks, rules)
         if left < 0:
             available = max(0 * bound, EXACT.add(left, bound))
-            raise InsufficientBalance(currency, plain(bound), plain(available))
+            raise InsufficientBalance(currency, plain_decimal(bound), plain_decimal(available))
     return change
 
 
