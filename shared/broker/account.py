@@ -6,7 +6,7 @@ from the cash, a short sale adds its price to the cash; equity is the cash and t
 liquidated: a short that loses more than there is leaves a negative total, and nothing available.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import NamedTuple
@@ -84,7 +84,7 @@ class Account:
     def reducible(self, symbol: str, side: OrderSide) -> Decimal:
         """How much an order of this side could trade before the position is gone."""
         held = self.held(symbol)
-        return max(_ZERO, held if side == "sell" else -held)
+        return max(_ZERO, held if side == "sell" else held.copy_negate())
 
     def without(self, order: Order) -> "Account":
         """The account once this order is no longer open."""
@@ -168,7 +168,7 @@ class Account:
             Position(
                 symbol=symbol,
                 side="long" if quantity > 0 else "short",
-                quantity=abs(quantity),
+                quantity=quantity.copy_abs(),
                 entry_price=EXACT.divide(cost, quantity).quantize(_SHOWN_PRICE, context=EXACT),
                 unrealized_pnl=_unrealized(self.holdings[symbol], marks[symbol], rules.quantum(quote_currency(symbol))),
             )
@@ -197,20 +197,22 @@ class Account:
                 )
         return tuple(found)
 
-    def _reservations(self, rules: PaperRules) -> Iterator[tuple[Order, Decimal]]:
+    def _reservations(self, rules: PaperRules) -> list[tuple[Order, Decimal]]:
         """Each open order, with what it may take: nothing for what reduces the position as it is now, which the oldest
         orders of that side have first."""
-        cover: dict[tuple[str, OrderSide], Decimal] = {}
+        found = []
+        uncovered: dict[tuple[str, OrderSide], Decimal] = {}
         for order in self.open_orders:
-            if order.reduces or order.price is None:
-                yield order, _ZERO
-                continue
-            place = (order.symbol, order.side)
-            covered = cover.setdefault(place, self.reducible(*place))
-            with localcontext(EXACT):
-                opens = max(_ZERO, order.quantity - covered)
-                cover[place] = max(_ZERO, covered - order.quantity)
-            yield order, bound_by(order.symbol, order.side, opens, order.price, rules)
+            opens = _ZERO
+            if not order.reduces:
+                place = (order.symbol, order.side)
+                cover = uncovered[place] if place in uncovered else self.reducible(*place)
+                covered = min(cover, order.quantity)
+                uncovered[place] = EXACT.subtract(cover, covered)
+                opens = EXACT.subtract(order.quantity, covered)
+            price = order.price or _ZERO
+            found.append((order, bound_by(order.symbol, order.side, opens, price, rules) if opens else _ZERO))
+        return found
 
 
 _NOTHING = Holding()

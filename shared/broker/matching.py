@@ -25,7 +25,7 @@ from shared.broker.money import EXACT, PaperRules, slipped_down, slipped_up
 from shared.errors import InsufficientBalance, NothingToReduce, OrderClosed, TooManyOpenOrders
 from shared.wire_fields import plain_decimal
 
-MAX_OPEN_ORDERS = 500
+MAX_OPEN_ORDERS = 200
 """How many orders of an account may rest at once; each change reads them all."""
 
 
