@@ -30,11 +30,21 @@ _PUT_ORDER = f"""
         status = excluded.status, filled_quantity = excluded.filled_quantity, average_price = excluded.average_price,
         fee = excluded.fee, realized_pnl = excluded.realized_pnl, updated_at = excluded.updated_at
 """  # noqa: S608 - of constants
-_ORDERS = f"SELECT {_COLUMNS} FROM paper_orders WHERE account_id = :account_id"  # noqa: S608
-_OPEN_ORDERS = f"{_ORDERS} AND status = 'open' ORDER BY number"
+_SELECT = f"SELECT {_COLUMNS} FROM paper_orders"  # noqa: S608
+_ORDERS = f"{_SELECT} WHERE account_id = :account_id"
+_OPEN_ORDERS = f"{_SELECT} INDEXED BY paper_orders_status WHERE account_id = ? AND status = 'open' ORDER BY number"
 _ORDER = f"{_ORDERS} AND number = :number"
 _BY_CLIENT_ID = f"{_ORDERS} AND client_order_id = :client_order_id"
-_FILTERS = {name: f" AND {name} = :{name}" for name in ("status", "symbol")}
+# SQLite would take the primary key, which has the order, and walk it.
+_LISTS: dict[tuple[str, ...], str] = {
+    (): f"{_ORDERS} ORDER BY number DESC LIMIT :limit",
+    **{
+        given: f"{_SELECT} INDEXED BY paper_orders_{'_'.join(given)} WHERE account_id = :account_id"
+        + "".join(f" AND {name} = :{name}" for name in given)
+        + " ORDER BY number DESC LIMIT :limit"
+        for given in (("symbol",), ("status",), ("symbol", "status"))
+    },
+}
 
 
 class SQLiteBooks:
@@ -121,7 +131,7 @@ class _Tables:
         known = self._known
         if row[0] == known[0]:
             return known
-        open_orders = connection.execute(_OPEN_ORDERS, {"account_id": self.account_id}).fetchall()
+        open_orders = connection.execute(_OPEN_ORDERS, (self.account_id,)).fetchall()
         return row[0], _account(json.loads(row[1]), map(_order, open_orders))
 
     def read_order(self, connection: sqlite3.Connection, order_id: str) -> Order | None:
@@ -134,10 +144,10 @@ class _Tables:
         return self._one(connection, _BY_CLIENT_ID, client_order_id=client_order_id)
 
     def read_orders(self, connection: sqlite3.Connection, query: OrdersQuery) -> tuple[Order, ...]:
-        given = {name: value for name in _FILTERS if (value := getattr(query, name)) is not None}
-        statement = f"{_ORDERS}{''.join(_FILTERS[name] for name in given)} ORDER BY number DESC LIMIT :limit"
-        values = {"account_id": self.account_id, "limit": query.limit, **given}
-        return tuple(map(_order, connection.execute(statement, values).fetchall()))
+        values = {"symbol": query.symbol, "status": query.status}
+        given = {name: value for name, value in values.items() if value is not None}
+        found = connection.execute(_LISTS[*given], {"account_id": self.account_id, "limit": query.limit, **given})
+        return tuple(map(_order, found.fetchall()))
 
     def _one(self, connection: sqlite3.Connection, statement: str, **values: Any) -> Order | None:
         row = connection.execute(statement, {"account_id": self.account_id, **values}).fetchone()
