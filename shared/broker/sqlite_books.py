@@ -114,7 +114,7 @@ class _Tables:
     def read_account(self, connection: sqlite3.Connection) -> Account:
         known = self._known
         row = connection.execute(_VERSION, (self.account_id,)).fetchone()
-        if row is not None and row[0] == known[0]:
+        if (row[0] if row else 0) == known[0]:
             return known[1]
         connection.execute("BEGIN")
         try:

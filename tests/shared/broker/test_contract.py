@@ -12,7 +12,7 @@ import pytest
 
 from shared.broker import matching
 from shared.broker.account import Account, Statement
-from shared.broker.base import Balance, Fill, Order, OrderRequest, OrdersQuery, Position
+from shared.broker.base import Balance, Broker, Fill, Order, OrderRequest, OrdersQuery, Position
 from shared.broker.books import Books
 from shared.broker.memory_books import MemoryBooks
 from shared.broker.money import PaperRules
@@ -43,7 +43,7 @@ LATER = NOON + MINUTE
 class Face:
     """A broker through one of its two faces, so that a test is written once. Gives up at the deadline."""
 
-    def __init__(self, broker: PaperBroker, *, awaited: bool) -> None:
+    def __init__(self, broker: Broker, *, awaited: bool) -> None:
         self.broker = broker
         self._awaited = awaited
 
@@ -108,7 +108,7 @@ def open_broker(
     request: pytest.FixtureRequest, books: Callable[[Path, Account], Books], state_file: Path, market: Market
 ) -> Iterator[OpenBroker]:
     """Opens brokers with 1,000 dollars; those with durable books stand on the same state."""
-    opened: list[PaperBroker] = []
+    opened: list[Broker] = []
 
     def open_one(rules: PaperRules = FREE, dollars: str = "1000") -> Face:
         account = Account.opened({"USD": Decimal(dollars)}, rules)
