@@ -137,7 +137,7 @@ class PaperBroker:
             if _lacking(account, symbol, quotes, own=False):
                 return None, None
             change = meet(account, symbol, candle, marks=_last_prices(quotes), at=at, rules=self._rules)
-            return (change if change.orders else None), change.fills
+            return change, change.fills
 
         return step
 

@@ -84,10 +84,10 @@ class Face:
         return found
 
     async def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
-        if self._awaited:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            if self._awaited:
                 return await getattr(self.broker, f"{name}_async")(*arguments, **options)
-        return in_thread(getattr(self.broker, name), *arguments, **options).result(DEADLINE_SECONDS)
+            return await asyncio.wrap_future(in_thread(getattr(self.broker, name), *arguments, **options))
 
 
 OpenBroker = Callable[..., Face]
