@@ -5,7 +5,7 @@ import gc
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -92,6 +92,8 @@ class Cutover:
         self._client_key_headers = [name.lower().encode("latin-1") for name in settings.client_key_headers]
         # Threads of its own: candidates can fill those of asyncio, and then nothing could be taken back.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cutover")
+        # And others for what is compared and redacted, which takes seconds where answers are large.
+        self._judging_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cutover-judging")
         self._sync = Sync(
             self.store,
             self._evidence,
@@ -111,7 +113,7 @@ class Cutover:
             accepted=accepted,
             in_force=self.plan,
             stop_comparing=self._stop_comparing,
-            off_loop=self.off_loop,
+            off_loop=partial(_off_loop, self._judging_threads),
         )
         self._admin = None if admin_token is None else admin_app(self, token=admin_token, prefix=PREFIX)
 
@@ -220,8 +222,7 @@ class Cutover:
 
     async def off_loop(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Calls what blocks in a thread of the cutover's own."""
-        call = partial(function, *arguments, **options)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await _off_loop(self._threads, function, *arguments, **options)
 
     def _watchdog_says(self, endpoint: str, seconds: float) -> None:
         self._stop_comparing(endpoint, f"its native candidate has blocked the event loop for {seconds:g} s")
@@ -275,6 +276,10 @@ class Cutover:
             "comparisons": self._comparisons.figures(),
             "bridge": None if self.bridge is None else asdict(self.bridge.figures()),
         }
+
+
+async def _off_loop(threads: Executor, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, partial(function, *arguments, **options))
 
 
 def _check(modes: Mapping[str, EndpointMode], endpoints: Sequence[Endpoint]) -> None:
