@@ -41,7 +41,8 @@ class HeavyCandidates:
         else:
             self._heavy.add(endpoint)
         if rest_seconds:
-            self._rests_until[endpoint] = _now() + rest_seconds
+            # One that ran beside it, and rests shorter, doesn't end the rest.
+            self._rests_until[endpoint] = max(self._rests_until.get(endpoint, 0.0), _now() + rest_seconds)
 
 
 class HangingCandidates:

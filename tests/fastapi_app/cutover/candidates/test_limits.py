@@ -65,6 +65,18 @@ def test_a_large_answer_that_computes_for_long_rests_its_endpoint_for_the_longer
     assert not heavy.rests(ENDPOINT)
 
 
+def test_one_that_ran_beside_a_heavy_one_does_not_end_its_rest(time: Time) -> None:
+    heavy = HeavyCandidates()
+
+    heavy.note(ENDPOINT, 0.020, too_large=True)
+    heavy.note(ENDPOINT, 0.001, too_large=True)
+
+    time.now += 7.99
+    assert heavy.rests(ENDPOINT)
+    time.now += 0.02
+    assert not heavy.rests(ENDPOINT)
+
+
 def test_twenty_mismatches_are_kept_at_once_and_then_so_many_a_second(time: Time) -> None:
     full = FullMismatches(per_second=2)
 
