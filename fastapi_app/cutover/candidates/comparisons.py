@@ -143,7 +143,9 @@ class Comparisons:
 
         async def send_and_note(message: Message) -> None:
             message = listed(message)
-            pair.answer.note(message)
+            # Events that nobody will compare may come for days.
+            if not pair.answer.is_event_stream:
+                pair.answer.note(message)
             await send(message)
 
         try:
@@ -177,7 +179,7 @@ class Comparisons:
     def _line_up(self, pair: Pair) -> None:
         """Puts the pair into the line, or counts why not."""
         skip: SkipReason | None = None
-        if pair.answer.is_event_stream():
+        if pair.answer.is_event_stream:
             skip = "stream"
         elif pair.answer.too_large:
             skip = "response_too_large"

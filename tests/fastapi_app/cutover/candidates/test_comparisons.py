@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -156,6 +157,29 @@ async def test_server_sent_events_are_not_compared() -> None:
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {"skipped stream": 1}
     assert seen == []
+
+
+async def test_of_server_sent_events_nothing_is_held() -> None:
+    async def events(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(9):
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        held.append(tracemalloc.get_traced_memory()[0])
+        await send({"type": "http.response.body", "body": b""})
+
+    async def to_nobody(_message: Message) -> None: ...
+
+    async def serve(scope: Scope, receive: Receive, _send: Send) -> None:
+        await app(scope, receive, to_nobody)
+
+    held: list[int] = []
+    app = cutover_of(events, wsgi(), {"GET /items": "verify"})
+    tracemalloc.start()
+    await ask(serve, "GET", "/items")
+    tracemalloc.stop()
+    assert held[0] < 400_000
+    assert await counts_of(app) == {"skipped stream": 1}
 
 
 async def _awaiting() -> None:
