@@ -64,7 +64,8 @@ async def test_a_request_that_the_server_gives_up_while_its_body_comes_is_counte
     app = cutover_of(asgi(), wsgi(), {"POST /items": "shadow"}, settings=CutoverSettings(pure=["POST /items"]))
 
     async def receive() -> Message:
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("it never comes")
 
     async def serve(scope: Scope, _receive: Receive, send: Send) -> None:
         await app(scope, receive, send)
