@@ -448,6 +448,11 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ("[server]\nhost = 1", "server.host: 1 is not an address to listen on, such as 127.0.0.1"),
         ("[store]\nbusy_timeout_seconds = true", "store.busy_timeout_seconds: true is not a number from 0.1 to 60"),
         ("[window]\nstart_hour = 24", "window.start_hour: 24 is not a whole number from 0 to 23"),
+        (
+            '[cutover]\nclient_key_headers = ["x-client id"]',
+            'cutover.client_key_headers: ["x-client id"] is not a list of header names; the first that a request has '
+            "tells its client",
+        ),
         ('[cutover.modes]\n"GET /x" = "both"', f'cutover.modes: {{"GET /x": "both"}} is not {MODES_RULE}'),
         (
             "[server]\nprot = 80",
