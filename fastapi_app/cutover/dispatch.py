@@ -58,7 +58,8 @@ class Cutover:
     HEAD follows its GET. Every request that no endpoint claims goes to legacy: OPTIONS, 404, 405 and slash redirects
     are its own. WebSockets and the lifespan are native's. To be started it needs its server's lifespan, or `running()`.
 
-    Raises SettingsError for an initial mode that can't be, StoreUnavailable.
+    Raises SettingsError for an initial mode that can't be and for a pure or costly endpoint that there isn't,
+    StoreUnavailable.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Cutover:
         self.inventory = inventory or take_inventory(
             native, legacy, admin_prefix=None if admin_token is None else PREFIX
         )
+        _check_names({"pure": settings.pure, "costly": settings.costly}, self.inventory.endpoints)
         self.store = store or MemoryCutoverStore()
         if native is not None:
             native = head_follows_get(native, self.inventory)
@@ -287,7 +289,20 @@ def _check(modes: Mapping[str, EndpointMode], endpoints: Sequence[Endpoint]) -> 
     for name, mode in modes.items():
         endpoint = known.get(name)
         if endpoint is None:
-            raise SettingsError(f"cutover.modes: {name!r} is not an endpoint; see `tradewindow routes`")
+            raise _not_an_endpoint("modes", name)
         for side in sorted(mode.needs()):
             if not getattr(endpoint, side):
                 raise SettingsError(f"cutover.modes: {name!r} can't be {mode.mode!r}: it has no {side} side")
+
+
+def _check_names(named: Mapping[str, Sequence[str]], endpoints: Sequence[Endpoint]) -> None:
+    """A costly endpoint with a slip in its name would be compared all the same."""
+    known = {endpoint.name for endpoint in endpoints}
+    for key, names in named.items():
+        for name in names:
+            if name not in known:
+                raise _not_an_endpoint(key, name)
+
+
+def _not_an_endpoint(key: str, name: str) -> SettingsError:
+    return SettingsError(f"cutover.{key}: {name!r} is not an endpoint; see `tradewindow routes`")

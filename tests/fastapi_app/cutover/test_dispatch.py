@@ -10,6 +10,7 @@ from fastapi_app.cutover.inventory.endpoints import take_inventory
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Mode, Side
+from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, wsgi
 
 NATIVE, LEGACY = b'{"from":"native"}', b'{"from":"legacy"}'
@@ -111,6 +112,15 @@ def test_an_initial_mode_that_can_not_be_is_refused(name: str, mode: Any, senten
     inventory = cutover_of(asgi(), wsgi(), {"GET /items": "native"}, legacy_alone=[("GET", "/old")]).inventory
     with pytest.raises(SettingsError, match="^" + sentence.replace("?", r"\?")):
         Cutover(asgi(), wsgi(), inventory=inventory, initial_modes={name: EndpointMode(mode=mode)})
+
+
+@pytest.mark.parametrize("key", ["pure", "costly"])
+def test_a_setting_about_an_endpoint_that_there_is_not_is_refused(key: str) -> None:
+    settings = CutoverSettings.model_validate({key: ["GET /items", "GET /itmes"]})
+    with pytest.raises(
+        SettingsError, match=f"^cutover.{key}: 'GET /itmes' is not an endpoint; see `tradewindow routes"
+    ):
+        cutover_of(asgi(), wsgi(), {"GET /items": "shadow"}, settings=settings)
 
 
 async def test_a_change_is_in_force_at_once_in_the_process_that_makes_it() -> None:
