@@ -13,7 +13,7 @@ from fastapi_app.cutover.evidence.evidence import WAITING_MISMATCHES, Evidence
 from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.errors import StoreUnavailable
-from shared.modes import EndpointMode
+from shared.modes import EndpointMode, Mode
 from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import asgi, ask, cutover_of, mode_of, wsgi
 
@@ -166,6 +166,29 @@ def mismatch(number: int) -> Mismatch:
         candidate=Observation(side="native", answer=answer),
         differences=(),
     )
+
+
+class ChoosyStore(MemoryCutoverStore):
+    """It can't take the body of a mismatch."""
+
+    def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        if any(mismatch.primary.answer.body for mismatch in mismatches):
+            raise RecursionError
+        return super().add_evidence(counts, mismatches)
+
+
+@pytest.mark.parametrize("mode", ["shadow", "verify"])
+async def test_a_mismatch_that_can_not_be_written_whole_is_kept_without_its_content(mode: Mode) -> None:
+    store = ChoosyStore()
+    app = cutover_of(asgi(b"1"), wsgi(b"2"), {"GET /items": mode}, store=store)
+    async with app.running():
+        await ask(app, "GET", "/items")
+        await app.settled()
+        assert app.health()["problems"] == []
+    assert store.table().modes["GET /items"] == MODE
+    assert list(store.counts().values()) == [1]
+    (mismatch,) = store.mismatches()
+    assert mismatch.differences[0].path == "body"
 
 
 def test_evidence_that_waits_is_bounded_and_loses_no_count() -> None:
