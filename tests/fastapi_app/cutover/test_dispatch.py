@@ -237,14 +237,27 @@ async def test_without_a_lifespan_of_native_s_there_is_the_cutover_s(native: Any
 
 
 async def test_native_that_fails_to_start_is_not_started_without_its_lifespan() -> None:
-    async def native(_scope: Scope, receive: Receive, _send: Send) -> None:
+    async def native(_scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
         raise RuntimeError("no database")
 
     app, server = cutover_of(native, wsgi(), {"GET /items": "native"}), Lifespan()
     with pytest.raises(RuntimeError, match="no database"):
         await app({"type": "lifespan"}, server.receive, server.send)
-    assert server.sent == []
+    assert server.sent == ["lifespan.startup.failed"]
+
+
+@pytest.mark.parametrize("raises", [True, False])
+async def test_native_that_takes_the_lifespan_for_a_request_leaves_the_cutover_running(raises: bool) -> None:
+    async def native(scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        if raises:
+            raise KeyError(scope["path"])
+
+    app, server = cutover_of(native, wsgi(), {"GET /items": "legacy"}), Lifespan()
+    await app({"type": "lifespan"}, server.receive, server.send)
+    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def test_native_that_ignores_the_lifespan_leaves_the_cutover_running() -> None:
