@@ -271,6 +271,8 @@ class Cutover:
             problems.append("modes don't change and evidence isn't kept: the server has not started the lifespan")
         elif self._sync.problem is not None:
             problems.append(f"the cutover's store: {self._sync.problem}")
+        if self._candidates.are_busy("legacy"):
+            problems.append("legacy candidates hang in every thread there is for them: none is compared until they end")
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,

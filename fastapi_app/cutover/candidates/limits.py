@@ -18,7 +18,11 @@ FULL_AT_ONCE = 20
 """How many mismatches of an endpoint are kept in full one right after the other."""
 
 MIN_OVERDUE = 4
-"""How many candidates in a row must be overdue at least before an endpoint is compared no more."""
+
+
+def max_overdue(concurrency: int) -> int:
+    """How many candidates in a row may be overdue before an endpoint is compared no more."""
+    return max(concurrency, MIN_OVERDUE)
 
 
 class HeavyCandidates:
@@ -46,12 +50,12 @@ class HeavyCandidates:
 
 
 class HangingCandidates:
-    """A handler that hangs in a thread frees its place when it is given up, and keeps the thread: so after as many in a
-    row as have a place, no more of that endpoint are run. `stop_comparing` is called with its name and the reason."""
+    """A handler that hangs in a thread frees its place when it is given up, and keeps the thread: so after
+    `max_overdue` in a row, no more of that endpoint are run: `stop_comparing` is called with its name and a reason."""
 
     def __init__(self, stop_comparing: Callable[[str, str], None], *, concurrency: int, timeout_seconds: float) -> None:
         self._stop_comparing = stop_comparing
-        self._most_in_a_row = max(concurrency, MIN_OVERDUE)
+        self._max_in_a_row = max_overdue(concurrency)
         self._timeout_seconds = timeout_seconds
         self._in_a_row: Counter[str] = Counter()
 
@@ -60,7 +64,7 @@ class HangingCandidates:
             self._in_a_row.pop(endpoint, None)
             return
         self._in_a_row[endpoint] += 1
-        if self._in_a_row[endpoint] >= self._most_in_a_row:
+        if self._in_a_row[endpoint] >= self._max_in_a_row:
             count = self._in_a_row.pop(endpoint)
             self._stop_comparing(endpoint, f"{count} candidates in a row took over {self._timeout_seconds:g} s")
 

@@ -202,29 +202,47 @@ async def test_a_candidate_that_does_not_end_is_given_up(first: Any) -> None:
     assert await counts_of(app) == {"skipped timed_out": 1}
 
 
-async def test_a_legacy_candidate_that_hangs_is_given_up_and_others_are_compared() -> None:
-    over = threading.Event()
+class Hanging:
+    """A legacy app that hangs but at /others, until `over` is set."""
 
-    def hanging(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/items":
-            over.wait(20)
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/others":
+            self.over.wait(20)
         return wsgi()(environ, start_response)
 
-    app = cutover_of(
-        asgi(),
-        hanging,
-        {"GET /items": "verify", "GET /others": "verify"},
-        settings=CutoverSettings(timeout_seconds=0.1, concurrency=1),
-    )
-    assert (await ask(app, "GET", "/items")).status == 200
+
+async def test_a_legacy_candidate_that_hangs_is_given_up_and_others_are_compared() -> None:
+    legacy = Hanging()
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
+    app = cutover_of(asgi(), legacy, {"GET /items": "verify", "GET /others": "verify"}, settings=settings)
+    for _ in range(4):
+        assert (await ask(app, "GET", "/items")).status == 200
+        await app.settled()
+    assert mode_of(app, "GET /items").sample_rate == 0
     await ask(app, "GET", "/others")
-    assert await counts_of(app) == {"skipped timed_out": 1, "match": 1}
-    await ask(app, "GET", "/items")
-    await app.settled()
-    await ask(app, "GET", "/others")
-    # One place, and as many again: now both are held by candidates that don't end.
-    assert await counts_of(app) == {"skipped timed_out": 2, "match": 1, "skipped candidates_busy": 1}
-    over.set()
+    assert await counts_of(app) == {"skipped timed_out": 4, "match": 1}
+    legacy.over.set()
+
+
+async def test_health_says_that_legacy_candidates_hang_in_every_thread() -> None:
+    legacy = Hanging()
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
+    modes: dict[str, Mode] = {"GET /items": "verify", "GET /orders": "verify", "GET /others": "verify"}
+    app = cutover_of(asgi(), legacy, modes, settings=settings)
+    async with app.running():
+        for path in ("/items", "/orders", "/items", "/orders", "/items"):
+            assert app.health()["status"] == "ok"
+            await ask(app, "GET", path)
+            await app.settled()
+        assert app.health()["problems"] == [
+            "legacy candidates hang in every thread there is for them: none is compared until they end"
+        ]
+        await ask(app, "GET", "/others")
+        assert await counts_of(app) == {"skipped timed_out": 5, "skipped candidates_busy": 1}
+        legacy.over.set()
 
 
 async def test_a_candidate_that_raises_is_a_mismatch_and_its_primary_is_untouched() -> None:
