@@ -61,6 +61,7 @@ class Sync:
         self._table = table
         self._on_modes = on_modes
         self._poll_seconds = poll_seconds
+        self._of_a_round = threading.Lock()
         # Held around the table's way between store and process, in that order; never around evidence.
         self._of_the_table = threading.Lock()
         # Between the threads that decide and the one that writes:
@@ -118,7 +119,12 @@ class Sync:
         return table
 
     def once(self) -> None:
-        """One round. The table comes first: what can't be written must not keep a change of modes from the process."""
+        """One round, once the one that runs is through."""
+        with self._of_a_round:
+            self._round()
+
+    def _round(self) -> None:
+        """The table comes first: what can't be written must not keep a change of modes from the process."""
         try:
             with self._of_the_table:
                 if self._store.version() != self._table.version:

@@ -191,6 +191,24 @@ async def test_a_mismatch_that_can_not_be_written_whole_is_kept_without_its_cont
     assert mismatch.differences[0].path == "body"
 
 
+class SlowStore(MemoryCutoverStore):
+    def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        time.sleep(0.05)
+        return super().add_evidence(counts, mismatches)
+
+
+async def test_a_round_that_is_asked_for_waits_for_the_one_that_runs() -> None:
+    store = SlowStore()
+    app = cutover_of(asgi(b"1"), wsgi(b"2"), {"GET /items": "verify", "GET /others": "verify"}, store=store)
+    async with app.running():
+        for path in ("/items", "/others"):
+            await ask(app, "GET", path)
+        # The guard wakes the thread.
+        await app.settled()
+    assert [change.author for change in store.log()].count("guard") == 2
+    assert sorted(mismatch.endpoint for mismatch in store.mismatches()) == ["GET /items", "GET /others"]
+
+
 def test_evidence_that_waits_is_bounded_and_loses_no_count() -> None:
     evidence = Evidence()
     for number in range(WAITING_MISMATCHES + 5):
