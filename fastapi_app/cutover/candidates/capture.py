@@ -144,6 +144,8 @@ class CandidateClient:
     async def send(self, message: Message) -> None:
         self.capture.note(listed(message))
         if self.capture.too_large:
+            # One that takes no notice, and sends on, would keep the loop for itself.
+            await asyncio.sleep(PAUSE_SECONDS)
             raise CandidateTooLargeError("the candidate's answer is larger than a comparison may be")
         if message.get("more_body", False):
             # A stream that nobody slows down would keep the loop for itself, and it is in no hurry.

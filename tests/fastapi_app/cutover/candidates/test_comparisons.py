@@ -5,6 +5,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -291,6 +292,19 @@ async def test_an_endless_candidate_is_cut_at_the_limit() -> None:
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {"skipped candidate_too_large": 1}
     assert sent <= 12
+
+
+async def test_a_candidate_that_sends_on_past_its_limit_leaves_the_loop_to_others() -> None:
+    async def stubborn(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            with suppress(OSError):
+                await send({"type": "http.response.body", "body": b"x" * 1_000, "more_body": True})
+
+    settings = CutoverSettings(timeout_seconds=0.1, max_response_bytes=10_000)
+    app = cutover_of(stubborn, wsgi(), SHADOW, settings=settings)
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"skipped timed_out": 1}
 
 
 async def test_a_client_that_leaves_is_counted() -> None:
