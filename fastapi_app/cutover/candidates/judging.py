@@ -36,8 +36,8 @@ class Judge:
     """Compares, counts the outcome, and keeps a mismatch without the values of `redacted_fields`.
 
     Where the guard has nothing to take back, at most `full_mismatches_per_second` of an endpoint are kept, after the
-    first ones. The guard doesn't wait for a long redaction: what it is told of then is kept twice, first without its
-    content.
+    first ones, and fewer where answers are large. The guard doesn't wait for a long redaction: what it is told of then
+    is kept twice, first without its content.
     """
 
     def __init__(
@@ -75,7 +75,10 @@ class Judge:
             self._guard.native_failed(plan)
         if verdict.outcome == "accepted":
             self._expiry.warn(datetime.now(UTC).date())
-        if verdict.outcome != "mismatch" or not (self._guard.watches(plan) or self._full.take(plan.endpoint)):
+        if verdict.outcome != "mismatch":
+            return None
+        body_bytes = len(primary.answer.body) + len(candidate.answer.body)
+        if not self._guard.watches(plan) and not self._full.take(plan.endpoint, body_bytes=body_bytes):
             return None
         found = Mismatch(
             endpoint=plan.endpoint,

@@ -17,6 +17,9 @@ up the loop, and one that doesn't is cut each time."""
 FULL_AT_ONCE = 20
 """How many mismatches of an endpoint are kept in full one right after the other."""
 
+BYTES_OF_ONE = 64 * 2**10
+"""From here on a mismatch stands for several: to redact so much JSON takes about a tenth of a second."""
+
 MIN_OVERDUE = 4
 
 
@@ -71,20 +74,21 @@ class HangingCandidates:
 
 class FullMismatches:
     """Paces what is kept in full of an endpoint that differs each time: to redact and to write a mismatch costs many
-    times its comparison. First `FULL_AT_ONCE`, then `per_second`; each is counted all the same."""
+    times its comparison. First `FULL_AT_ONCE`, then `per_second`; each is counted all the same. One with large bodies
+    stands for as many as take so long."""
 
     def __init__(self, *, per_second: float) -> None:
         self._per_second = per_second
         self._left: dict[str, tuple[float, float]] = {}
-        """How many were left by endpoint, and when."""
+        """How many were left by endpoint, and when; below 0 after a large one."""
 
-    def take(self, endpoint: str) -> bool:
-        """Whether one more may be kept now; it is counted as kept then."""
+    def take(self, endpoint: str, *, body_bytes: int) -> bool:
+        """Whether one more, with two answers of so many bytes, may be kept now; it is counted as kept then."""
         now = _now()
         left, since = self._left.get(endpoint, (float(FULL_AT_ONCE), now))
         left = min(FULL_AT_ONCE, left + (now - since) * self._per_second)
         enough = left >= 1
-        self._left[endpoint] = (left - enough, now)
+        self._left[endpoint] = (left - max(1.0, body_bytes / BYTES_OF_ONE) if enough else left, now)
         return enough
 
 
