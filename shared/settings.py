@@ -50,6 +50,9 @@ Currency = Annotated[str, Field(pattern="^[A-Z0-9]{1,16}$")]
 EndpointName = Annotated[str, Field(pattern="^[A-Z]+ /.*$")]
 EndpointNames = Annotated[list[EndpointName], Field(description='a list of endpoints, such as ["POST /api/search"]')]
 
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+"""A token: RFC 9110, 5.6.2."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -124,7 +127,7 @@ class CutoverSettings(_Section):
         Path("var/cutover.token")
     )
     client_key_headers: Annotated[
-        list[str], Field(description="a list of header names; the first that a request has tells its client")
+        list[HeaderName], Field(description="a list of header names; the first that a request has tells its client")
     ] = ["x-client-id", "x-api-key"]
     pure: EndpointNames = []
     costly: EndpointNames = []

@@ -141,7 +141,8 @@ def set_mode(
         inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
         before = store.table()
         names = _fitting(inventory.values(), mode) if every else _names(endpoints or [])
-        if unknown := [name for name in names if name not in inventory]:
+        # One that is gone from the inventory may still be served by a process of an earlier version.
+        if unknown := [name for name in names if name not in before.modes]:
             raise unknown_endpoint(inventory, unknown[0])
         changes = {
             name: _mode(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names

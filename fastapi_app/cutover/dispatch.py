@@ -5,7 +5,7 @@ import gc
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -59,7 +59,8 @@ class Cutover:
     HEAD follows its GET. Every request that no endpoint claims goes to legacy: OPTIONS, 404, 405 and slash redirects
     are its own. WebSockets and the lifespan are native's. To be started it needs its server's lifespan, or `running()`.
 
-    Raises SettingsError for an initial mode that can't be, StoreUnavailable.
+    Raises SettingsError for an initial mode that can't be and for a pure or costly endpoint that there isn't,
+    StoreUnavailable.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Cutover:
         self.inventory = inventory or take_inventory(
             native, legacy, admin_prefix=None if admin_token is None else PREFIX
         )
+        _check_names({"pure": settings.pure, "costly": settings.costly}, self.inventory.endpoints)
         self.store = store or MemoryCutoverStore()
         if native is not None:
             native = head_follows_get(native, self.inventory)
@@ -93,6 +95,8 @@ class Cutover:
         self._client_key_headers = [name.lower().encode("latin-1") for name in settings.client_key_headers]
         # Threads of its own: candidates can fill those of asyncio, and then nothing could be taken back.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cutover")
+        # And others for what is compared and redacted, which takes seconds where answers are large.
+        self._judging_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cutover-judging")
         self._sync = Sync(
             self.store,
             self._evidence,
@@ -112,7 +116,7 @@ class Cutover:
             accepted=accepted,
             in_force=self.plan,
             stop_comparing=self._stop_comparing,
-            off_loop=self.off_loop,
+            off_loop=partial(_off_loop, self._judging_threads),
         )
         self._admin = None if admin_token is None else admin_app(self, token=admin_token, prefix=PREFIX)
 
@@ -221,8 +225,7 @@ class Cutover:
 
     async def off_loop(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Calls what blocks in a thread of the cutover's own."""
-        call = partial(function, *arguments, **options)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await _off_loop(self._threads, function, *arguments, **options)
 
     def _watchdog_says(self, endpoint: str, seconds: float) -> None:
         self._stop_comparing(endpoint, f"its native candidate has blocked the event loop for {seconds:g} s")
@@ -271,6 +274,8 @@ class Cutover:
             problems.append("modes don't change and evidence isn't kept: the server has not started the lifespan")
         elif self._sync.problem is not None:
             problems.append(f"the cutover's store: {self._sync.problem}")
+        if self._candidates.are_busy("legacy"):
+            problems.append("legacy candidates hang in every thread there is for them: none is compared until they end")
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,
@@ -280,12 +285,29 @@ class Cutover:
         }
 
 
+async def _off_loop(threads: Executor, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, partial(function, *arguments, **options))
+
+
 def _check(modes: Mapping[str, EndpointMode], endpoints: Sequence[Endpoint]) -> None:
     known = {endpoint.name: endpoint for endpoint in endpoints}
     for name, mode in modes.items():
         endpoint = known.get(name)
         if endpoint is None:
-            raise SettingsError(f"cutover.modes: {name!r} is not an endpoint; see `tradewindow routes`")
+            raise _not_an_endpoint("modes", name)
         for side in sorted(mode.needs()):
             if not getattr(endpoint, side):
                 raise SettingsError(f"cutover.modes: {name!r} can't be {mode.mode!r}: it has no {side} side")
+
+
+def _check_names(named: Mapping[str, Sequence[str]], endpoints: Sequence[Endpoint]) -> None:
+    """A costly endpoint with a slip in its name would be compared all the same."""
+    known = {endpoint.name for endpoint in endpoints}
+    for key, names in named.items():
+        for name in names:
+            if name not in known:
+                raise _not_an_endpoint(key, name)
+
+
+def _not_an_endpoint(key: str, name: str) -> SettingsError:
+    return SettingsError(f"cutover.{key}: {name!r} is not an endpoint; see `tradewindow routes`")

@@ -500,6 +500,11 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ('[broker.balances]\nusd = "1"', f'broker.balances: {{"usd": "1"}} is not {BALANCES_RULE}'),
         ("[broker.quanta]\nUSD = 0", f'broker.quanta: {{"USD": 0}} is not {QUANTA_RULE}'),
         ("[broker.quanta]\nUSD = 2", f'broker.quanta: {{"USD": 2}} is not {QUANTA_RULE}'),
+        (
+            '[cutover]\nclient_key_headers = ["x-client id"]',
+            'cutover.client_key_headers: ["x-client id"] is not a list of header names; the first that a request has '
+            "tells its client",
+        ),
         ('[cutover.modes]\n"GET /x" = "both"', f'cutover.modes: {{"GET /x": "both"}} is not {MODES_RULE}'),
         (
             "[server]\nprot = 80",

@@ -81,12 +81,18 @@ class Capture:
         self.status: int | None = None
         self.complete = False
         self.too_large = False
+        self.is_event_stream = False
+        """Server-sent events, which have no end to wait for."""
 
     def note(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._headers = tuple(message["headers"])
             self._header_bytes = sum(map(len, chain.from_iterable(self._headers)))
+            self.is_event_stream = any(
+                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+                for name, value in self._headers
+            )
         elif message["type"] == "http.response.body":
             chunk = message.get("body", b"")
             self.too_large = self.too_large or self.size + len(chunk) > self._max_bytes
@@ -104,12 +110,6 @@ class Capture:
     def size(self) -> int:
         """Bytes that are held, headers too."""
         return self._header_bytes + self._body_bytes
-
-    def is_event_stream(self) -> bool:
-        """Server-sent events, which have no end to wait for."""
-        return any(
-            name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in self._headers
-        )
 
     def answer(self) -> SeenAnswer:
         """What was answered; without a start, what a server answers then."""
@@ -144,6 +144,8 @@ class CandidateClient:
     async def send(self, message: Message) -> None:
         self.capture.note(listed(message))
         if self.capture.too_large:
+            # One that takes no notice, and sends on, would keep the loop for itself.
+            await asyncio.sleep(PAUSE_SECONDS)
             raise CandidateTooLargeError("the candidate's answer is larger than a comparison may be")
         if message.get("more_body", False):
             # A stream that nobody slows down would keep the loop for itself, and it is in no hurry.

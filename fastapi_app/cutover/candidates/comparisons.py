@@ -112,7 +112,11 @@ class Comparisons:
             await primary(scope, receive, send)
             return
         request = RequestBody(receive)
-        await request.read(max_bytes=self._settings.max_request_bytes)
+        try:
+            await request.read(max_bytes=self._settings.max_request_bytes)
+        except BaseException:
+            self._skip(plan, "shutdown")
+            raise
         if request.cut_by is not None:
             self._skip(plan, request.cut_by)
             await primary(scope, request.receive, send)
@@ -143,11 +147,19 @@ class Comparisons:
 
         async def send_and_note(message: Message) -> None:
             message = listed(message)
-            pair.answer.note(message)
+            # Events that nobody will compare may come for days.
+            if not pair.answer.is_event_stream:
+                pair.answer.note(message)
             await send(message)
 
+        async def receive_and_note() -> Message:
+            message = await request.receive()
+            if message["type"] == "http.disconnect" and side == "native" and not pair.answer.complete:
+                pair.client_left = True
+            return message
+
         try:
-            await primary(scope, request.receive, send_and_note)
+            await primary(scope, receive_and_note, send_and_note)
         except Exception as exc:
             if not pair.answer.complete:
                 pair.raised = _named(exc)
@@ -177,13 +189,13 @@ class Comparisons:
     def _line_up(self, pair: Pair) -> None:
         """Puts the pair into the line, or counts why not."""
         skip: SkipReason | None = None
-        if pair.answer.is_event_stream():
+        if pair.answer.is_event_stream:
             skip = "stream"
         elif pair.answer.too_large:
             skip = "response_too_large"
         elif pair.primary_trace.refused:
             skip = "primary_busy"
-        elif not pair.answer.complete and pair.raised is None:
+        elif pair.client_left or (not pair.answer.complete and pair.raised is None):
             skip = "client_left"
         elif (
             len(self._waiting) >= self._settings.max_queued

@@ -1,5 +1,6 @@
 """What becomes of two observations of one request: counted, kept, and told to the guard."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
@@ -16,11 +17,16 @@ from fastapi_app.cutover.effects import Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.evidence.redaction import redacted, without_content
 from fastapi_app.cutover.modes.guard import Guard
+from fastapi_app.cutover.modes.plan import Plan
 
 logger = logging.getLogger(__name__)
 
-LARGE_BYTES = 64 * 2**10
-"""From here on two bodies are compared in a thread: a megabyte of JSON takes some tenths of a second."""
+LARGE_BYTES = 4 * 2**10
+"""From here on two bodies that aren't equal are compared in a thread: two megabytes of JSON take a second, and 50 KB of
+lists that have to be aligned half a second."""
+
+GUARD_PATIENCE_SECONDS = 0.25
+"""How long the guard waits for a mismatch to be redacted; within a second every process is to know what it decides."""
 
 OffLoop = Callable[..., Awaitable[Any]]
 """Calls a function with its arguments in a thread of the cutover's own; candidates can fill those of asyncio."""
@@ -29,8 +35,9 @@ OffLoop = Callable[..., Awaitable[Any]]
 class Judge:
     """Compares, counts the outcome, and keeps a mismatch without the values of `redacted_fields`.
 
-    Where clients get only one side's answers, at most `full_mismatches_per_second` of an endpoint are kept, after the
-    first ones. The guard is told of each.
+    Where the guard has nothing to take back, at most `full_mismatches_per_second` of an endpoint are kept, after the
+    first ones, and fewer where answers are large. The guard doesn't wait for a long redaction: what it is told of then
+    is kept twice, first without its content.
     """
 
     def __init__(
@@ -59,7 +66,7 @@ class Judge:
             verdict = _proven(pair.replay, primary, rules)
             if verdict.outcome != "mismatch":
                 return "unrecorded_read"
-        elif len(primary.answer.body) + len(candidate.answer.body) < LARGE_BYTES:
+        elif _is_quick(primary.answer.body, candidate.answer.body):
             verdict = compare(primary, candidate, accepted=rules)
         else:
             verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
@@ -68,7 +75,10 @@ class Judge:
             self._guard.native_failed(plan)
         if verdict.outcome == "accepted":
             self._expiry.warn(datetime.now(UTC).date())
-        if verdict.outcome != "mismatch" or not (plan.guarded or self._full.take(plan.endpoint)):
+        if verdict.outcome != "mismatch":
+            return None
+        body_bytes = len(primary.answer.body) + len(candidate.answer.body)
+        if not self._guard.watches(plan) and not self._full.take(plan.endpoint, body_bytes=body_bytes):
             return None
         found = Mismatch(
             endpoint=plan.endpoint,
@@ -80,11 +90,30 @@ class Judge:
             differences=verdict.differences,
             recording=None if pair.recording is None else pair.recording.to_json(),
         )
-        mismatch = await self._redacted(found, rules)
-        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
-        if not self._guard.mismatched(plan, mismatch):
-            self._evidence.add(mismatch)
+        await self._keep(plan, found, rules)
         return None
+
+    async def _keep(self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference]) -> None:
+        redaction = asyncio.create_task(self._redacted(found, rules))
+        is_kept = False
+        try:
+            await asyncio.wait({redaction}, timeout=GUARD_PATIENCE_SECONDS)
+            if not redaction.done():
+                # What is large takes seconds, in which clients would go on getting native's answers.
+                is_kept = self._guard.mismatched(plan, self._bare(found))
+            mismatch = await redaction
+        except asyncio.CancelledError:
+            # The process stops. What was found is kept, in so far as it can be at once.
+            redaction.cancel()
+            if is_kept:
+                return
+            mismatch = self._bare(found)
+        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
+        if is_kept or not self._guard.mismatched(plan, mismatch):
+            self._evidence.add(mismatch)
+
+    def _bare(self, found: Mismatch) -> Mismatch:
+        return without_content(found, fields=self._redacted_fields)
 
     async def _redacted(self, found: Mismatch, rules: Sequence[AcceptedDifference]) -> Mismatch:
         try:
@@ -93,8 +122,12 @@ class Judge:
             # A hostile body must not switch the guard off. The exception's message may quote it.
             sentence = "a mismatch of %s can't be redacted (%s), and is kept without its content"
             logger.error(sentence, found.endpoint, type(exc).__name__)  # noqa: TRY400
-            return without_content(found)
+            return self._bare(found)
         return mismatch
+
+
+def _is_quick(primary: bytes, candidate: bytes) -> bool:
+    return len(primary) + len(candidate) < LARGE_BYTES or primary == candidate
 
 
 def _proven(replay: Replay, primary: Observation, rules: Sequence[AcceptedDifference]) -> Verdict:

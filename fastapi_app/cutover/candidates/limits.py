@@ -17,8 +17,15 @@ up the loop, and one that doesn't is cut each time."""
 FULL_AT_ONCE = 20
 """How many mismatches of an endpoint are kept in full one right after the other."""
 
+BYTES_OF_ONE = 64 * 2**10
+"""From here on a mismatch stands for several: to redact so much JSON takes about a tenth of a second."""
+
 MIN_OVERDUE = 4
-"""How many candidates in a row must be overdue at least before an endpoint is compared no more."""
+
+
+def max_overdue(concurrency: int) -> int:
+    """How many candidates in a row may be overdue before an endpoint is compared no more."""
+    return max(concurrency, MIN_OVERDUE)
 
 
 class HeavyCandidates:
@@ -41,16 +48,17 @@ class HeavyCandidates:
         else:
             self._heavy.add(endpoint)
         if rest_seconds:
-            self._rests_until[endpoint] = _now() + rest_seconds
+            # One that ran beside it, and rests shorter, doesn't end the rest.
+            self._rests_until[endpoint] = max(self._rests_until.get(endpoint, 0.0), _now() + rest_seconds)
 
 
 class HangingCandidates:
-    """A handler that hangs in a thread frees its place when it is given up, and keeps the thread: so after as many in a
-    row as have a place, no more of that endpoint are run. `stop_comparing` is called with its name and the reason."""
+    """A handler that hangs in a thread frees its place when it is given up, and keeps the thread: so after
+    `max_overdue` in a row, no more of that endpoint are run: `stop_comparing` is called with its name and a reason."""
 
     def __init__(self, stop_comparing: Callable[[str, str], None], *, concurrency: int, timeout_seconds: float) -> None:
         self._stop_comparing = stop_comparing
-        self._most_in_a_row = max(concurrency, MIN_OVERDUE)
+        self._max_in_a_row = max_overdue(concurrency)
         self._timeout_seconds = timeout_seconds
         self._in_a_row: Counter[str] = Counter()
 
@@ -59,27 +67,28 @@ class HangingCandidates:
             self._in_a_row.pop(endpoint, None)
             return
         self._in_a_row[endpoint] += 1
-        if self._in_a_row[endpoint] >= self._most_in_a_row:
+        if self._in_a_row[endpoint] >= self._max_in_a_row:
             count = self._in_a_row.pop(endpoint)
             self._stop_comparing(endpoint, f"{count} candidates in a row took over {self._timeout_seconds:g} s")
 
 
 class FullMismatches:
     """Paces what is kept in full of an endpoint that differs each time: to redact and to write a mismatch costs many
-    times its comparison. First `FULL_AT_ONCE`, then `per_second`; each is counted all the same."""
+    times its comparison. First `FULL_AT_ONCE`, then `per_second`; each is counted all the same. One with large bodies
+    stands for as many as take so long."""
 
     def __init__(self, *, per_second: float) -> None:
         self._per_second = per_second
         self._left: dict[str, tuple[float, float]] = {}
-        """How many were left by endpoint, and when."""
+        """How many were left by endpoint, and when; below 0 after a large one."""
 
-    def take(self, endpoint: str) -> bool:
-        """Whether one more may be kept now; it is counted as kept then."""
+    def take(self, endpoint: str, *, body_bytes: int) -> bool:
+        """Whether one more, with two answers of so many bytes, may be kept now; it is counted as kept then."""
         now = _now()
         left, since = self._left.get(endpoint, (float(FULL_AT_ONCE), now))
         left = min(FULL_AT_ONCE, left + (now - since) * self._per_second)
         enough = left >= 1
-        self._left[endpoint] = (left - enough, now)
+        self._left[endpoint] = (left - max(1.0, body_bytes / BYTES_OF_ONE) if enough else left, now)
         return enough
 
 

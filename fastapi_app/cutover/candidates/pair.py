@@ -28,6 +28,9 @@ class Pair:
     primary_trace: Trace
     candidate_trace: Trace
     raised: str | None = None
+    client_left: bool = False
+    """Whether a native primary was told so before its answer was out, and answered by it, perhaps. The candidate's
+    client stays, and a WSGI app isn't told."""
     replay: Replay | None = None
     """The candidate's stand-in for the world."""
 

@@ -1,5 +1,6 @@
 """Both stacks as ASGI apps: for clients, and for requests that are run only to be compared."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,8 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.candidates.capture import without_body
+from fastapi_app.cutover.candidates.limits import max_overdue
 from fastapi_app.cutover.inventory.endpoints import Inventory
 from shared.modes import Side
+
+logger = logging.getLogger(__name__)
 
 
 class Stacks:
@@ -35,8 +39,8 @@ class Stacks:
 
 
 class CandidateStacks(Stacks):
-    """The same two, legacy in threads of its own. A candidate that doesn't end keeps its thread: as many again are
-    there for those that follow."""
+    """The same two, legacy in threads of its own. A candidate that doesn't end keeps its thread: beside those for whom
+    there is a place are as many as one endpoint may keep before it is compared no more."""
 
     def __init__(
         self,
@@ -46,7 +50,7 @@ class CandidateStacks(Stacks):
         *,
         concurrency: int,
     ) -> None:
-        self._threads = 2 * concurrency
+        self._threads = concurrency + max_overdue(concurrency)
         own = {"threads": self._threads, "max_queued": concurrency, "drain_timeout_seconds": 0.0}
         super().__init__(native, legacy, {**bridge_options, **own})
 
@@ -82,19 +86,21 @@ def head_follows_get(native: ASGIApp, inventory: Inventory) -> ASGIApp:
 
 async def live_with(native: ASGIApp | None, running: Any, scope: Scope, receive: Receive, send: Send) -> None:
     """The native app's lifespan, with the context manager `running` inside: it is entered when the app has started, and
-    left before the app ends, which may close what candidates use. An app that knows no lifespan, says so by an
-    exception, or returns without a word (ASGI, lifespan protocol), and then `running` is all there is."""
-    touched = False
+    left before the app ends, which may close what candidates use. An app that raises or returns before it has said a
+    word knows no lifespan (ASGI, lifespan protocol): it is served all the same, and `running` is all there is."""
+    heard = spoke = False
 
     async def receive_and_end() -> Message:
-        nonlocal touched
-        touched = True
+        nonlocal heard
         message = await receive()
+        heard = True
         if message["type"] == "lifespan.shutdown":
             await running.__aexit__(None, None, None)
         return message
 
     async def send_and_start(message: Message) -> None:
+        nonlocal spoke
+        spoke = True
         if message["type"] == "lifespan.startup.complete":
             await running.__aenter__()
         await send(message)
@@ -103,10 +109,13 @@ async def live_with(native: ASGIApp | None, running: Any, scope: Scope, receive:
         try:
             await native(scope, receive_and_end, send_and_start)
         except Exception:
-            if touched:
+            if spoke:
                 raise
-    if not touched:
-        await receive_and_end()
+            if heard:
+                logger.warning("native knows no lifespan, or can't start: it is served all the same", exc_info=True)
+    if not spoke:
+        if not heard:
+            await receive_and_end()
         await send_and_start({"type": "lifespan.startup.complete"})
         await receive_and_end()
         await send({"type": "lifespan.shutdown.complete"})

@@ -61,9 +61,10 @@ def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[
     )
 
 
-def without_content(mismatch: Mismatch) -> Mismatch:
-    """What is kept of a mismatch that can't be redacted: the endpoint, its mode, the instant, the method, both statuses
-    and the paths of the differences, the last of which says so. Never raises."""
+def without_content(mismatch: Mismatch, *, fields: Collection[str]) -> Mismatch:
+    """What is kept of a mismatch that can't be redacted, or not in time: the endpoint, its mode, the instant, the
+    method, both statuses and the paths of the differences, the last of which says so. Quick, and never raises."""
+    secrets = Secrets(fields)
 
     def bare(observation: Observation) -> Observation:
         return Observation(side=observation.side, answer=SeenAnswer(status=observation.answer.status))
@@ -77,8 +78,11 @@ def without_content(mismatch: Mismatch) -> Mismatch:
         primary=bare(mismatch.primary),
         candidate=bare(mismatch.candidate),
         differences=(
-            *(Difference(path=_short(difference.path), **_NO_SIDE) for difference in mismatch.differences),
-            Difference(path="the content was not kept: it could not be redacted", **_NO_SIDE),
+            *(
+                Difference(path=without_parameters(_short(difference.path), secrets), **_NO_SIDE)
+                for difference in mismatch.differences
+            ),
+            Difference(path="the content was not kept: it could not be redacted in time, or at all", **_NO_SIDE),
         ),
     )
 

@@ -24,6 +24,10 @@ class Guard:
         self._max_native_errors = max_native_errors
         self._errors: WeakKeyDictionary[Plan, int] = WeakKeyDictionary()
 
+    def watches(self, plan: Plan) -> bool:
+        """Whether a mismatch under this plan would move its endpoint."""
+        return plan.guarded and self._in_force(plan.endpoint) is plan
+
     def mismatched(self, plan: Plan, mismatch: Mismatch) -> bool:
         """Whether the endpoint is taken back for it, and the mismatch kept with that. It is redacted already."""
         return self._take_back(plan, str(mismatch.differences[0]), mismatch)
@@ -36,7 +40,7 @@ class Guard:
             self._take_back(plan, f"native failed {errors} times, more than {self._max_native_errors}", None)
 
     def _take_back(self, plan: Plan, reason: str, mismatch: Mismatch | None) -> bool:
-        if not plan.guarded or self._in_force(plan.endpoint) is not plan:
+        if not self.watches(plan):
             return False
         return self._decide(
             Decision(endpoint=plan.endpoint, kind="take back", author="guard", reason=reason, mismatch=mismatch)

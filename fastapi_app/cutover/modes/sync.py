@@ -2,15 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.evidence.evidence import Evidence
+from fastapi_app.cutover.evidence.redaction import without_content
 from fastapi_app.cutover.modes.plan import GUARDED
-from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
+from fastapi_app.cutover.store.base import ChangeRefused, CountKey, CutoverStore, ModeTable, VersionConflict
 from shared.errors import StoreUnavailable
 from shared.modes import EndpointMode
 
@@ -60,6 +61,7 @@ class Sync:
         self._table = table
         self._on_modes = on_modes
         self._poll_seconds = poll_seconds
+        self._of_a_round = threading.Lock()
         # Held around the table's way between store and process, in that order; never around evidence.
         self._of_the_table = threading.Lock()
         # Between the threads that decide and the one that writes:
@@ -117,7 +119,12 @@ class Sync:
         return table
 
     def once(self) -> None:
-        """One round. The table comes first: what can't be written must not keep a change of modes from the process."""
+        """One round, once the one that runs is through."""
+        with self._of_a_round:
+            self._round()
+
+    def _round(self) -> None:
+        """The table comes first: what can't be written must not keep a change of modes from the process."""
         try:
             with self._of_the_table:
                 if self._store.version() != self._table.version:
@@ -149,7 +156,7 @@ class Sync:
         while self._decisions:
             decision = self._decisions[0]
             if decision.mismatch is not None:
-                (mismatch_id,) = self._store.add_evidence({}, [decision.mismatch])
+                (mismatch_id,) = self._keep({}, [decision.mismatch])
                 decision = replace(decision, reason=f"mismatch {mismatch_id}: {decision.reason}", mismatch=None)
                 with self._lock:
                     self._decisions[0] = decision
@@ -185,10 +192,23 @@ class Sync:
         if not counts and not mismatches:
             return
         try:
-            self._store.add_evidence(counts, mismatches)
+            self._keep(counts, mismatches)
         except BaseException:
             self._evidence.give_back(counts, mismatches)
             raise
+
+    def _keep(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        """The ids. What can't be written whole, such as a recording nested to the interpreter's limit, is written
+        without its content: it must not hold up a decision, or what is found later."""
+        try:
+            return self._store.add_evidence(counts, mismatches)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            if not mismatches:
+                raise
+            logger.exception("%d mismatches can't be kept in full", len(mismatches))
+            return self._store.add_evidence(counts, [without_content(each, fields=()) for each in mismatches])
 
     def _adopt(self, table: ModeTable) -> None:
         with self._lock:

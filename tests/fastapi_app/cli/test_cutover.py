@@ -440,6 +440,13 @@ def test_log_remembers_an_endpoint_that_is_gone(store: SQLiteCutoverStore) -> No
     assert len(rows(output(store, "log", "GET /api/both"))) == 3
 
 
+def test_an_endpoint_that_is_gone_is_moved_for_who_still_serves_it(store: SQLiteCutoverStore) -> None:
+    store.change({BOTH.name: SHADOW}, author="ann", reason="first look", at=INSTANT)
+    store.register([OTHER], {}, at=INSTANT)
+    output(store, "set", BOTH.name, "legacy", "--reason", "back")
+    assert store.table().modes[BOTH.name].mode == "legacy"
+
+
 # mismatches
 
 

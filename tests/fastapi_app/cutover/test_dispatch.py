@@ -10,6 +10,7 @@ from fastapi_app.cutover.inventory.endpoints import take_inventory
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Mode, Side
+from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import asgi, ask, counts_of, cutover_of, wsgi
 
 NATIVE, LEGACY = b'{"from":"native"}', b'{"from":"legacy"}'
@@ -111,6 +112,15 @@ def test_an_initial_mode_that_can_not_be_is_refused(name: str, mode: Any, senten
     inventory = cutover_of(asgi(), wsgi(), {"GET /items": "native"}, legacy_alone=[("GET", "/old")]).inventory
     with pytest.raises(SettingsError, match="^" + sentence.replace("?", r"\?")):
         Cutover(asgi(), wsgi(), inventory=inventory, initial_modes={name: EndpointMode(mode=mode)})
+
+
+@pytest.mark.parametrize("key", ["pure", "costly"])
+def test_a_setting_about_an_endpoint_that_there_is_not_is_refused(key: str) -> None:
+    settings = CutoverSettings.model_validate({key: ["GET /items", "GET /itmes"]})
+    with pytest.raises(
+        SettingsError, match=f"^cutover.{key}: 'GET /itmes' is not an endpoint; see `tradewindow routes"
+    ):
+        cutover_of(asgi(), wsgi(), {"GET /items": "shadow"}, settings=settings)
 
 
 async def test_a_change_is_in_force_at_once_in_the_process_that_makes_it() -> None:
@@ -227,14 +237,27 @@ async def test_without_a_lifespan_of_native_s_there_is_the_cutover_s(native: Any
 
 
 async def test_native_that_fails_to_start_is_not_started_without_its_lifespan() -> None:
-    async def native(_scope: Scope, receive: Receive, _send: Send) -> None:
+    async def native(_scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
         raise RuntimeError("no database")
 
     app, server = cutover_of(native, wsgi(), {"GET /items": "native"}), Lifespan()
     with pytest.raises(RuntimeError, match="no database"):
         await app({"type": "lifespan"}, server.receive, server.send)
-    assert server.sent == []
+    assert server.sent == ["lifespan.startup.failed"]
+
+
+@pytest.mark.parametrize("raises", [True, False])
+async def test_native_that_takes_the_lifespan_for_a_request_leaves_the_cutover_running(raises: bool) -> None:
+    async def native(scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        if raises:
+            raise KeyError(scope["path"])
+
+    app, server = cutover_of(native, wsgi(), {"GET /items": "legacy"}), Lifespan()
+    await app({"type": "lifespan"}, server.receive, server.send)
+    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def test_native_that_ignores_the_lifespan_leaves_the_cutover_running() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -158,6 +160,29 @@ async def test_server_sent_events_are_not_compared() -> None:
     assert seen == []
 
 
+async def test_of_server_sent_events_nothing_is_held() -> None:
+    async def events(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(9):
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        held.append(tracemalloc.get_traced_memory()[0])
+        await send({"type": "http.response.body", "body": b""})
+
+    async def to_nobody(_message: Message) -> None: ...
+
+    async def serve(scope: Scope, receive: Receive, _send: Send) -> None:
+        await app(scope, receive, to_nobody)
+
+    held: list[int] = []
+    app = cutover_of(events, wsgi(), {"GET /items": "verify"})
+    tracemalloc.start()
+    await ask(serve, "GET", "/items")
+    tracemalloc.stop()
+    assert held[0] < 400_000
+    assert await counts_of(app) == {"skipped stream": 1}
+
+
 async def _awaiting() -> None:
     await asyncio.Event().wait()
 
@@ -178,29 +203,47 @@ async def test_a_candidate_that_does_not_end_is_given_up(first: Any) -> None:
     assert await counts_of(app) == {"skipped timed_out": 1}
 
 
-async def test_a_legacy_candidate_that_hangs_is_given_up_and_others_are_compared() -> None:
-    over = threading.Event()
+class Hanging:
+    """A legacy app that hangs but at /others, until `over` is set."""
 
-    def hanging(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/items":
-            over.wait(20)
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/others":
+            self.over.wait(20)
         return wsgi()(environ, start_response)
 
-    app = cutover_of(
-        asgi(),
-        hanging,
-        {"GET /items": "verify", "GET /others": "verify"},
-        settings=CutoverSettings(timeout_seconds=0.1, concurrency=1),
-    )
-    assert (await ask(app, "GET", "/items")).status == 200
+
+async def test_a_legacy_candidate_that_hangs_is_given_up_and_others_are_compared() -> None:
+    legacy = Hanging()
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
+    app = cutover_of(asgi(), legacy, {"GET /items": "verify", "GET /others": "verify"}, settings=settings)
+    for _ in range(4):
+        assert (await ask(app, "GET", "/items")).status == 200
+        await app.settled()
+    assert mode_of(app, "GET /items").sample_rate == 0
     await ask(app, "GET", "/others")
-    assert await counts_of(app) == {"skipped timed_out": 1, "match": 1}
-    await ask(app, "GET", "/items")
-    await app.settled()
-    await ask(app, "GET", "/others")
-    # One place, and as many again: now both are held by candidates that don't end.
-    assert await counts_of(app) == {"skipped timed_out": 2, "match": 1, "skipped candidates_busy": 1}
-    over.set()
+    assert await counts_of(app) == {"skipped timed_out": 4, "match": 1}
+    legacy.over.set()
+
+
+async def test_health_says_that_legacy_candidates_hang_in_every_thread() -> None:
+    legacy = Hanging()
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
+    modes: dict[str, Mode] = {"GET /items": "verify", "GET /orders": "verify", "GET /others": "verify"}
+    app = cutover_of(asgi(), legacy, modes, settings=settings)
+    async with app.running():
+        for path in ("/items", "/orders", "/items", "/orders", "/items"):
+            assert app.health()["status"] == "ok"
+            await ask(app, "GET", path)
+            await app.settled()
+        assert app.health()["problems"] == [
+            "legacy candidates hang in every thread there is for them: none is compared until they end"
+        ]
+        await ask(app, "GET", "/others")
+        assert await counts_of(app) == {"skipped timed_out": 5, "skipped candidates_busy": 1}
+        legacy.over.set()
 
 
 async def test_a_candidate_that_raises_is_a_mismatch_and_its_primary_is_untouched() -> None:
@@ -249,6 +292,19 @@ async def test_an_endless_candidate_is_cut_at_the_limit() -> None:
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {"skipped candidate_too_large": 1}
     assert sent <= 12
+
+
+async def test_a_candidate_that_sends_on_past_its_limit_leaves_the_loop_to_others() -> None:
+    async def stubborn(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            with suppress(OSError):
+                await send({"type": "http.response.body", "body": b"x" * 1_000, "more_body": True})
+
+    settings = CutoverSettings(timeout_seconds=0.1, max_response_bytes=10_000)
+    app = cutover_of(stubborn, wsgi(), SHADOW, settings=settings)
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"skipped timed_out": 1}
 
 
 async def test_a_client_that_leaves_is_counted() -> None:

@@ -65,24 +65,47 @@ def test_a_large_answer_that_computes_for_long_rests_its_endpoint_for_the_longer
     assert not heavy.rests(ENDPOINT)
 
 
+def test_one_that_ran_beside_a_heavy_one_does_not_end_its_rest(time: Time) -> None:
+    heavy = HeavyCandidates()
+
+    heavy.note(ENDPOINT, 0.020, too_large=True)
+    heavy.note(ENDPOINT, 0.001, too_large=True)
+
+    time.now += 7.99
+    assert heavy.rests(ENDPOINT)
+    time.now += 0.02
+    assert not heavy.rests(ENDPOINT)
+
+
 def test_twenty_mismatches_are_kept_at_once_and_then_so_many_a_second(time: Time) -> None:
     full = FullMismatches(per_second=2)
 
-    assert [full.take(ENDPOINT) for _ in range(25)] == [True] * 20 + [False] * 5
-    assert full.take(OTHER)
+    assert [full.take(ENDPOINT, body_bytes=100) for _ in range(25)] == [True] * 20 + [False] * 5
+    assert full.take(OTHER, body_bytes=100)
     time.now += 0.4
-    assert not full.take(ENDPOINT)
+    assert not full.take(ENDPOINT, body_bytes=100)
     time.now += 0.2
-    assert [full.take(ENDPOINT) for _ in range(2)] == [True, False]
+    assert [full.take(ENDPOINT, body_bytes=100) for _ in range(2)] == [True, False]
     time.now += 3_600
-    assert [full.take(ENDPOINT) for _ in range(25)] == [True] * 20 + [False] * 5
+    assert [full.take(ENDPOINT, body_bytes=100) for _ in range(25)] == [True] * 20 + [False] * 5
+
+
+def test_a_mismatch_of_two_megabytes_stands_for_thirty_two(time: Time) -> None:
+    full = FullMismatches(per_second=2)
+
+    assert full.take(ENDPOINT, body_bytes=2 * 2**20)
+    # Of 20 are 12 too many taken: 13 more, at 2 a second, make one.
+    time.now += 6.4
+    assert not full.take(ENDPOINT, body_bytes=100)
+    time.now += 0.2
+    assert full.take(ENDPOINT, body_bytes=100)
 
 
 def test_with_a_rate_of_none_only_the_first_are_kept(time: Time) -> None:
     full = FullMismatches(per_second=0)
 
-    kept = [full.take(ENDPOINT) for _ in range(21)]
+    kept = [full.take(ENDPOINT, body_bytes=100) for _ in range(21)]
     time.now += 1e6
 
     assert kept == [True] * 20 + [False]
-    assert not full.take(ENDPOINT)
+    assert not full.take(ENDPOINT, body_bytes=100)

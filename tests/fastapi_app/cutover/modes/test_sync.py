@@ -13,7 +13,7 @@ from fastapi_app.cutover.evidence.evidence import WAITING_MISMATCHES, Evidence
 from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.errors import StoreUnavailable
-from shared.modes import EndpointMode
+from shared.modes import EndpointMode, Mode
 from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import asgi, ask, cutover_of, mode_of, wsgi
 
@@ -166,6 +166,47 @@ def mismatch(number: int) -> Mismatch:
         candidate=Observation(side="native", answer=answer),
         differences=(),
     )
+
+
+class ChoosyStore(MemoryCutoverStore):
+    """It can't take the body of a mismatch."""
+
+    def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        if any(mismatch.primary.answer.body for mismatch in mismatches):
+            raise RecursionError
+        return super().add_evidence(counts, mismatches)
+
+
+@pytest.mark.parametrize("mode", ["shadow", "verify"])
+async def test_a_mismatch_that_can_not_be_written_whole_is_kept_without_its_content(mode: Mode) -> None:
+    store = ChoosyStore()
+    app = cutover_of(asgi(b"1"), wsgi(b"2"), {"GET /items": mode}, store=store)
+    async with app.running():
+        await ask(app, "GET", "/items")
+        await app.settled()
+        assert app.health()["problems"] == []
+    assert store.table().modes["GET /items"] == MODE
+    assert list(store.counts().values()) == [1]
+    (mismatch,) = store.mismatches()
+    assert mismatch.differences[0].path == "body"
+
+
+class SlowStore(MemoryCutoverStore):
+    def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+        time.sleep(0.05)
+        return super().add_evidence(counts, mismatches)
+
+
+async def test_a_round_that_is_asked_for_waits_for_the_one_that_runs() -> None:
+    store = SlowStore()
+    app = cutover_of(asgi(b"1"), wsgi(b"2"), {"GET /items": "verify", "GET /others": "verify"}, store=store)
+    async with app.running():
+        for path in ("/items", "/others"):
+            await ask(app, "GET", path)
+        # The guard wakes the thread.
+        await app.settled()
+    assert [change.author for change in store.log()].count("guard") == 2
+    assert sorted(mismatch.endpoint for mismatch in store.mismatches()) == ["GET /items", "GET /others"]
 
 
 def test_evidence_that_waits_is_bounded_and_loses_no_count() -> None:
