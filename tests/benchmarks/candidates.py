@@ -1,13 +1,15 @@
 """What candidates that fail, wait, never end or are too large cost the clients whose answers they are held against."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from statistics import median
 
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.benchmarks.evidence import counts_when_settled
 from tests.benchmarks.figures import Spread, Verdict, ratios
-from tests.benchmarks.load import CONNECTIONS, Request, warm_up
+from tests.benchmarks.load import CONNECTIONS, Request, WrongAnswers, warm_up
 from tests.benchmarks.open_loop import OpenLoad, Order, run_open_loop
 from tests.benchmarks.report import Section, Table, ratio_text
 from tests.benchmarks.rounds import Bench, in_turn
@@ -41,13 +43,14 @@ def candidates(bench: Bench) -> Section:
     rounds = [_round(bench, round_number) for round_number in range(bench.rounds)]
     tails = {
         kind: ratios(
-            [each[SHADOW.name, kind].p99_ms for each in rounds], [each[LEGACY.name, kind].p99_ms for each in rounds]
+            [each.loads[SHADOW.name, kind].p99_ms for each in rounds],
+            [each.loads[LEGACY.name, kind].p99_ms for each in rounds],
         )
         for kind in KINDS
     }
     return Section(
         title="Candidates that misbehave",
-        blocks=(_METHOD.format(seconds=bench.seconds), _table(rounds, tails)),
+        blocks=(_METHOD.format(seconds=bench.seconds), _table(rounds, tails), _COUNTED, _counts_table(rounds)),
         verdicts=[
             Verdict(what=f"p99 at {RATE}/s: native {told}, to no comparisons", ratio=tails[kind], ceiling=1.5)
             for kind, told in KINDS.items()
@@ -61,14 +64,23 @@ default. GETs are sent at times that are fixed in advance, {RATE} a second over 
 {{seconds}} s, after a second of requests one after the other; each kind has the server for itself, once the
 comparisons of the kind before are settled. Times count from when a request was due."""
 
+_COUNTED = """\
+What came of the comparisons in all rounds, the warming up included: none is lost silently."""
 
-_Round = Mapping[tuple[str, str], OpenLoad]
-"""By the names of server and kind."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    loads: Mapping[tuple[str, str], OpenLoad]
+    """By the names of server and kind."""
+    counts: Mapping[str, Counter[str]]
+    """What came of the comparisons, by kind: their outcome, or the reason of a skip."""
 
 
 def _round(bench: Bench, round_number: int) -> _Round:
     """Raises WrongAnswers, ServerFailed."""
     loads = {}
+    counts = {}
+    so_far: Counter[str] = Counter()
     with ExitStack() as running:
         servers = {}
         for number, spec in enumerate((LEGACY, SHADOW)):
@@ -84,15 +96,34 @@ def _round(bench: Bench, round_number: int) -> _Round:
                 order = Order(port=port, path=f"/{kind}", rate=RATE, seconds=bench.seconds)
                 loads[spec.name, kind] = run_open_loop(order, core=bench.pins.load)
                 # What goes on would be held against the next kind.
-                counts_when_settled(store)
+                found = counts_when_settled(store)
+                if spec is SHADOW:
+                    counts[kind], so_far = found - so_far, found
+                    _check(kind, counts[kind], loads[spec.name, kind])
     bench.round_done()
-    return loads
+    return _Round(loads=loads, counts=counts)
+
+
+def _check(kind: str, counts: Counter[str], load: OpenLoad) -> None:
+    """Each request is accounted for, and one whose sides agree was compared. Raises WrongAnswers."""
+    if counts.total() < load.requests or (kind == "agrees" and counts["match"] < load.requests / 2):
+        raise WrongAnswers(f"{kind}: of the comparisons of {load.requests} requests came {dict(counts)}")
+
+
+def _counts_table(rounds: Sequence[_Round]) -> Table:
+    totals = {kind: sum((each.counts[kind] for each in rounds), Counter()) for kind in KINDS}
+    outcomes = list(dict.fromkeys(outcome for counts in totals.values() for outcome, _ in counts.most_common()))
+    rows = [
+        (told, *(f"{totals[kind][outcome]:,}" if totals[kind][outcome] else "" for outcome in outcomes))
+        for kind, told in KINDS.items()
+    ]
+    return Table(head=("native …", *outcomes), rows=rows)
 
 
 def _table(rounds: Sequence[_Round], tails: Mapping[str, Spread]) -> Table:
     rows = []
     for kind, told in KINDS.items():
-        legacy, shadow = ([each[spec.name, kind] for each in rounds] for spec in (LEGACY, SHADOW))
+        legacy, shadow = ([each.loads[spec.name, kind] for each in rounds] for spec in (LEGACY, SHADOW))
         rows.append(
             (
                 told,

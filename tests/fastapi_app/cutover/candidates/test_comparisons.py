@@ -257,6 +257,19 @@ async def test_a_candidate_that_raises_is_a_mismatch_and_its_primary_is_untouche
     assert (mismatch.candidate.answer.status, mismatch.candidate.raised) == (500, "KeyError")
 
 
+async def test_a_candidate_that_cancels_its_own_task_is_a_mismatch() -> None:
+    async def cancels_itself(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(1)
+
+    app = cutover_of(cancels_itself, wsgi(), SHADOW, settings=CutoverSettings(concurrency=1))
+    for _ in range(3):
+        await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"mismatch": 3}
+
+
 async def test_a_side_that_raises_differs_from_one_that_chose_the_same_answer() -> None:
     async def native(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise KeyError("price")
