@@ -1,10 +1,11 @@
 """A value that changes over time, worked out where it is asked for."""
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi_app.window.micros import Micros, instant_of, micros_of
 
@@ -17,19 +18,55 @@ Span = tuple[datetime, datetime, Value]
 HORIZON = timedelta(days=3653)
 """How far ahead a change is looked for."""
 
-_PIECE_DAYS = 28
-_KEPT_PIECES = 16
+PIECE_DAYS = 28
+MOST_EDGES = 250_000
+"""How many edges are kept in memory, over all timelines of the process: about 25 MB of ordinary schedules, of which one
+from 2010 on has some 10,000, and 60 MB of the densest."""
+
+_WEIGHT_OF_PIECE = 8
+"""In edges: what a piece takes that has none."""
 _LAST_DAY = date.max.toordinal()
+
+Piece = tuple[list[datetime], list[Value]]
+
+
+class Shelf:
+    """What timelines have compiled, up to so many edges together, and the latest piece whatever its size; beyond that
+    the oldest goes. For several threads at once."""
+
+    def __init__(self, most_edges: int) -> None:
+        self._most = most_edges
+        self._held = 0
+        self._row: deque[tuple[dict[int, Any], int, int]] = deque()
+        self._changing = Lock()
+
+    def put(self, pieces: dict[int, Piece[Value]], number: int, piece: Piece[Value]) -> None:
+        """Into a timeline's `pieces`, from which it's taken out again when its turn comes."""
+        weight = len(piece[0]) + _WEIGHT_OF_PIECE
+        with self._changing:
+            if number in pieces:
+                return
+            pieces[number] = piece
+            self._row.append((pieces, number, weight))
+            self._held += weight
+            while self._held > self._most and len(self._row) > 1:
+                oldest, its_number, its_weight = self._row.popleft()
+                del oldest[its_number]
+                self._held -= its_weight
+
+
+_SHELF = Shelf(MOST_EDGES)
 
 
 class Timeline(Generic[Value]):
-    """Compiled 28 days at a time, of which the last few are kept; a question in the span of the one before costs a
+    """Compiled piece by piece, where it is asked, and kept on a shelf; a question in the span of the one before costs a
     comparison. For several threads at once."""
 
-    def __init__(self, compiled: Compile[Value]) -> None:
+    def __init__(self, compiled: Compile[Value], *, piece_days: int = PIECE_DAYS, shelf: Shelf = _SHELF) -> None:
         self._compile = compiled
-        self._pieces: dict[int, tuple[list[datetime], list[Value]]] = {}
-        self._changing = Lock()
+        self._piece_days = piece_days
+        self._shelf = shelf
+        self._pieces: dict[int, Piece[Value]] = {}
         self._last: Span[Value] | None = None
 
     def at(self, at: datetime) -> Value:
@@ -58,26 +95,20 @@ class Timeline(Generic[Value]):
     def _found(self, at: datetime) -> Span[Value]:
         if at.tzinfo is not UTC:
             at = _utc(at)
-        edges, values = self._pieces.get(at.toordinal() // _PIECE_DAYS) or self._piece(at.toordinal() // _PIECE_DAYS)
+        number = at.toordinal() // self._piece_days
+        edges, values = self._pieces.get(number) or self._piece(number)
         following = bisect_right(edges, at, 1, len(edges) - 1)
         self._last = found = (edges[following - 1], edges[following], values[following - 1])
         return found
 
-    def _piece(self, number: int) -> tuple[list[datetime], list[Value]]:
-        piece = self._compiled(number)
-        with self._changing:
-            self._pieces[number] = piece
-            if len(self._pieces) > _KEPT_PIECES:
-                del self._pieces[next(iter(self._pieces))]
-        return piece
-
-    def _compiled(self, number: int) -> tuple[list[datetime], list[Value]]:
-        start = _midnight(max(number * _PIECE_DAYS, 1))
-        last = (number + 1) * _PIECE_DAYS
+    def _piece(self, number: int) -> Piece[Value]:
+        start = _midnight(max(number * self._piece_days, 1))
+        last = (number + 1) * self._piece_days
         end = _midnight(last) if last <= _LAST_DAY else datetime.max.replace(tzinfo=UTC)
         changes = self._compile(micros_of(start), micros_of(end))
-        edges = [instant_of(since) for since, _ in changes]
-        return [*edges, end], [value for _, value in changes]
+        piece = [*(instant_of(since) for since, _ in changes), end], [value for _, value in changes]
+        self._shelf.put(self._pieces, number, piece)
+        return piece
 
 
 def _utc(at: datetime) -> datetime:
