@@ -1,6 +1,5 @@
 """Whether an order may go out: allowed, or every reason why not, and when each clears."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
@@ -58,15 +57,17 @@ def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order)
     return Decision(at=at, reasons=reasons)
 
 
-def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """Every rule by which an order would be refused at this instant, in the contract's order; halts are the store's.
     An order that only reduces a position passes them all."""
     if order.reduces:
-        return
+        return []
+    reasons: list[Reason] = []
     for closure in schedule_of(config).closures(at):
-        yield _reason(closure, at)
-    yield from reached_limits(config, state, at, order)
-    yield from cooldowns(config, state, at, order)
+        reasons.append(_reason(closure, at))
+    reasons += reached_limits(config, state, at, order)
+    reasons += cooldowns(config, state, at, order)
+    return reasons
 
 
 _SENTENCES = {

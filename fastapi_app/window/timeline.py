@@ -77,15 +77,17 @@ class Timeline(Generic[Value]):
         # Remembering the last span would cost every other question more than it saves the same one.
         if at.tzinfo is not UTC:
             at = _utc(at)
-        number, day = divmod(at.toordinal(), self._piece_days)
-        changes, values, _ = (self._pieces.get(number) or self._piece(number))[day]
+        ordinal, piece_days = at.toordinal(), self._piece_days
+        number = ordinal // piece_days
+        changes, values, _ = (self._pieces.get(number) or self._piece(number))[ordinal % piece_days]
         return values[bisect_right(changes, at)]
 
     def span(self, at: datetime) -> Span[Value]:
         if at.tzinfo is not UTC:
             at = _utc(at)
-        number, day = divmod(at.toordinal(), self._piece_days)
-        changes, values, edges = (self._pieces.get(number) or self._piece(number))[day]
+        ordinal, piece_days = at.toordinal(), self._piece_days
+        number = ordinal // piece_days
+        changes, values, edges = (self._pieces.get(number) or self._piece(number))[ordinal % piece_days]
         passed = bisect_right(changes, at)
         return edges[passed], edges[passed + 1], values[passed]
 
