@@ -1,8 +1,7 @@
 """Whether an order may go out: allowed, or every reason why not, and when each clears."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from fastapi_app.window.limits import cooldowns, reached_limits
 from fastapi_app.window.order import Order
@@ -22,8 +21,7 @@ class PermitAnswer(TypedDict):
     remaining_trades: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What came of asking: allowed, or every one of the `reasons` why not.
 
     `at` is the instant that was judged. Where a slot was asked for and given, `registered` is the trade that took it,
@@ -53,8 +51,7 @@ class Decision:
 
 def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Decision:
     """By halts, too. Does no I/O."""
-    reasons = (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order))
-    return Decision(at=at, reasons=reasons)
+    return Decision(at, (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order)))
 
 
 def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
@@ -62,9 +59,8 @@ def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order
     An order that only reduces a position passes them all."""
     if order.reduces:
         return []
-    reasons: list[Reason] = []
-    for closure in schedule_of(config).closures(at):
-        reasons.append(_reason(closure, at))
+    closures = schedule_of(config).closures(at)
+    reasons = [_reason(closure, at) for closure in closures] if closures else []
     reasons += reached_limits(config, state, at, order)
     reasons += cooldowns(config, state, at, order)
     return reasons

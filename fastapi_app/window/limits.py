@@ -1,6 +1,6 @@
 """The limits of a trading day and the cooldowns, as reasons to refuse."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -71,21 +71,23 @@ def _tables(config: WindowConfig) -> tuple[tuple[Named, Mapping[str, int], Reaso
     return tuple(table for table in tables if table[1])
 
 
-def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Sequence[Reason]:
     """After any trade, and after one of the order's symbol. A permit that is out cools down as its trade would."""
     of_all, of_symbol, longest = _cooldown_lengths(config)
     # No symbol was traded after the last trade of any.
     end = _end_of_cooldown(state, longest, symbol=None) if longest else None
     if end is None or end <= at:
-        return
+        return ()
+    reasons = []
     if of_all:
         end = _end_of_cooldown(state, of_all, symbol=None)
         if end is not None and end > at:
-            yield _cooling_down("COOLDOWN", of_all, end, "the last trade")
+            reasons.append(_cooling_down("COOLDOWN", of_all, end, "the last trade"))
     if order.symbol is not None and of_symbol:
         end = _end_of_cooldown(state, of_symbol, symbol=order.symbol)
         if end is not None and end > at:
-            yield _cooling_down("SYMBOL_COOLDOWN", of_symbol, end, f"the last trade of {order.symbol}")
+            reasons.append(_cooling_down("SYMBOL_COOLDOWN", of_symbol, end, f"the last trade of {order.symbol}"))
+    return reasons
 
 
 @cached_by_identity
