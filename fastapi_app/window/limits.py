@@ -1,6 +1,6 @@
 """The limits of a trading day and the cooldowns, as reasons to refuse."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -26,42 +26,49 @@ _NONE: set[str] = set()
 _NO_TRADES: dict[str, str] = {}
 
 
-def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """The day's limit, then those of the order's symbol, side and strategy."""
     day = trading_day(config, state, at)
     count, limit = counted_on(day, state), config.max_trades_per_day
+    reasons: list[Reason] = []
     if count >= limit:
-        yield Reason(
-            code="DAILY_LIMIT",
-            sentence=f"daily trade limit of {limit} reached",
-            value=count,
-            bound=limit,
-            clears_at=frees_at(config, state, at, over=count - limit + 1) if limit else None,
+        reasons.append(
+            Reason(
+                code="DAILY_LIMIT",
+                sentence=f"daily trade limit of {limit} reached",
+                value=count,
+                bound=limit,
+                clears_at=frees_at(config, state, at, over=count - limit + 1) if limit else None,
+            )
         )
     tables = _tables(config)
-    if tables:
-        tally = state.get("tally", _NOTHING) if state["trade_day"] == day else _NOTHING
-        permits = open_permits(state)
-        if permits:
-            permits = [permit for permit in permits if permit["trade_day"] == day]
-        for kind, limits, code in tables:
-            name: str | None = getattr(order, kind)
-            if name is None:
-                continue
-            bound = limits.get(name)
-            if bound is None and (bound := limits.get(EVERY_OTHER)) is None:
-                continue
-            held = {permit["id"] for permit in permits if permit[kind] == name} if permits else _NONE
-            count = tally[kind].get(name, 0) + len(held)
-            if count >= bound:
-                over = count - bound + 1
-                yield Reason(
+    if not tables:
+        return reasons
+    tally = state.get("tally", _NOTHING) if state["trade_day"] == day else _NOTHING
+    permits = open_permits(state)
+    if permits:
+        permits = [permit for permit in permits if permit["trade_day"] == day]
+    for kind, limits, code in tables:
+        name: str | None = getattr(order, kind)
+        if name is None:
+            continue
+        bound = limits.get(name)
+        if bound is None and (bound := limits.get(EVERY_OTHER)) is None:
+            continue
+        held = {permit["id"] for permit in permits if permit[kind] == name} if permits else _NONE
+        count = tally[kind].get(name, 0) + len(held)
+        if count >= bound:
+            over = count - bound + 1
+            reasons.append(
+                Reason(
                     code=code,
                     sentence=f"daily trade limit of {bound} reached for {kind} {name}",
                     value=count,
                     bound=bound,
                     clears_at=frees_at(config, state, at, over=over, among=held) if bound else None,
                 )
+            )
+    return reasons
 
 
 @cached_by_identity
@@ -71,13 +78,13 @@ def _tables(config: WindowConfig) -> tuple[tuple[Named, Mapping[str, int], Reaso
     return tuple(table for table in tables if table[1])
 
 
-def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Sequence[Reason]:
+def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """After any trade, and after one of the order's symbol. A permit that is out cools down as its trade would."""
     of_all, of_symbol, longest = _cooldown_lengths(config)
     # No symbol was traded after the last trade of any.
     end = _end_of_cooldown(state, longest, symbol=None) if longest else None
     if end is None or end <= at:
-        return ()
+        return []
     reasons = []
     if of_all:
         end = _end_of_cooldown(state, of_all, symbol=None)

@@ -1,7 +1,9 @@
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
@@ -287,16 +289,20 @@ def test_a_config_has_one_schedule_for_all_threads() -> None:
     assert len(made) == 1
 
 
-def test_pandas_stays_out_without_a_calendar() -> None:
+def test_pandas_stays_out_of_a_server_without_a_calendar(tmp_path: Path) -> None:
     script = """
 import sys
-from datetime import UTC, datetime
-from fastapi_app.window.schedule import schedule_of
-from fastapi_app.window.trading_day import trading_day
-from shared.window_config import WindowConfig
-config = WindowConfig(start_hour=9, end_hour=17, timezone="Europe/Stockholm")
-schedule_of(config).is_open(datetime.now(UTC)), trading_day(config, datetime.now(UTC))
+from fastapi.testclient import TestClient
+from fastapi_app.app import create_app
+with TestClient(create_app()) as client:
+    assert client.get("/api/trading-window/can-trade").status_code == 200
+    assert client.get("/api/windows/default/decision").status_code == 200
+    assert client.get("/api/windows/default/schedule").status_code == 200
 print(sorted({"pandas", "numpy", "exchange_calendars"} & sys.modules.keys()))
 """
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWINDOW_")}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
     assert ran.stdout == "[]\n"
