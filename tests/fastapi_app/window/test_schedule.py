@@ -174,6 +174,15 @@ def denying(judged: Schedule, at: datetime) -> list[tuple[str, str]]:
     return [(closure.code, closure.detail) for closure in judged.closures(at)]
 
 
+def test_hours_clear_at_their_wall_clock_time_though_the_clocks_change_at_it() -> None:
+    keys = {**STOCKHOLM, "start_hour": 3, "end_hour": 24}
+    # At 03:00 the clocks go back to 02:00; half a year later 02:00 is 03:00.
+    assert closures(keys, "2025-10-25T23:30:00") == [("OUTSIDE_HOURS", "3:00 - 24:00", "2025-10-26T02:00Z")]
+    assert closures(keys, "2026-03-29T00:30:00") == [("OUTSIDE_HOURS", "3:00 - 24:00", "2026-03-29T01:00Z")]
+    over_sunday = {"intervals": [{"days": ["mon"], "start": "09:00", "end": "17:00"}]}
+    assert closures(over_sunday, "2025-06-07T12:00:00")[0][2] == "2025-06-09T09:00Z"
+
+
 def test_an_open_instant_is_its_own_next_open_and_a_closed_one_its_own_next_close() -> None:
     nine_to_five = schedule({"start_hour": 9, "end_hour": 17})
     for opened in ("2025-06-03T09:00:00", "2025-06-03T16:59:59.999999"):
