@@ -20,8 +20,8 @@ HORIZON = timedelta(days=3653)
 
 PIECE_DAYS = 28
 MOST_EDGES = 300_000
-"""How many edges are kept in memory, over all timelines of the process: about 40 MB. Of an ordinary schedule, from 2010
-on, they are some 10,000, and its days weigh as much as 20,000 more."""
+"""How many edges are kept in memory, over all timelines of the process: about 40 MB of ordinary schedules, one of which
+weighs 30,000 from 2010 on, and 70 MB of the densest."""
 
 _WEIGHT_OF_DAY = 2
 """In edges: what a day takes by itself."""
