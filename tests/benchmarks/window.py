@@ -36,11 +36,11 @@ Rules = Mapping[Arm, Sequence[float]]
 def window(bench: Bench) -> Section:
     rules: defaultdict[Arm, list[float]] = defaultdict(list)
     loads: defaultdict[str, list[Sequence[Load]]] = defaultdict(list)
-    for _ in range(bench.rounds):
+    for round_number in range(bench.rounds):
         bench.step("rules")
         for arm, microseconds in rules_round(seconds=2 * bench.seconds, core=bench.pins.server).items():
             rules[arm].append(microseconds)
-        for name, in_round in _requests_round(bench).items():
+        for name, in_round in _requests_round(bench, round_number).items():
             loads[name].append(in_round)
         bench.round_done()
     with_calendar = ratios(_rates(loads[_WITH]), _rates(loads[_WITHOUT]))
@@ -105,7 +105,7 @@ def _requests_table(loads: Mapping[str, Sequence[Sequence[Load]]]) -> Table:
     return Table(head=("GET decision", "requests/s", "p50, ms", "to without"), rows=rows)
 
 
-def _requests_round(bench: Bench) -> Mapping[str, Sequence[Load]]:
+def _requests_round(bench: Bench, round_number: int) -> Mapping[str, Sequence[Load]]:
     bench.step("starting the server")
     loads: defaultdict[str, list[Load]] = defaultdict(list)
     with TemporaryDirectory(dir=bench.folder) as folder:
@@ -116,7 +116,7 @@ def _requests_round(bench: Bench) -> Mapping[str, Sequence[Load]]:
             for request in _REQUESTS:
                 warm_up(port, request)
             for turn in range(_TURNS):
-                for request in in_turn(_REQUESTS, turn):
+                for request in in_turn(_REQUESTS, round_number + turn):
                     bench.step(f"GET decision {request.name}")
                     loads[request.name].append(
                         run_load(port, request, seconds=max(1, bench.seconds // _TURNS), core=bench.pins.load)
