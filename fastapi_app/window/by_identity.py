@@ -20,10 +20,10 @@ def cached_by_identity(make: Callable[[Given], Made]) -> Callable[[Given], Made]
     changing = Lock()
 
     def remembered(given: Given) -> Made:
-        entry = known.get(id(given))
-        if entry is not None:
-            return entry[1]
-        made = make(given)
+        try:
+            return known[id(given)][1]
+        except KeyError:
+            made = make(given)
         with changing:
             entry = known.setdefault(id(given), (given, made))
             if len(known) > _KEPT:

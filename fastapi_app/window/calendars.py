@@ -4,7 +4,7 @@ The library is an extra and heavy (0.5 s, 70 MB): nothing here imports it before
 question about an instant goes through it.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
@@ -40,14 +40,18 @@ class Sessions:
 
     def closed(self, start: Micros, end: Micros) -> list[Interval]:
         """When within [start, end) it is closed or unknown."""
-        first = max(bisect_right(self.opening, start, key=_start) - 1, 0)
-        last = bisect_left(self.opening, end, key=_start)
+        first = max(self._opened_until(start) - 1, 0)
+        last = bisect_left(self.opening, (end, end))
         return complement(clipped(self.opening[first:last], start, end), start, end)
 
     def next_open(self, at: Micros) -> Micros | None:
         """The first opening after `at`, a break's end too."""
-        following = bisect_right(self.opening, at, key=_start)
+        following = self._opened_until(at)
         return self.opening[following][0] if following < len(self.opening) else None
+
+    def _opened_until(self, at: Micros) -> int:
+        """How many openings began at `at` or before."""
+        return bisect_left(self.opening, (at + 1, at))
 
 
 def load_calendar(code: str) -> Sessions:
@@ -117,7 +121,3 @@ def _pieces(columns: list[list[Micros | None]]) -> Iterator[Interval]:
 
 def _micros(column: Any) -> list[Micros | None]:
     return [None if missing else moment.value // 1000 for moment, missing in zip(column, column.isna(), strict=True)]
-
-
-def _start(interval: Interval) -> Micros:
-    return interval[0]

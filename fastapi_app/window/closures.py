@@ -1,13 +1,12 @@
 """What keeps a trading window closed: each part of its schedule by itself."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from fastapi_app.window.calendars import Sessions
-from fastapi_app.window.micros import DAY, Interval, Micros, clipped, instant_of
-from fastapi_app.window.weekly import WHOLE_WEEK, WeekPart, occurrences
+from fastapi_app.window.micros import Interval, Micros, clipped, instant_of
+from fastapi_app.window.weekly import WeekPart, end_of_occurrence, occurrences
 
 ClosureCode = Literal["OUTSIDE_HOURS", "CALENDAR_CLOSED", "CALENDAR_UNKNOWN", "BLACKOUT"]
 
@@ -53,11 +52,10 @@ class WeeklyDenial:
         return Closure(code=self.code, clears_at=self._clears_at(at), detail=self.detail)
 
     def _clears_at(self, at: Micros) -> datetime | None:
-        if self.week == WHOLE_WEEK:
-            return None
         try:
-            return instant_of(_end_of_denial(self.denied, at))
-        except OverflowError:  # in the last days of the year 9999
+            end = end_of_occurrence(self.week, self.zone, at)
+            return None if end is None else instant_of(end)
+        except OverflowError:
             return None
 
 
@@ -93,13 +91,3 @@ class CalendarDenial:
             clears_at=None if clears_at is None else instant_of(clears_at),
             detail=self.sessions.code,
         )
-
-
-def _end_of_denial(denied: Callable[[Micros, Micros], list[Interval]], at: Micros) -> Micros:
-    """Every week has a part without denial, but the clocks may skip it now and then."""
-    days = 8
-    while True:
-        end = denied(at, at + days * DAY)[0][1]
-        if end < at + days * DAY:
-            return end
-        days *= 2

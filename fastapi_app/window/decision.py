@@ -1,9 +1,7 @@
 """Whether an order may go out: allowed, or every reason why not, and when each clears."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from fastapi_app.window.limits import cooldowns, reached_limits
 from fastapi_app.window.order import Order
@@ -23,8 +21,7 @@ class PermitAnswer(TypedDict):
     remaining_trades: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What came of asking: allowed, or every one of the `reasons` why not.
 
     `at` is the instant that was judged. Where a slot was asked for and given, `registered` is the trade that took it,
@@ -54,19 +51,19 @@ class Decision:
 
 def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Decision:
     """By halts, too. Does no I/O."""
-    reasons = (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order))
-    return Decision(at=at, reasons=reasons)
+    return Decision(at, (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order)))
 
 
-def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """Every rule by which an order would be refused at this instant, in the contract's order; halts are the store's.
     An order that only reduces a position passes them all."""
     if order.reduces:
-        return
-    for closure in schedule_of(config).closures(at):
-        yield _reason(closure, at)
-    yield from reached_limits(config, state, at, order)
-    yield from cooldowns(config, state, at, order)
+        return []
+    closures = schedule_of(config).closures(at)
+    reasons = [_reason(closure, at) for closure in closures] if closures else []
+    reasons += reached_limits(config, state, at, order)
+    reasons += cooldowns(config, state, at, order)
+    return reasons
 
 
 _SENTENCES = {

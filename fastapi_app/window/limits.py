@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
+from fastapi_app.window.by_identity import cached_by_identity
 from fastapi_app.window.order import Order
 from fastapi_app.window.slots import counted_on, frees_at, open_permits, trading_day
 from shared.clock import utc_text
@@ -25,65 +26,97 @@ _NONE: set[str] = set()
 _NO_TRADES: dict[str, str] = {}
 
 
-def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """The day's limit, then those of the order's symbol, side and strategy."""
     day = trading_day(config, state, at)
     count, limit = counted_on(day, state), config.max_trades_per_day
+    reasons: list[Reason] = []
     if count >= limit:
-        yield Reason(
-            code="DAILY_LIMIT",
-            sentence=f"daily trade limit of {limit} reached",
-            value=count,
-            bound=limit,
-            clears_at=frees_at(config, state, at, over=count - limit + 1) if limit else None,
+        reasons.append(
+            Reason(
+                code="DAILY_LIMIT",
+                sentence=f"daily trade limit of {limit} reached",
+                value=count,
+                bound=limit,
+                clears_at=frees_at(config, state, at, over=count - limit + 1) if limit else None,
+            )
         )
-    if config.symbol_limits or config.side_limits or config.strategy_limits:
-        tally = state.get("tally", _NOTHING) if state["trade_day"] == day else _NOTHING
-        permits = [permit for permit in open_permits(state) if permit["trade_day"] == day]
-        for kind, key, code in _NAMED:
-            name: str | None = getattr(order, kind)
-            limits: Mapping[str, int] = getattr(config, key)
-            bound = limits.get(name, limits.get(EVERY_OTHER)) if name is not None else None
-            if name is None or bound is None:
-                continue
-            held = {permit["id"] for permit in permits if permit[kind] == name} if permits else _NONE
-            count = tally[kind].get(name, 0) + len(held)
-            if count >= bound:
-                over = count - bound + 1
-                yield Reason(
+    tables = _tables(config)
+    if not tables:
+        return reasons
+    tally = state.get("tally", _NOTHING) if state["trade_day"] == day else _NOTHING
+    permits = open_permits(state)
+    if permits:
+        permits = [permit for permit in permits if permit["trade_day"] == day]
+    for kind, limits, code in tables:
+        name: str | None = getattr(order, kind)
+        if name is None:
+            continue
+        bound = limits.get(name)
+        if bound is None and (bound := limits.get(EVERY_OTHER)) is None:
+            continue
+        held = {permit["id"] for permit in permits if permit[kind] == name} if permits else _NONE
+        count = tally[kind].get(name, 0) + len(held)
+        if count >= bound:
+            over = count - bound + 1
+            reasons.append(
+                Reason(
                     code=code,
                     sentence=f"daily trade limit of {bound} reached for {kind} {name}",
                     value=count,
                     bound=bound,
                     clears_at=frees_at(config, state, at, over=over, among=held) if bound else None,
                 )
+            )
+    return reasons
 
 
-def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Iterator[Reason]:
+@cached_by_identity
+def _tables(config: WindowConfig) -> tuple[tuple[Named, Mapping[str, int], ReasonCode], ...]:
+    """Those that limit anything."""
+    tables = ((kind, getattr(config, key), code) for kind, key, code in _NAMED)
+    return tuple(table for table in tables if table[1])
+
+
+def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """After any trade, and after one of the order's symbol. A permit that is out cools down as its trade would."""
-    if seconds := config.cooldown_seconds:
-        end = _end_of_cooldown(state, seconds, symbol=None)
+    of_all, of_symbol, longest = _cooldown_lengths(config)
+    # No symbol was traded after the last trade of any.
+    end = _end_of_cooldown(state, longest, symbol=None) if longest else None
+    if end is None or end <= at:
+        return []
+    reasons = []
+    if of_all:
+        end = _end_of_cooldown(state, of_all, symbol=None)
         if end is not None and end > at:
-            yield _cooling_down("COOLDOWN", seconds, end, "the last trade")
-    if order.symbol is not None and (seconds := config.symbol_cooldown_seconds):
-        end = _end_of_cooldown(state, seconds, symbol=order.symbol)
+            reasons.append(_cooling_down("COOLDOWN", of_all, end, "the last trade"))
+    if order.symbol is not None and of_symbol:
+        end = _end_of_cooldown(state, of_symbol, symbol=order.symbol)
         if end is not None and end > at:
-            yield _cooling_down("SYMBOL_COOLDOWN", seconds, end, f"the last trade of {order.symbol}")
+            reasons.append(_cooling_down("SYMBOL_COOLDOWN", of_symbol, end, f"the last trade of {order.symbol}"))
+    return reasons
 
 
-def _cooling_down(code: ReasonCode, seconds: int, end: datetime, after: str) -> Reason:
+@cached_by_identity
+def _cooldown_lengths(config: WindowConfig) -> tuple[timedelta, timedelta, timedelta]:
+    """After any trade, after one of the same symbol, and the longer of them."""
+    overall, of_symbol = timedelta(seconds=config.cooldown_seconds), timedelta(seconds=config.symbol_cooldown_seconds)
+    return overall, of_symbol, max(overall, of_symbol)
+
+
+def _cooling_down(code: ReasonCode, length: timedelta, end: datetime, after: str) -> Reason:
+    seconds = length // timedelta(seconds=1)
     return Reason(
         code=code,
         sentence=f"cooling down for {seconds} s after {after}",
-        value=utc_text(end - timedelta(seconds=seconds)),
+        value=utc_text(end - length),
         bound=seconds,
         clears_at=end,
     )
 
 
-def _end_of_cooldown(state: WindowState, seconds: int, *, symbol: str | None) -> datetime | None:
+def _end_of_cooldown(state: WindowState, length: timedelta, *, symbol: str | None) -> datetime | None:
     """Of the one that lasts longest; None where nothing has caused one."""
-    length = timedelta(seconds=seconds)
     last = state.get("last_trades", _NO_TRADES).get(symbol or ALL)
     end = None if last is None else datetime.fromisoformat(last) + length
     for permit in open_permits(state):

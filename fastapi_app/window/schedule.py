@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import accumulate, chain, islice
+from operator import xor
 
 from fastapi_app.window.by_identity import cached_by_identity
 from fastapi_app.window.calendars import Sessions, calendar_of
 from fastapi_app.window.closures import CalendarDenial, Closure, OneDenial, Part, WeeklyDenial
 from fastapi_app.window.micros import Micros, instant_of, micros_of, union
-from fastapi_app.window.timeline import Timeline
+from fastapi_app.window.timeline import PIECE_DAYS, Timeline
 from fastapi_app.window.weekly import WHOLE_WEEK, daily_part, in_words, rest_of_week, week_part
 from shared.clock import aware, utc_text
 from shared.window_config import WindowConfig
@@ -18,6 +19,13 @@ __all__ = ["Closure", "Schedule", "Turn", "schedule_of", "trading_hours"]
 
 WARNS_BEFORE = timedelta(days=30)
 """How long before the end of what a calendar knows the operator is warned."""
+
+
+PIECE_EDGES = 1000
+"""About so many edges are compiled at once, if it isn't those of a single day; that takes a few milliseconds."""
+
+Denying = int
+"""The parts that deny, one bit each: a schedule may have 1,500 of them, and another set of them each minute."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,12 +45,15 @@ class Schedule:
     UTC. For several threads at once; `schedule_of` makes one.
     """
 
-    def __init__(self, parts: Sequence[Part], sessions: Sessions | None, *, never_opens: bool) -> None:
-        """`parts` deny in this order; `never_opens` spares the search for an opening that can't be."""
+    def __init__(
+        self, parts: Sequence[Part], sessions: Sessions | None, *, never_opens: bool, piece_days: int = PIECE_DAYS
+    ) -> None:
+        """`parts` deny in this order; `never_opens` spares the search for an opening that can't be; so many days are
+        compiled at once."""
         self._parts = tuple(parts)
         self._sessions = sessions
         self._never_opens = never_opens
-        self._timeline = Timeline(self._denials)
+        self._timeline = Timeline(self._denials, piece_days=piece_days)
         self._last_closures: tuple[datetime, datetime, tuple[Closure, ...]] | None = None
         self._last_turn: tuple[datetime, datetime, Turn | None] | None = None
 
@@ -57,9 +68,9 @@ class Schedule:
         last = self._last_closures
         if last is not None and last[0] <= at < last[1]:
             return last[2]
-        since, until, denials = self._timeline.span(at)
+        since, until, denying = self._timeline.span(at)
         instant = micros_of(at)
-        closures = tuple(part.closure(instant) for part in denials)
+        closures = tuple(part.closure(instant) for number, part in enumerate(self._parts) if denying >> number & 1)
         self._last_closures = (since, until, closures)
         return closures
 
@@ -108,27 +119,22 @@ class Schedule:
         opened = self.is_open(at)
         if self._never_opens or not self._parts:
             return
-        for change, denials in self._timeline.changes(at):
-            if opened is bool(denials):
+        known_until = self.known_until
+        for change, denying in self._timeline.changes(at):
+            if known_until is not None and change > known_until:
+                return
+            if opened is bool(denying):
                 opened = not opened
                 yield Turn(at=change, opens=opened)
 
-    def _denials(self, start: Micros, end: Micros) -> Sequence[tuple[Micros, tuple[Part, ...]]]:
-        """The denying parts from `start` on, and from each instant within the range at which they change."""
-        begins: dict[Micros, list[int]] = {start: []}
-        ends: dict[Micros, list[int]] = {}
+    def _denials(self, start: Micros, end: Micros) -> Sequence[tuple[Micros, Denying]]:
+        """Who denies from `start` on, and from each instant within the range at which that changes."""
+        toggled: dict[Micros, Denying] = {start: 0}
         for number, part in enumerate(self._parts):
-            for since, until in part.denied(start, end):
-                begins.setdefault(since, []).append(number)
-                ends.setdefault(until, []).append(number)
-        denying: set[int] = set()
-        found = []
-        for edge in sorted(begins.keys() | ends.keys()):
-            denying.difference_update(ends.get(edge, ()))
-            denying.update(begins.get(edge, ()))
-            if edge < end:
-                found.append((edge, tuple(self._parts[number] for number in sorted(denying))))
-        return found
+            for edge in chain.from_iterable(part.denied(start, end)):
+                toggled[edge] = toggled.get(edge, 0) ^ 1 << number
+        edges = sorted(edge for edge in toggled if edge < end)
+        return list(zip(edges, accumulate((toggled[edge] for edge in edges), xor), strict=True))
 
 
 @cached_by_identity
@@ -149,7 +155,9 @@ def schedule_of(config: WindowConfig) -> Schedule:
         OneDenial(detail=blackout.reason, start=micros_of(blackout.start), end=micros_of(blackout.end))
         for blackout in config.blackouts
     )
-    return Schedule([*parts, *weekly_blackouts], sessions, never_opens=never_opens)
+    edges_a_week = sum(2 * len(denial.week) for denial in weekly)
+    piece_days = max(1, min(PIECE_DAYS, 7 * PIECE_EDGES // max(edges_a_week, 1)))
+    return Schedule([*parts, *weekly_blackouts], sessions, never_opens=never_opens, piece_days=piece_days)
 
 
 def trading_hours(config: WindowConfig) -> str:

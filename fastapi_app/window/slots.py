@@ -15,7 +15,8 @@ MAX_TURNS = 400
 def trading_day(config: WindowConfig, state: WindowState, at: datetime) -> str:
     """The trading day at this instant, and never one before the day that was counted last."""
     day = day_by_the_clock(config, at)
-    return max(day, state["trade_day"] or day)
+    counted = state["trade_day"]
+    return day if counted is None or counted < day else counted
 
 
 def counted_on(day: str, state: WindowState) -> int:

@@ -1,10 +1,11 @@
 """A value that changes over time, worked out where it is asked for."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi_app.window.micros import Micros, instant_of, micros_of
 
@@ -17,33 +18,78 @@ Span = tuple[datetime, datetime, Value]
 HORIZON = timedelta(days=3653)
 """How far ahead a change is looked for."""
 
-_PIECE_DAYS = 28
-_KEPT_PIECES = 16
+PIECE_DAYS = 28
+MOST_EDGES = 300_000
+"""How many edges are kept in memory, over all timelines of the process: about 40 MB of ordinary schedules, one of which
+weighs 30,000 from 2010 on, and 70 MB of the densest."""
+
+_WEIGHT_OF_DAY = 2
+"""In edges: what a day takes by itself."""
 _LAST_DAY = date.max.toordinal()
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+Day = tuple[tuple[datetime, ...], tuple[Value, ...], tuple[datetime, ...]]
+"""The changes after the day's midnight, the values before and after each, and these changes again, between the last
+one before them and the next one after them."""
+Piece = tuple[Day[Value], ...]
+
+
+class Shelf:
+    """What timelines have compiled, up to so many edges together, and the latest piece whatever its size; beyond that
+    the oldest goes. For several threads at once."""
+
+    def __init__(self, most_edges: int) -> None:
+        self._most = most_edges
+        self._held = 0
+        self._row: deque[tuple[dict[int, Any], int, int]] = deque()
+        self._changing = Lock()
+
+    def put(self, pieces: dict[int, Piece[Value]], number: int, piece: Piece[Value], *, edges: int) -> None:
+        """Into a timeline's `pieces`, from which it is taken out again when its turn comes."""
+        weight = edges + _WEIGHT_OF_DAY * len(piece)
+        with self._changing:
+            if number in pieces:
+                return
+            pieces[number] = piece
+            self._row.append((pieces, number, weight))
+            self._held += weight
+            while self._held > self._most and len(self._row) > 1:
+                oldest, its_number, its_weight = self._row.popleft()
+                del oldest[its_number]
+                self._held -= its_weight
+
+
+_SHELF = Shelf(MOST_EDGES)
 
 
 class Timeline(Generic[Value]):
-    """Compiled 28 days at a time, of which the last few are kept; a question in the span of the one before costs a
-    comparison. For several threads at once."""
+    """Compiled some days at a time, where it is asked, and kept on a shelf; from then on a question is a bisection of
+    one day. For several threads at once."""
 
-    def __init__(self, compiled: Compile[Value]) -> None:
+    def __init__(self, compiled: Compile[Value], *, piece_days: int = PIECE_DAYS, shelf: Shelf = _SHELF) -> None:
         self._compile = compiled
-        self._pieces: dict[int, tuple[list[datetime], list[Value]]] = {}
-        self._changing = Lock()
-        self._last: Span[Value] | None = None
+        self._piece_days = piece_days
+        self._shelf = shelf
+        self._pieces: dict[int, Piece[Value]] = {}
 
     def at(self, at: datetime) -> Value:
         """`at` is aware, like every instant here; a naive one raises TypeError."""
-        last = self._last
-        if last is not None and last[0] <= at < last[1]:
-            return last[2]
-        return self._found(at)[2]
+        # Remembering the last span would cost every other question more than it saves the same one.
+        if at.tzinfo is not UTC:
+            at = _utc(at)
+        ordinal, piece_days = at.toordinal(), self._piece_days
+        number = ordinal // piece_days
+        changes, values, _ = (self._pieces.get(number) or self._piece(number))[ordinal % piece_days]
+        return values[bisect_right(changes, at)]
 
     def span(self, at: datetime) -> Span[Value]:
-        last = self._last
-        if last is not None and last[0] <= at < last[1]:
-            return last
-        return self._found(at)
+        if at.tzinfo is not UTC:
+            at = _utc(at)
+        ordinal, piece_days = at.toordinal(), self._piece_days
+        number = ordinal // piece_days
+        changes, values, edges = (self._pieces.get(number) or self._piece(number))[ordinal % piece_days]
+        passed = bisect_right(changes, at)
+        return edges[passed], edges[passed + 1], values[passed]
 
     def changes(self, at: datetime) -> Iterator[tuple[datetime, Value]]:
         """Every change after `at`, in order, with the value from then on; none beyond the horizon."""
@@ -55,29 +101,22 @@ class Timeline(Generic[Value]):
                 yield until, value_then
             until, value = following, value_then
 
-    def _found(self, at: datetime) -> Span[Value]:
-        if at.tzinfo is not UTC:
-            at = _utc(at)
-        edges, values = self._pieces.get(at.toordinal() // _PIECE_DAYS) or self._piece(at.toordinal() // _PIECE_DAYS)
-        following = bisect_right(edges, at, 1, len(edges) - 1)
-        self._last = found = (edges[following - 1], edges[following], values[following - 1])
-        return found
-
-    def _piece(self, number: int) -> tuple[list[datetime], list[Value]]:
-        piece = self._compiled(number)
-        with self._changing:
-            self._pieces[number] = piece
-            if len(self._pieces) > _KEPT_PIECES:
-                del self._pieces[next(iter(self._pieces))]
+    def _piece(self, number: int) -> Piece[Value]:
+        first = number * self._piece_days
+        midnights = [_midnight(ordinal) for ordinal in range(first, first + self._piece_days + 1)]
+        changes = self._compile(micros_of(midnights[0]), micros_of(midnights[-1]))
+        edges = [*(instant_of(since) for since, _ in changes), midnights[-1]]
+        values = [value for _, value in changes]
+        days: list[Day[Value]] = []
+        after = 1
+        for midnight in midnights[1:]:
+            before, after = after - 1, bisect_left(edges, midnight, after, len(values))
+            days.append(
+                (tuple(edges[before + 1 : after]), tuple(values[before:after]), tuple(edges[before : after + 1]))
+            )
+        piece = tuple(days)
+        self._shelf.put(self._pieces, number, piece, edges=len(values))
         return piece
-
-    def _compiled(self, number: int) -> tuple[list[datetime], list[Value]]:
-        start = _midnight(max(number * _PIECE_DAYS, 1))
-        last = (number + 1) * _PIECE_DAYS
-        end = _midnight(last) if last <= _LAST_DAY else datetime.max.replace(tzinfo=UTC)
-        changes = self._compile(micros_of(start), micros_of(end))
-        edges = [instant_of(since) for since, _ in changes]
-        return [*edges, end], [value for _, value in changes]
 
 
 def _utc(at: datetime) -> datetime:
@@ -87,4 +126,7 @@ def _utc(at: datetime) -> datetime:
 
 
 def _midnight(ordinal: int) -> datetime:
-    return datetime.combine(date.fromordinal(ordinal), time(), UTC)
+    """Before the first day and after the last one it is the first and the last instant there is."""
+    if ordinal > _LAST_DAY:
+        return _NEVER
+    return datetime.combine(date.fromordinal(max(ordinal, 1)), time(), UTC)

@@ -4,10 +4,11 @@ They are membership: an instant belongs to an interval iff the weekday and time 
 shows then. So an hour that the zone's clocks repeat counts both times, and one that they skip doesn't occur.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from fastapi_app.window.micros import DAY, MINUTE, Interval, Micros, complement, union
-from fastapi_app.window.zone_offsets import offset_spans
+from fastapi_app.window.zone_offsets import offset_span, offset_spans
 from shared.window_config import WEEKDAYS, Weekday, WeeklyInterval
 
 WeekPart = tuple[Interval, ...]
@@ -46,6 +47,29 @@ def occurrences(part: WeekPart, zone: str, start: Micros, end: Micros) -> list[I
             for one, other in _on_the_wall(part, since + offset, until + offset)
         )
     return union(found)
+
+
+def end_of_occurrence(part: WeekPart, zone: str, at: Micros) -> Micros | None:
+    """The first instant after `at`, which is in this part of the week, that isn't; None for the whole week.
+
+    Raises OverflowError in the last days of the year 9999.
+    """
+    if part == WHOLE_WEEK:
+        return None
+    _, until, offset = offset_span(zone, at)
+    wall = at + offset - _MONDAY
+    in_week = wall % WEEK
+    end = part[bisect_right(part, (in_week, WEEK)) - 1][1]
+    if end == WEEK and part[0][0] == 0:
+        end += part[0][1]
+    found = at + end - in_week
+    if found < until:
+        return found
+    # The clocks may change before, and may skip the end now and then.
+    days = 8
+    while (found := occurrences(part, zone, at, at + days * DAY)[0][1]) == at + days * DAY:
+        days *= 2
+    return found
 
 
 def in_words(intervals: Sequence[WeeklyInterval], zone: str) -> str:

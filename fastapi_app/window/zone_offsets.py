@@ -26,6 +26,11 @@ def offset_spans(zone: str, start: Micros, end: Micros) -> Iterator[OffsetSpan]:
                 yield max(since, start), min(until, end), offset
 
 
+def offset_span(zone: str, at: Micros) -> OffsetSpan:
+    """One around an instant; the offset may be the same before and after it."""
+    return next(span for span in _piece(zone, at // _PIECE) if at < span[1])
+
+
 @lru_cache(maxsize=2048)
 def _piece(zone: str, piece: int) -> tuple[OffsetSpan, ...]:
     info = ZoneInfo(zone)

@@ -25,6 +25,7 @@ from tests.benchmarks.peer_sections import can_trade, post_trades
 from tests.benchmarks.report import Run, Section, document
 from tests.benchmarks.rounds import Bench
 from tests.benchmarks.servers import ROOT, ServerFailed
+from tests.benchmarks.window import window
 from tests.benchmarks.workers import workers
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -41,6 +42,7 @@ class Part(StrEnum):
     GROWTH = "growth"
     CONCURRENCY = "concurrency"
     WORKERS = "workers"
+    WINDOW = "window"
 
 
 MEASURES: dict[Part, Callable[[Bench], Section]] = {
@@ -52,6 +54,7 @@ MEASURES: dict[Part, Callable[[Bench], Section]] = {
     Part.GROWTH: growth,
     Part.CONCURRENCY: concurrency,
     Part.WORKERS: workers,
+    Part.WINDOW: window,
 }
 
 _SHARE_OF_SECONDS = {Part.GROWTH: 1 / 3, Part.WORKERS: 2 / 3}

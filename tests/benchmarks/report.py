@@ -72,13 +72,19 @@ def _verdict_table(verdicts: Iterable[Verdict]) -> Table:
         (
             verdict.what,
             ratio_text(verdict.ratio),
-            f"≥ {verdict.floor:.2f}" if verdict.floor is not None else f"≤ {verdict.ceiling:.2f}",
+            _bound_text(verdict),
             "met" if verdict.met else "**missed**",
             "" if verdict.aim is None else f"≥ {verdict.aim:.2f}: {'met' if verdict.aim_met else 'missed'}",
         )
         for verdict in verdicts
     ]
     return Table(head=("ratio", "median (lowest-highest)", "bound", "", "aim"), rows=rows)
+
+
+def _bound_text(verdict: Verdict) -> str:
+    if verdict.around is not None:
+        return f"{verdict.around:.2f} within"
+    return f"≥ {verdict.floor:.2f}" if verdict.floor is not None else f"≤ {verdict.ceiling:.2f}"
 
 
 def _machine(run: Run) -> str:

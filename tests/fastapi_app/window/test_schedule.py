@@ -1,7 +1,9 @@
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
@@ -172,6 +174,15 @@ def denying(judged: Schedule, at: datetime) -> list[tuple[str, str]]:
     return [(closure.code, closure.detail) for closure in judged.closures(at)]
 
 
+def test_hours_clear_at_their_wall_clock_time_though_the_clocks_change_at_it() -> None:
+    keys = {**STOCKHOLM, "start_hour": 3, "end_hour": 24}
+    # At 03:00 the clocks go back to 02:00; half a year later 02:00 is 03:00.
+    assert closures(keys, "2025-10-25T23:30:00") == [("OUTSIDE_HOURS", "3:00 - 24:00", "2025-10-26T02:00Z")]
+    assert closures(keys, "2026-03-29T00:30:00") == [("OUTSIDE_HOURS", "3:00 - 24:00", "2026-03-29T01:00Z")]
+    over_sunday = {"intervals": [{"days": ["mon"], "start": "09:00", "end": "17:00"}]}
+    assert closures(over_sunday, "2025-06-07T12:00:00")[0][2] == "2025-06-09T09:00Z"
+
+
 def test_an_open_instant_is_its_own_next_open_and_a_closed_one_its_own_next_close() -> None:
     nine_to_five = schedule({"start_hour": 9, "end_hour": 17})
     for opened in ("2025-06-03T09:00:00", "2025-06-03T16:59:59.999999"):
@@ -287,16 +298,20 @@ def test_a_config_has_one_schedule_for_all_threads() -> None:
     assert len(made) == 1
 
 
-def test_pandas_stays_out_without_a_calendar() -> None:
+def test_pandas_stays_out_of_a_server_without_a_calendar(tmp_path: Path) -> None:
     script = """
 import sys
-from datetime import UTC, datetime
-from fastapi_app.window.schedule import schedule_of
-from fastapi_app.window.trading_day import trading_day
-from shared.window_config import WindowConfig
-config = WindowConfig(start_hour=9, end_hour=17, timezone="Europe/Stockholm")
-schedule_of(config).is_open(datetime.now(UTC)), trading_day(config, datetime.now(UTC))
+from fastapi.testclient import TestClient
+from fastapi_app.app import create_app
+with TestClient(create_app()) as client:
+    assert client.get("/api/trading-window/can-trade").status_code == 200
+    assert client.get("/api/windows/default/decision").status_code == 200
+    assert client.get("/api/windows/default/schedule").status_code == 200
 print(sorted({"pandas", "numpy", "exchange_calendars"} & sys.modules.keys()))
 """
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWINDOW_")}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
     assert ran.stdout == "[]\n"

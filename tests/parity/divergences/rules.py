@@ -159,7 +159,7 @@ def a_halt_is_told_last(native: Native) -> None:
     def make(try_register_trade: Any) -> Any:
         async def wrong(window: TradingWindowAsync, *arguments: Any, **options: Any) -> Decision:
             decision: Decision = await try_register_trade(window, *arguments, **options)
-            return replace(decision, reasons=decision.reasons[::-1])
+            return decision._replace(reasons=decision.reasons[::-1])
 
         return wrong
 
