@@ -101,6 +101,22 @@ class CalendarUnavailable(TradingWindowError):
         super().__init__(f"the calendar {_cut(code)} can't be had: {problem}")
 
 
+class UnknownSymbol(TradingWindowError):
+    """The market quotes no such symbol."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        super().__init__(f"the market has no symbol {_cut(symbol)!r}")
+
+
+class MarketUnavailable(TradingWindowError):
+    """The market could not answer; `problem` is a clause about it, without keys or signatures."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the market can't answer: {problem}")
+
+
 class ConfigBeyondLegacy(TradingWindowError):
     """A config with keys that the old arithmetic doesn't know, where the old side would have to judge by it."""
 
