@@ -207,7 +207,7 @@ def _extra(settings: ExchangeSettings) -> tuple[Any, Any]:
         import ccxt.async_support as ccxt  # noqa: PLC0415
         import stamina  # noqa: PLC0415
     except ImportError as exc:
-        rule = f"to be had without {exc.name}: install the extra `exchange`"
+        rule = f"to be had without {str(exc.name).partition('.')[0]}: install the extra `exchange`"
         raise SettingsError(str(InvalidField("exchange.name", settings.name, rule))) from exc
     return ccxt, stamina
 

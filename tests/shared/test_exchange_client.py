@@ -57,9 +57,10 @@ def _served() -> Iterator[FakeExchange]:
 
 
 @pytest.fixture(name="exchange")
-def _exchange(served: FakeExchange) -> FakeExchange:
+def _exchange(served: FakeExchange) -> Iterator[FakeExchange]:
     served.recover()
-    return served
+    yield served
+    served.recover()
 
 
 @contextmanager
