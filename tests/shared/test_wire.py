@@ -18,13 +18,17 @@ from shared.errors import (
     BrokenStrategy,
     CalendarUnavailable,
     CandleFileError,
+    ClientOrderIdReused,
     ConfigBeyondLegacy,
     ExchangeRefused,
     ExchangeUnavailable,
+    InsufficientBalance,
     InvalidField,
     KeyReused,
     MalformedBody,
     MarketUnavailable,
+    NothingToReduce,
+    OrderClosed,
     OutcomeUnknown,
     PermitConflict,
     Reason,
@@ -33,7 +37,9 @@ from shared.errors import (
     ServedByLegacy,
     SettingsError,
     StoreUnavailable,
+    TooManyOpenOrders,
     TradingWindowError,
+    UnknownOrder,
     UnknownPermit,
     UnknownStrategy,
     UnknownSymbol,
@@ -49,7 +55,6 @@ from shared.wire import (
     TradeRequest,
     TradesQuery,
     answer_to,
-    plain_decimal,
     read_config_change,
     read_idempotency_key,
     read_mapping,
@@ -57,6 +62,7 @@ from shared.wire import (
     read_trades_query,
     require_json,
 )
+from shared.wire_fields import plain_decimal
 
 JSON = "application/json"
 TRADE = {"symbol": "BTC-USD", "side": "buy", "quantity": "0.50", "price": "64250.10", "strategy": "rsi"}
@@ -698,6 +704,30 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
             503,
             {"error": "the window's config needs the new side, for the old one doesn't know: calendar, blackouts"},
         ),
+        (UnknownSymbol("DOGE"), 404, {"error": "no symbol is named 'DOGE'"}),
+        (UnknownOrder("paper-1"), 404, {"error": "no order is named 'paper-1'"}),
+        (
+            OrderClosed("paper-1", "filled"),
+            409,
+            {"error": "order 'paper-1' is filled, and can't be cancelled any more"},
+        ),
+        (
+            InsufficientBalance("USD", "100.05", "99.95"),
+            409,
+            {
+                "error": "the order needs 100.05 USD, and 99.95 USD are available",
+                "currency": "USD",
+                "needed": "100.05",
+                "available": "99.95",
+            },
+        ),
+        (
+            NothingToReduce("BTC-USD", "sell"),
+            409,
+            {"error": "no position in 'BTC-USD' is reduced by an order to sell"},
+        ),
+        (TooManyOpenOrders(500), 409, {"error": "500 orders are open, as many as may"}),
+        (ClientOrderIdReused("c-1"), 422, {"error": 'client_order_id: "c-1" was used for another order'}),
         (CalendarUnavailable("XSTO", "no room"), 503, {"error": "the calendar XSTO can't be had: no room"}),
         (
             UnknownStrategy("x", ("ema_crossover", "rsi")),
@@ -715,7 +745,6 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (SettingsError("port: 0 is not a port"), 500, {"error": "port: 0 is not a port"}),
         (TradingWindowError("odd"), 500, {"error": "odd"}),
         (StoreUnavailable("disk full"), 503, {"error": "the store can't answer: disk full"}),
-        (UnknownSymbol("DOGE"), 404, {"error": "no symbol is named 'DOGE'"}),
         (MarketUnavailable("no route"), 503, {"error": "the market can't answer: no route"}),
         (ExchangeUnavailable("no route"), 503, {"error": "the exchange can't answer: no route"}),
         (ExchangeRefused("InsufficientFunds", "too little"), 502, {"error": "the exchange refuses: too little"}),
@@ -756,8 +785,9 @@ def test_every_error_has_its_answer() -> None:
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
-        *(BrokenStrategy, Refused, SettingsError, UnknownSymbol, MarketUnavailable, ExchangeUnavailable),
-        *(ExchangeRefused, OutcomeUnknown, CandleFileError),
+        *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
+        *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
+        *(TooManyOpenOrders, ClientOrderIdReused),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered
