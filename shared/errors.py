@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 VALUE_CHARACTERS = 80
@@ -117,6 +118,61 @@ class CalendarUnavailable(TradingWindowError):
         self.code = code
         self.problem = problem
         super().__init__(f"the calendar {_cut(code)} can't be had: {problem}")
+
+
+class MarketUnavailable(TradingWindowError):
+    """The market could not answer; `problem` is a clause about it, without keys or signatures."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the market can't answer: {problem}")
+
+
+class ExchangeUnavailable(TradingWindowError):
+    """The exchange gave no answer that can be used, and nothing was asked of it that has an effect; `problem` is a
+    clause about it, without keys or signatures."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the exchange can't answer: {problem}")
+
+
+class ExchangeRefused(TradingWindowError):
+    """The exchange says no, or was not asked: nothing was done. `kind` is ccxt's name for the reason, such as
+    InsufficientFunds."""
+
+    def __init__(self, kind: str, problem: str) -> None:
+        self.kind = kind
+        self.problem = problem
+        super().__init__(f"the exchange refuses: {problem}")
+
+
+class OutcomeUnknown(TradingWindowError):
+    """A request with an effect was sent, and no answer says what came of it: it may have been carried out."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"nobody knows what came of it at the exchange: {problem}")
+
+
+class CandleFileError(TradingWindowError):
+    """A file of candles that can't be read; `problem` is a clause about it."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"the candle file {path} can't be read: {problem}")
+
+
+class BadCandle(CandleFileError):
+    """A row that breaks a rule, by its place in the file: the line of a CSV, the row of a Parquet file, from 1."""
+
+    def __init__(self, path: Path, place: str, wrong: InvalidField) -> None:
+        self.place = place
+        self.field = wrong.field
+        self.value = wrong.value
+        self.rule = wrong.rule
+        super().__init__(path, f"{place}: {wrong}")
 
 
 class ConfigBeyondLegacy(TradingWindowError):

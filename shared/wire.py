@@ -16,12 +16,16 @@ from shared.errors import (
     CalendarUnavailable,
     ClientOrderIdReused,
     ConfigBeyondLegacy,
+    ExchangeRefused,
+    ExchangeUnavailable,
     InsufficientBalance,
     InvalidField,
     KeyReused,
     MalformedBody,
+    MarketUnavailable,
     NothingToReduce,
     OrderClosed,
+    OutcomeUnknown,
     PermitConflict,
     Reason,
     Refused,
@@ -205,6 +209,10 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
     StoreUnavailable: 503,
+    MarketUnavailable: 503,
+    ExchangeUnavailable: 503,
+    ExchangeRefused: 502,
+    OutcomeUnknown: 504,
 }
 
 

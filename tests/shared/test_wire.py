@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +17,19 @@ from shared.errors import (
     BodyTooLarge,
     BrokenStrategy,
     CalendarUnavailable,
+    CandleFileError,
     ClientOrderIdReused,
     ConfigBeyondLegacy,
+    ExchangeRefused,
+    ExchangeUnavailable,
     InsufficientBalance,
     InvalidField,
     KeyReused,
     MalformedBody,
+    MarketUnavailable,
     NothingToReduce,
     OrderClosed,
+    OutcomeUnknown,
     PermitConflict,
     Reason,
     ReasonCode,
@@ -739,6 +745,15 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (SettingsError("port: 0 is not a port"), 500, {"error": "port: 0 is not a port"}),
         (TradingWindowError("odd"), 500, {"error": "odd"}),
         (StoreUnavailable("disk full"), 503, {"error": "the store can't answer: disk full"}),
+        (MarketUnavailable("no route"), 503, {"error": "the market can't answer: no route"}),
+        (ExchangeUnavailable("no route"), 503, {"error": "the exchange can't answer: no route"}),
+        (ExchangeRefused("InsufficientFunds", "too little"), 502, {"error": "the exchange refuses: too little"}),
+        (OutcomeUnknown("it broke"), 504, {"error": "nobody knows what came of it at the exchange: it broke"}),
+        (
+            CandleFileError(Path("btc.csv"), "it is not UTF-8"),
+            500,
+            {"error": "the candle file btc.csv can't be read: it is not UTF-8"},
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -770,7 +785,7 @@ def test_every_error_has_its_answer() -> None:
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
-        *(BrokenStrategy, Refused, SettingsError),
+        *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
         *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
         *(TooManyOpenOrders, ClientOrderIdReused),
     }

@@ -1,0 +1,30 @@
+"""The awaited face of a market that has its prices in memory and never waits."""
+
+from datetime import datetime
+
+from shared.candle import Candle, Timeframe
+from shared.market.base import Market, OrderBook, Ticker
+
+
+class InlineMarket(Market):
+    """A Market whose answers are so quick that an event loop takes them inline."""
+
+    async def symbols_async(self) -> tuple[str, ...]:
+        return self.symbols()
+
+    async def ticker_async(self, symbol: str, *, at: datetime) -> Ticker:
+        return self.ticker(symbol, at=at)
+
+    async def order_book_async(self, symbol: str, limit: int, *, at: datetime) -> OrderBook:
+        return self.order_book(symbol, limit, at=at)
+
+    async def candles_async(self, symbol: str, timeframe: Timeframe, limit: int, *, at: datetime) -> tuple[Candle, ...]:
+        return self.candles(symbol, timeframe, limit, at=at)
+
+    async def candles_after_async(
+        self, symbol: str, timeframe: Timeframe, after: datetime | None, limit: int, *, until: datetime | None = None
+    ) -> tuple[Candle, ...]:
+        return self.candles_after(symbol, timeframe, after, limit, until=until)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
