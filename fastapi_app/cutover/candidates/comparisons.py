@@ -281,7 +281,7 @@ class Comparisons:
             await steps
             await _until_finished(pair.candidate_trace)
         except BaseException as exc:
-            # Also what no handler should raise: a panic of an extension, SystemExit, a cancellation of its own task. But
+            # Also what no handler should raise: a panic of an extension, SystemExit, a cancellation of its own. But
             # the end of the process is one.
             if isinstance(exc, asyncio.CancelledError) and self._closing and task not in self._overdue:
                 raise
