@@ -22,6 +22,7 @@ from fastapi_app.legacy import bridge_options
 from shared.entry import exits_with_a_sentence
 from shared.errors import SettingsError
 from shared.settings import ServerSettings, Settings, load_settings
+from shared.store.opening import names_state_file
 
 SHOWN_FINDINGS = 10
 
@@ -103,7 +104,8 @@ def serve(
                 native_routes=_listed(native_routes, "--native-routes"),
                 settings=settings,
             )
-            app = _cutover(pair)
+            with names_state_file(settings.cutover.path, "cutover.path, --state"):
+                app = _cutover(pair)
         _announce(console, pair, app.inventory, listener, quiet=quiet)
         run(app, partial(_cutover, pair), settings.server, listener)
     except KeyboardInterrupt:
@@ -148,7 +150,7 @@ def _listed(file: Path | None, option: str) -> list[tuple[str, str]] | None:
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{option}: {file} can't be read: {exc}") from exc
+        raise SettingsError(f"{option}: {file} can't be read: {getattr(exc, 'strerror', exc)}") from exc
     listed = []
     for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):
