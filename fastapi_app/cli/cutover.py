@@ -210,7 +210,11 @@ def mismatches(
         bool, typer.Option("--as-test", help="Print the one as a pytest case that fails until the two sides agree.")
     ] = False,
     native: Annotated[
-        str | None, typer.Option(help="For the test, another native app: module:name, or module:factory().")
+        str | None,
+        typer.Option(
+            help="For the test, another native app: module:name, or module:factory(). Without --legacy, an app whose "
+            "attributes legacy and native are the two."
+        ),
     ] = None,
     legacy: Annotated[str | None, typer.Option(help="For the test, another legacy app, in the same way.")] = None,
     effects: Annotated[

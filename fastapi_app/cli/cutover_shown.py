@@ -96,7 +96,12 @@ def show_mismatches(mismatches: Sequence[Mismatch]) -> None:
     rows = []
     for mismatch in mismatches:
         paths = [difference.path for difference in mismatch.differences]
-        differs_at = "".join(paths[:1]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        # One of each kind, lest a header hides that the body differs, too.
+        shown: dict[str, str] = {}
+        for path in paths:
+            shown.setdefault(path.partition(".")[0], path)
+        more = len(paths) - len(shown)
+        differs_at = ", ".join(shown.values()) + (f" and {more} more" if more else "")
         target = _target(mismatch.request)
         rows.append((str(mismatch.id), _minute(mismatch.at), target, mismatch.mode.mode, differs_at))
     _print_rows(_console(), ("id", "when", "request", "mode", "differs at"), rows, empty="No mismatches.")
