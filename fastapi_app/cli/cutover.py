@@ -76,7 +76,8 @@ class _WrongUse(TradingWindowError):
 def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJson = False) -> None:
     """Show each endpoint, its mode, and how many comparisons came to what.
 
-    Where no server has run yet, the modes are those that the first start would make; nothing is written.
+    Where no server has run yet, the modes are those that the first start
+    would make; nothing is written.
     """
     with _opened(state, config, may_be_first=True) as (store, where):
         endpoints, table, counts = store.endpoints(), store.table(), store.counts()
@@ -141,8 +142,8 @@ def set_mode(
     tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
     tradewindow cutover set --all legacy --reason "back, all of it"
 
-    In shadow, legacy answers and native is compared; in canary, a share of clients gets native; in verify, native
-    answers and legacy is compared.
+    In shadow, legacy answers and native is compared; in canary, a share of
+    clients gets native; in verify, native answers and legacy is compared.
     """
     with _opened(state, config) as (store, where):
         if mode not in get_args(Mode):

@@ -81,8 +81,9 @@ def serve(
 ) -> None:
     """Serve a legacy app and its successor from one address, each endpoint by its mode, until Ctrl-C.
 
-    An endpoint begins in mode legacy where legacy has it. Effects of the two apps aren't known, so that only requests
-    without any are compared: GET, HEAD, OPTIONS, and the endpoints that the settings name in cutover.pure.
+    An endpoint begins in mode legacy where legacy has it. Effects of the two
+    apps aren't known, so that only requests without any are compared: GET,
+    HEAD, OPTIONS, and the endpoints that the settings name in cutover.pure.
     """
     # A service manager's stop ends like a person's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -38,8 +38,9 @@ def serve(
 ) -> None:
     """Serve both stacks from one address, on one state, until Ctrl-C.
 
-    Every setting can stand in the TOML file, as port = 9000 under server, or in the environment, as
-    TRADEWINDOW_SERVER__PORT=9000, which wins; an option wins over both.
+    Every setting can stand in the TOML file, as port = 9000 under server, or
+    in the environment, as TRADEWINDOW_SERVER__PORT=9000, which wins; an
+    option wins over both.
     """
     # A service manager's stop ends like a person's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -29,13 +29,13 @@ def open_store(settings: Settings) -> SQLiteStore:
 def names_state_file(path: Path, setting: str) -> Iterator[None]:
     """Around what opens a state file at the start: where it can't be used, SettingsError names it and its setting.
 
-    SQLite opens a file that it may only read, and gives the files beside it the same permissions; so the first write
-    would fail, and go on failing once the file alone is mended.
+    SQLite opens a file that it may only read, and gives the files that it makes beside it the same permissions; so the
+    first write would fail, and go on failing once the file alone is mended.
     """
     refusal = f"the state file {path.absolute()} can't be used"
-    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        if file.exists() and not os.access(file, os.R_OK | os.W_OK):
-            raise SettingsError(f"{refusal}: this user may not write to {file.absolute()} ({setting})")
+    for used in (path.parent, path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if used.exists() and not os.access(used, os.R_OK | os.W_OK):
+            raise SettingsError(f"{refusal}: this user may not read and write {used.absolute()} ({setting})")
     try:
         yield
     except StoreUnavailable as exc:

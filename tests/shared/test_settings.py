@@ -415,8 +415,8 @@ def test_a_wrong_variable_is_refused_with_its_key_value_and_bound(variable: str,
 
 
 MODES_RULE = (
-    "a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table of mode, percent and "
-    'sample_rate, such as {"GET /api/health": "native"}'
+    "a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table of mode, percent "
+    '(for canary, and for canary alone) and sample_rate, such as {"GET /api/health": "native"}'
 )
 
 

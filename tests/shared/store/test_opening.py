@@ -20,11 +20,9 @@ def test_a_problem_is_told_with_the_file_once_and_its_setting(tmp_path: Path) ->
     assert str(refused.value) == f"the state file {path} can't be used: file is not a database (cutover.path)"
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
-def test_a_file_that_may_not_be_written_stops_the_start(
-    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, locked = tmp_path / "state.db", tmp_path / f"state.db{ending}"
+@pytest.mark.parametrize("name", [".", "state.db", "state.db-wal", "state.db-shm"])
+def test_what_may_not_be_written_stops_the_start(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, locked = tmp_path / "state.db", tmp_path / name
     settings = load_settings(options={"store": {"path": str(path)}})
     open_store(settings).close()
     locked.touch()
@@ -33,7 +31,7 @@ def test_a_file_that_may_not_be_written_stops_the_start(
     with pytest.raises(SettingsError) as refused:
         open_store(settings)
     assert str(refused.value) == (
-        f"the state file {path} can't be used: this user may not write to {locked} (store.path)"
+        f"the state file {path} can't be used: this user may not read and write {locked} (store.path)"
     )
 
 
