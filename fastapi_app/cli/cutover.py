@@ -1,7 +1,6 @@
 """`tradewindow cutover`: the table of modes, its log and its evidence, from the command line."""
 
 import getpass
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -12,7 +11,16 @@ from typing import Annotated, Any, NoReturn, get_args
 import typer
 
 from fastapi_app.app import create_app
-from fastapi_app.cli.cutover_shown import show_endpoint, show_endpoints, show_log, show_mismatch, show_mismatches
+from fastapi_app.cli.cutover_shown import (
+    first_of,
+    print_json,
+    show_change,
+    show_endpoint,
+    show_endpoints,
+    show_log,
+    show_mismatch,
+    show_mismatches,
+)
 from fastapi_app.cutover.api.answers import (
     endpoint_answer,
     endpoints_answer,
@@ -82,7 +90,7 @@ def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJso
     with _opened(state, config, may_be_first=True) as (store, where):
         endpoints, table, counts = store.endpoints(), store.table(), store.counts()
         if as_json:
-            _print_json(endpoints_answer(endpoints, table, counts))
+            print_json(endpoints_answer(endpoints, table, counts))
         else:
             logs = [store.log(limit=1, endpoint=endpoint.name) for endpoint in endpoints]
             moved = {change.endpoint: change for log in logs for change in log if change.before is not None}
@@ -105,7 +113,7 @@ def show(
         table, counts = store.table(), store.counts()
         mismatches = store.mismatches(limit=limit, endpoint=found.name)
         if as_json:
-            _print_json(endpoint_answer(found, table, counts, mismatches))
+            print_json(endpoint_answer(found, table, counts, mismatches))
         else:
             show_endpoint(found, table, counts, mismatches, store.log(limit=limit, endpoint=found.name))
 
@@ -170,12 +178,12 @@ def set_mode(
             version=before.version if version is None else version,
         )
         if as_json:
-            _print_json(modes_answer(after))
+            print_json(modes_answer(after))
             return
         for name in names:
-            typer.echo(_told(name, before, after))
+            show_change(name, before, after)
         if lacking := sorted(inventory.keys() - {*names}) if every else []:
-            typer.echo(f"Left as they are, since they lack a side: {', '.join(lacking)}")
+            typer.echo(f"Left as they are, since they lack a side: {first_of(lacking)}")
         typer.echo(f"The table is at version {after.version}, {where}.")
 
 
@@ -194,7 +202,7 @@ def log(
     with _opened(state, config) as (store, _):
         changes = store.log(limit=limit, endpoint=_one_seen(store, endpoint))
         if as_json:
-            _print_json(log_answer(changes))
+            print_json(log_answer(changes))
         else:
             show_log(changes)
 
@@ -213,8 +221,7 @@ def mismatches(
     native: Annotated[
         str | None,
         typer.Option(
-            help="For the test, another native app: module:name, or module:factory(). Without --legacy, an app whose "
-            "attributes legacy and native are the two."
+            help="For the test, another native app: module:name, or module:factory(); alone, one with both sides."
         ),
     ] = None,
     legacy: Annotated[str | None, typer.Option(help="For the test, another legacy app, in the same way.")] = None,
@@ -246,7 +253,7 @@ def mismatches(
                 raise _WrongUse("--as-test needs the id of a mismatch")
             found = store.mismatches(limit=limit, endpoint=_one_seen(store, [endpoint] if endpoint else None))
             if as_json:
-                _print_json(mismatches_answer(found))
+                print_json(mismatches_answer(found))
             else:
                 show_mismatches(found)
             return
@@ -262,7 +269,7 @@ def mismatches(
             except ValueError as exc:
                 raise _WrongUse(str(exc)) from exc
         elif as_json:
-            _print_json(mismatch_answer(one))
+            print_json(mismatch_answer(one))
         else:
             show_mismatch(one)
 
@@ -319,10 +326,6 @@ def _own_store(settings: Settings, may_be_first: bool) -> tuple[CutoverStore, st
 def _end(sentence: str) -> NoReturn:
     typer.echo(f"tradewindow cutover: {sentence}", err=True)
     raise typer.Exit(CANT_START_EXIT_CODE)
-
-
-def _print_json(answer: Any) -> None:
-    typer.echo(json.dumps(answer, indent=2))
 
 
 def _names(words: Sequence[str]) -> list[str]:
@@ -387,12 +390,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError) as exc:
         raise _WrongUse("nobody knows your user name here: --author says who changes it") from exc
-
-
-def _told(name: str, before: ModeTable, after: ModeTable) -> str:
-    if before.modes[name] == after.modes[name]:
-        return f"{name} stays {after.modes[name]}"
-    return f"{name}: {before.modes[name]} → {after.modes[name]}"
 
 
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""What the cutover's commands print for people."""
+"""What the cutover's commands print."""
 
 import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -75,6 +77,21 @@ def show_endpoint(
     if changes:
         console.print("\nNewest changes", style="bold")
         show_log(changes)
+
+
+def print_json(answer: Any) -> None:
+    typer.echo(json.dumps(answer, indent=2))
+
+
+def show_change(name: str, before: ModeTable, after: ModeTable) -> None:
+    old, new = before.modes[name], after.modes[name]
+    typer.echo(f"{name} stays {new}" if old == new else f"{name}: {old} → {new}")
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def show_log(changes: Sequence[Change]) -> None:

@@ -328,6 +328,13 @@ def test_set_all_moves_what_has_the_sides(store: SQLiteCutoverStore) -> None:
     ]
 
 
+def test_set_all_names_a_few_of_those_that_it_leaves(store: SQLiteCutoverStore) -> None:
+    natives = [Endpoint(method="GET", rule=f"/new/{number}", legacy=False, native=True) for number in range(5)]
+    store.register([*INVENTORY, *natives], {}, at=INSTANT)
+    told = output(store, "set", "--all", "legacy", "--reason", "back").splitlines()
+    assert "Left as they are, since they lack a side: GET /api/new, GET /new/0, GET /new/1 and 3 more" in told
+
+
 @pytest.mark.parametrize("command", [["set", "--all", "shadow", "--reason=x"], ["list"], ["show", "GET /new"]])
 def test_a_server_that_starts_meanwhile_is_not_in_the_way(
     store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, command: list[str]
