@@ -31,7 +31,7 @@ from fastapi_app.cutover.api.answers import (
 )
 from fastapi_app.cutover.api.wire import ModesChange
 from fastapi_app.cutover.inventory.endpoints import Endpoint
-from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConflict
+from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.suite.as_test import as_test as test_of
