@@ -27,7 +27,7 @@ from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
 from shared.settings import Settings, load_settings
 from shared.store.base import Store
-from shared.store.opening import open_store
+from shared.store.opening import names_state_file, open_store
 
 logger = logging.getLogger(__name__)
 
@@ -37,22 +37,23 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
 
     Without settings, which is how a process starts it, it reads them, and ends the process with one sentence where
     that fails. Without ports it opens the stores that the settings name, the cutover's too, and the cutover's HTTP API
-    is there; with them nothing outside is touched, and modes live as long as the app. Raises SettingsError,
-    StoreUnavailable.
+    is there; with them nothing outside is touched, and modes live as long as the app. Raises SettingsError.
     """
     if settings is None:
         with exits_with_a_sentence():
             return create_app(load_settings())
     if live_ports is not None:
         return TradingWindowApp(settings, live_ports)
-    check_seed(settings)
+    with names_state_file(settings.cutover.path, "cutover.path"):
+        check_seed(settings)
     windows = open_store(settings)
-    return TradingWindowApp(
-        settings,
-        LivePorts(store=windows),
-        store=cutover_store(settings, windows),
-        admin_token=admin_token(settings.cutover.token_path),
-    )
+    with names_state_file(settings.cutover.path, "cutover.path"):
+        return TradingWindowApp(
+            settings,
+            LivePorts(store=windows),
+            store=cutover_store(settings, windows),
+            admin_token=admin_token(settings.cutover.token_path),
+        )
 
 
 def cutover_store(settings: Settings, windows: Store | None = None) -> SQLiteCutoverStore:

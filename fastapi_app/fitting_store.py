@@ -8,7 +8,8 @@ from typing import Any
 from fastapi_app.cutover.store.base import ChangeRefused, ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.legacy_fit import JUDGING_ENDPOINTS, served_by_legacy
-from shared.errors import ServedByLegacy, SettingsError, StoreUnavailable, UnknownWindow
+from fastapi_app.window.calendars import load_calendar
+from shared.errors import InvalidField, ServedByLegacy, SettingsError, StoreUnavailable, UnknownWindow
 from shared.modes import EndpointMode
 from shared.settings import Settings
 from shared.store.base import Store
@@ -44,7 +45,7 @@ def default_config(windows: Store) -> WindowConfig | None:
 
 def check_seed(settings: Settings) -> None:
     """Raises SettingsError where the settings would make the window `default` with rules that the old side doesn't
-    know, while it may have to judge by them."""
+    know, while it may have to judge by them, or with a calendar that can't be had here."""
     keys = settings.window.beyond_legacy
     if not keys or _is_known(settings.store.path):
         return
@@ -57,6 +58,11 @@ def check_seed(settings: Settings) -> None:
         raise SettingsError(
             f"window: {ServedByLegacy(keys, endpoints)} (or [cutover.modes] says so at the first start)"
         )
+    if settings.window.calendar is not None:
+        try:
+            load_calendar(settings.window.calendar)
+        except InvalidField as exc:
+            raise SettingsError(f"window.{exc}") from exc
 
 
 def _is_known(path: Path) -> bool:

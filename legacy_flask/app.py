@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> Flask:
     """The old backend. Without settings, which is how a process starts it, it reads them, and ends the process with
-    one sentence where that fails. Without ports it opens a store of its own. Raises SettingsError, StoreUnavailable.
+    one sentence where that fails. Without ports it opens a store of its own. Raises SettingsError.
     """
     if settings is None:
         with exits_with_a_sentence():

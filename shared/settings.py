@@ -162,7 +162,7 @@ class CutoverSettings(_Section):
         dict[EndpointName, Annotated[EndpointMode, BeforeValidator(_mode_of_name)]],
         Field(
             description="a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table "
-            'of mode, percent and sample_rate, such as {"GET /api/health": "native"}'
+            'of mode, percent (for canary, and for canary alone) and sample_rate, such as {"GET /api/health": "native"}'
         ),
     ] = {}
     path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = Path(

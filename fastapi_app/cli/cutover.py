@@ -1,7 +1,6 @@
 """`tradewindow cutover`: the table of modes, its log and its evidence, from the command line."""
 
 import getpass
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,16 @@ from typing import Annotated, Any, get_args
 import typer
 
 from fastapi_app.cli.cutover_opened import opened
-from fastapi_app.cli.cutover_shown import show_endpoint, show_endpoints, show_log, show_mismatch, show_mismatches
+from fastapi_app.cli.cutover_shown import (
+    first_of,
+    print_json,
+    show_change,
+    show_endpoint,
+    show_endpoints,
+    show_log,
+    show_mismatch,
+    show_mismatches,
+)
 from fastapi_app.cutover.api.answers import (
     endpoint_answer,
     endpoints_answer,
@@ -21,7 +29,7 @@ from fastapi_app.cutover.api.answers import (
 )
 from fastapi_app.cutover.api.wire import ModesChange
 from fastapi_app.cutover.inventory.endpoints import Endpoint
-from fastapi_app.cutover.store.base import CutoverStore, ModeTable
+from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.suite.as_test import as_test as test_of
 from shared.errors import TradingWindowError
@@ -63,12 +71,13 @@ class _WrongUse(TradingWindowError):
 def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJson = False) -> None:
     """Show each endpoint, its mode, and how many comparisons came to what.
 
-    Where no server has run yet, the modes are those that the first start would make; nothing is written.
+    Where no server has run yet, the modes are those that the first start
+    would make; nothing is written.
     """
     with opened(state, config, may_be_first=True) as (store, where):
         endpoints, table, counts = store.endpoints(), store.table(), store.counts()
         if as_json:
-            _print_json(endpoints_answer(endpoints, table, counts))
+            print_json(endpoints_answer(endpoints, table, counts))
         else:
             logs = [store.log(limit=1, endpoint=endpoint.name) for endpoint in endpoints]
             moved = {change.endpoint: change for log in logs for change in log if change.before is not None}
@@ -91,7 +100,7 @@ def show(
         table, counts = store.table(), store.counts()
         mismatches = store.mismatches(limit=limit, endpoint=found.name)
         if as_json:
-            _print_json(endpoint_answer(found, table, counts, mismatches))
+            print_json(endpoint_answer(found, table, counts, mismatches))
         else:
             show_endpoint(found, table, counts, mismatches, store.log(limit=limit, endpoint=found.name))
 
@@ -128,8 +137,8 @@ def set_mode(
     tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
     tradewindow cutover set --all legacy --reason "back, all of it"
 
-    In shadow, legacy answers and native is compared; in canary, a share of clients gets native; in verify, native
-    answers and legacy is compared.
+    In shadow, legacy answers and native is compared; in canary, a share of
+    clients gets native; in verify, native answers and legacy is compared.
     """
     with opened(state, config) as (store, where):
         if mode not in get_args(Mode):
@@ -157,12 +166,12 @@ def set_mode(
             version=before.version if version is None else version,
         )
         if as_json:
-            _print_json(modes_answer(after))
+            print_json(modes_answer(after))
             return
         for name in names:
-            typer.echo(_told(name, before, after))
+            show_change(name, before, after)
         if lacking := sorted(inventory.keys() - {*names}) if every else []:
-            typer.echo(f"Left as they are, since they lack a side: {', '.join(lacking)}")
+            typer.echo(f"Left as they are, since they lack a side: {first_of(lacking)}")
         typer.echo(f"The table is at version {after.version}, {where}.")
 
 
@@ -181,7 +190,7 @@ def log(
     with opened(state, config) as (store, _):
         changes = store.log(limit=limit, endpoint=_one_seen(store, endpoint))
         if as_json:
-            _print_json(log_answer(changes))
+            print_json(log_answer(changes))
         else:
             show_log(changes)
 
@@ -198,7 +207,10 @@ def mismatches(
         bool, typer.Option("--as-test", help="Print the one as a pytest case that fails until the two sides agree.")
     ] = False,
     native: Annotated[
-        str | None, typer.Option(help="For the test, another native app: module:name, or module:factory().")
+        str | None,
+        typer.Option(
+            help="For the test, another native app: module:name, or module:factory(); alone, one with both sides."
+        ),
     ] = None,
     legacy: Annotated[str | None, typer.Option(help="For the test, another legacy app, in the same way.")] = None,
     effects: Annotated[
@@ -229,7 +241,7 @@ def mismatches(
                 raise _WrongUse("--as-test needs the id of a mismatch")
             found = store.mismatches(limit=limit, endpoint=_one_seen(store, [endpoint] if endpoint else None))
             if as_json:
-                _print_json(mismatches_answer(found))
+                print_json(mismatches_answer(found))
             else:
                 show_mismatches(found)
             return
@@ -245,13 +257,9 @@ def mismatches(
             except ValueError as exc:
                 raise _WrongUse(str(exc)) from exc
         elif as_json:
-            _print_json(mismatch_answer(one))
+            print_json(mismatch_answer(one))
         else:
             show_mismatch(one)
-
-
-def _print_json(answer: Any) -> None:
-    typer.echo(json.dumps(answer, indent=2))
 
 
 def _names(words: Sequence[str]) -> list[str]:
@@ -316,12 +324,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError) as exc:
         raise _WrongUse("nobody knows your user name here: --author says who changes it") from exc
-
-
-def _told(name: str, before: ModeTable, after: ModeTable) -> str:
-    if before.modes[name] == after.modes[name]:
-        return f"{name} stays {after.modes[name]}"
-    return f"{name}: {before.modes[name]} → {after.modes[name]}"
 
 
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:

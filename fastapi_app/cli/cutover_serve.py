@@ -22,6 +22,7 @@ from fastapi_app.legacy import bridge_options
 from shared.entry import exits_with_a_sentence
 from shared.errors import SettingsError
 from shared.settings import ServerSettings, Settings, load_settings
+from shared.store.opening import names_state_file
 
 SHOWN_FINDINGS = 10
 
@@ -80,8 +81,9 @@ def serve(
 ) -> None:
     """Serve a legacy app and its successor from one address, each endpoint by its mode, until Ctrl-C.
 
-    An endpoint begins in mode legacy where legacy has it. Effects of the two apps aren't known, so that only requests
-    without any are compared: GET, HEAD, OPTIONS, and the endpoints that the settings name in cutover.pure.
+    An endpoint begins in mode legacy where legacy has it. Effects of the two
+    apps aren't known, so that only requests without any are compared: GET,
+    HEAD, OPTIONS, and the endpoints that the settings name in cutover.pure.
     """
     # A service manager's stop ends like a person's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -103,7 +105,8 @@ def serve(
                 native_routes=_listed(native_routes, "--native-routes"),
                 settings=settings,
             )
-            app = _cutover(pair)
+            with names_state_file(settings.cutover.path, "cutover.path, --state"):
+                app = _cutover(pair)
         _announce(console, pair, app.inventory, listener, quiet=quiet)
         run(app, partial(_cutover, pair), settings.server, listener)
     except KeyboardInterrupt:
@@ -148,7 +151,7 @@ def _listed(file: Path | None, option: str) -> list[tuple[str, str]] | None:
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{option}: {file} can't be read: {exc}") from exc
+        raise SettingsError(f"{option}: {file} can't be read: {getattr(exc, 'strerror', exc)}") from exc
     listed = []
     for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):

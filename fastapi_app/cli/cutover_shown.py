@@ -1,11 +1,13 @@
-"""What the cutover's commands print for people."""
+"""What the cutover's commands print."""
 
 import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -77,6 +79,21 @@ def show_endpoint(
         show_log(changes)
 
 
+def print_json(answer: Any) -> None:
+    typer.echo(json.dumps(answer, indent=2))
+
+
+def show_change(name: str, before: ModeTable, after: ModeTable) -> None:
+    old, new = before.modes[name], after.modes[name]
+    typer.echo(f"{name} stays {new}" if old == new else f"{name}: {old} → {new}")
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
 def show_log(changes: Sequence[Change]) -> None:
     rows = [
         (
@@ -96,7 +113,12 @@ def show_mismatches(mismatches: Sequence[Mismatch]) -> None:
     rows = []
     for mismatch in mismatches:
         paths = [difference.path for difference in mismatch.differences]
-        differs_at = "".join(paths[:1]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        # One of each kind, lest a header hides that the body differs, too.
+        shown: dict[str, str] = {}
+        for path in paths:
+            shown.setdefault(path.partition(".")[0], path)
+        more = len(paths) - len(shown)
+        differs_at = ", ".join(shown.values()) + (f" and {more} more" if more else "")
         target = _target(mismatch.request)
         rows.append((str(mismatch.id), _minute(mismatch.at), target, mismatch.mode.mode, differs_at))
     _print_rows(_console(), ("id", "when", "request", "mode", "differs at"), rows, empty="No mismatches.")

@@ -26,8 +26,9 @@ def routes(
 ) -> None:
     """Show each endpoint, which stacks have it, its mode, and the side that serves it.
 
-    Modes are those in force, as the cutover's store has them; before the first start they are the settings'. No server
-    has to run, and no state is touched.
+    Modes are those in force, as the cutover's store has them; before the
+    first start they are the settings'. No server has to run, and no state is
+    touched.
     """
     with exits_with_a_sentence():
         settings = load_settings(config)

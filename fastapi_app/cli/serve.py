@@ -10,13 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from starlette.types import ASGIApp
 
 from fastapi_app.app import create_app
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
-from shared.errors import SettingsError, StoreUnavailable
 from shared.settings import ServerSettings, Settings, load_settings
 
 _DEFAULTS = ServerSettings()
@@ -40,8 +38,9 @@ def serve(
 ) -> None:
     """Serve both stacks from one address, on one state, until Ctrl-C.
 
-    Every setting can stand in the TOML file, as port = 9000 under server, or in the environment, as
-    TRADEWINDOW_SERVER__PORT=9000, which wins; an option wins over both.
+    Every setting can stand in the TOML file, as port = 9000 under server, or
+    in the environment, as TRADEWINDOW_SERVER__PORT=9000, which wins; an
+    option wins over both.
     """
     # A service manager's stop ends like a person's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -53,19 +52,11 @@ def serve(
             options = {"server": {key: value for key, value in given.items() if value is not None}}
             settings = load_settings(config, options=options)
             listener = listen(settings.server.host, settings.server.port)
-            app = _app(settings)
+            app = create_app(settings)
         _announce(console, settings, listener)
         run(app, partial(create_app, settings), settings.server, listener)
     except KeyboardInterrupt:
         console.print("Stopped; what was acknowledged is kept.")
-
-
-def _app(settings: Settings) -> ASGIApp:
-    try:
-        return create_app(settings)
-    except StoreUnavailable as exc:
-        path = settings.store.path.absolute()
-        raise SettingsError(f"the state file {path} can't be used: {exc.problem} (store.path)") from exc
 
 
 def _announce(console: Console, settings: Settings, listener: socket.socket) -> None:

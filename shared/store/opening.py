@@ -1,7 +1,12 @@
 """How an entry point comes to its store: made from the settings, on the newest schema, the default window seeded."""
 
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from shared.errors import SettingsError, StoreUnavailable
 from shared.settings import Settings
 from shared.store.sqlite import SQLiteStore
 from shared.window import DEFAULT_WINDOW_ID
@@ -14,8 +19,31 @@ def open_store(settings: Settings) -> SQLiteStore:
     """A store that is ready, and holds nothing open: a process may still fork.
 
     The settings seed the default window; from then on the store's own config wins, and a difference is logged.
-    Raises StoreUnavailable.
+    Raises SettingsError.
     """
+    with names_state_file(settings.store.path, "store.path"):
+        return _seeded(settings)
+
+
+@contextmanager
+def names_state_file(path: Path, setting: str) -> Iterator[None]:
+    """Around what opens a state file at the start: where it can't be used, SettingsError names it and its setting.
+
+    SQLite opens a file that it may only read, and gives the files that it makes beside it the same permissions; so the
+    first write would fail, and go on failing once the file alone is mended.
+    """
+    refusal = f"the state file {path.absolute()} can't be used"
+    for used in (path.parent, path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if used.exists() and not os.access(used, os.R_OK | os.W_OK):
+            raise SettingsError(f"{refusal}: this user may not read and write {used.absolute()} ({setting})")
+    try:
+        yield
+    except StoreUnavailable as exc:
+        problem = exc.problem.removeprefix(f"{path}: ")
+        raise SettingsError(f"{refusal}: {problem} ({setting})") from exc
+
+
+def _seeded(settings: Settings) -> SQLiteStore:
     store = SQLiteStore(
         settings.store.path,
         busy_timeout_seconds=settings.store.busy_timeout_seconds,
@@ -27,10 +55,11 @@ def open_store(settings: Settings) -> SQLiteStore:
     if stored != seed:
         logger.warning(
             "the window %r keeps its stored config (%s), though the settings say %s; to change it, use "
-            "PUT /api/trading-window/config",
+            "PUT /api/windows/%s/config, or PUT /api/trading-window/config for the keys that the old side knows",
             DEFAULT_WINDOW_ID,
             _told(stored),
             _told(seed),
+            DEFAULT_WINDOW_ID,
         )
     return store
 

@@ -198,7 +198,7 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
         ),
         (
             ["--legacy", "others:legacy", "--legacy-routes", "none.txt"],
-            "--legacy-routes: none.txt can't be read: [Errno 2] No such file or directory: 'none.txt'",
+            "--legacy-routes: none.txt can't be read: No such file or directory",
         ),
         (
             ["--legacy", "others:legacy", "--legacy-routes", "no_rules.txt"],
@@ -211,7 +211,7 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
         ),
         (
             ["--legacy", "others:legacy", "--state", "others.py"],
-            "the store can't answer: others.py: file is not a database",
+            "the state file {folder}/others.py can't be used: file is not a database (cutover.path, --state)",
         ),
     ],
 )

@@ -23,11 +23,12 @@ from tests.e2e.servers import Server, new_app_under_uvicorn, old_backend, old_ba
         ),
         (
             {"TRADEWINDOW_STORE__PATH": "{folder}/broken.toml/state.sqlite3"},
-            "the store can't answer: the folder of {folder}/broken.toml/state.sqlite3 can't be made: File exists",
+            "the state file {folder}/broken.toml/state.sqlite3 can't be used: "
+            "the folder of {folder}/broken.toml/state.sqlite3 can't be made: File exists (store.path)",
         ),
         (
             {"TRADEWINDOW_STORE__PATH": "{folder}/broken.toml"},
-            "the store can't answer: file is not a database",
+            "the state file {folder}/broken.toml can't be used: file is not a database (store.path)",
         ),
     ],
     ids=["setting", "config-file", "state-folder", "state-file"],

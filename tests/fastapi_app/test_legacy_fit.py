@@ -333,6 +333,15 @@ def test_a_seed_that_the_old_side_does_not_know_stops_the_first_start(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_seed_with_a_calendar_that_can_t_be_had_stops_the_first_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        create_app(settings_in(tmp_path, ALL_NATIVE, calendar="XNIX"))
+    assert str(caught.value) == (
+        'window.calendar: "XNIX" is not the code of a calendar that exchange_calendars knows, such as XSTO'
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_seed_with_all_that_judges_native_starts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     create_app(settings_in(tmp_path, ALL_NATIVE, cooldown_seconds=60))
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -457,8 +457,8 @@ QUANTA_RULE = (
     '{ USD = "0.01" }'
 )
 MODES_RULE = (
-    "a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table of mode, percent and "
-    'sample_rate, such as {"GET /api/health": "native"}'
+    "a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table of mode, percent "
+    '(for canary, and for canary alone) and sample_rate, such as {"GET /api/health": "native"}'
 )
 
 

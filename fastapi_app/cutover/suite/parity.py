@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from textwrap import indent
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,6 +31,9 @@ MAX_ANSWER_BYTES = 64 * 2**20
 MAX_TOLD_CHARACTERS = 600
 """Of a body, in the message of a difference."""
 
+_KINDS: dict[Side, tuple[str, int]] = {"legacy": ("a WSGI", 2), "native": ("an ASGI", 3)}
+"""Of a side's app, with how many arguments its server calls it."""
+
 CallableEffects = Callable[[], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -52,9 +56,10 @@ class Parities:
     ) -> "Parity":
         """Calls both factories, which may be async, once, and starts the native app's lifespan.
 
-        `legacy_effects` and `native_effects` tell as JSON what each world holds; it is compared after each request, as
-        `effects`. `effects` is needed for requests with a recording. A side that takes longer than `timeout_seconds`
-        for a request fails the test. For tests that aren't async: requests run on an event loop of their own.
+        Raises TypeError for what is no such factory. `legacy_effects` and `native_effects` tell as JSON what each world
+        holds; it is compared after each request, as `effects`. `effects` is needed for requests with a recording. A
+        side that takes longer than `timeout_seconds` for a request fails the test. For tests that aren't async:
+        requests run on an event loop of their own.
         """
         runner = self._stack.enter_context(asyncio.Runner())
         pair = Parity(
@@ -94,10 +99,10 @@ class Parity:
         native: Callable[[], ASGIApp | Awaitable[ASGIApp]],
     ) -> None:
         async def start() -> None:
-            old = await _settled(legacy())
+            old = await _made("legacy", legacy)
             bridge = Bridge(old, threads=2, drain_timeout_seconds=0)
             self._stack.push_async_callback(bridge.aclose)
-            new = await _settled(native())
+            new = await _made("native", native)
             # No rules of a legacy app are needed that can't be read.
             self._apps = {"legacy": bridge, "native": head_follows_get(new, take_inventory(new, old, legacy_routes=()))}
             self._lifespan_state = await self._stack.enter_async_context(_lifespan(new))
@@ -179,6 +184,30 @@ class Parity:
             effects=told if replay is None else {**replay.effects(), **told},
             raised=raised,
         )
+
+
+async def _made(side: Side, factory: Callable[[], Any]) -> Any:
+    """The app that the factory makes. Raises TypeError where it is no factory, or makes no app of that side."""
+    if not _takes(factory, 0):
+        raise TypeError(f"{side}={factory!r} takes arguments, and is called without: for an app, give `lambda: app`")
+    app = await _settled(factory())
+    kind, count = _KINDS[side]
+    if not callable(app) or not _takes(app, count):
+        raise TypeError(f"{side}={factory!r} made {app!r}, and {kind} app is needed")
+    return app
+
+
+def _takes(found: Callable[..., Any], count: int) -> bool:
+    """Whether it can be called with so many arguments; what doesn't tell may be."""
+    try:
+        signature = inspect.signature(found)
+    except ValueError:
+        return True
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        return False
+    return True
 
 
 async def _settled(value: Any) -> Any:
@@ -269,4 +298,7 @@ def _told(observation: Observation) -> list[str]:
     body = answer.body[:MAX_TOLD_CHARACTERS].decode(errors="backslashreplace").rstrip("\n")
     cut = f"… ({len(answer.body)} bytes)" if len(answer.body) > MAX_TOLD_CHARACTERS else ""
     raised = "" if observation.raised is None else f"; it raised {observation.raised}"
-    return [f"{observation.side} answered {answer.status}{raised}{headers}", *([f"  {body}{cut}"] if body else ())]
+    return [
+        f"{observation.side} answered {answer.status}{raised}{headers}",
+        *([indent(f"{body}{cut}", "  ")] if body else ()),
+    ]

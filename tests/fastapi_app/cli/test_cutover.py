@@ -173,7 +173,7 @@ def test_list_on_a_narrow_terminal_has_a_line_for_each_endpoint(
     ("command", "line"),
     [
         (["log", "--limit=1"], "2  2025-03-03 12:30  GET /api/both  legacy → canary 5%  ann  5 % on Monday"),
-        (["mismatches"], "1  2025-03-03 12:30  GET /api/both?symbol=BTC  canary  status and 1 more"),
+        (["mismatches"], "1  2025-03-03 12:30  GET /api/both?symbol=BTC  canary  status, body"),
     ],
 )
 def test_where_a_table_would_be_in_shreds_each_row_is_a_line(
@@ -238,7 +238,7 @@ def test_show_tells_all_of_one_endpoint(store: SQLiteCutoverStore) -> None:
         ["shadow", "skipped", "queue full", "3"],
         ["shadow", "accepted", "rounding", "4"],
         ["canary", "mismatch", "1"],
-        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status and 1 more"],
+        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status, body"],
         ["2", "2025-03-03 12:30", "GET /api/both", "legacy → canary 5%", "ann", "5 % on Monday"],
         ["1", "2025-03-03 12:30", "GET /api/both", "begins as legacy", "tradewindow", "first seen"],
     ):
@@ -326,6 +326,13 @@ def test_set_all_moves_what_has_the_sides(store: SQLiteCutoverStore) -> None:
         "Left as they are, since they lack a side: GET /api/new",
         f"The table is at version 3, in {store.path}.",
     ]
+
+
+def test_set_all_names_a_few_of_those_that_it_leaves(store: SQLiteCutoverStore) -> None:
+    natives = [Endpoint(method="GET", rule=f"/new/{number}", legacy=False, native=True) for number in range(5)]
+    store.register([*INVENTORY, *natives], {}, at=INSTANT)
+    told = output(store, "set", "--all", "legacy", "--reason", "back").splitlines()
+    assert "Left as they are, since they lack a side: GET /api/new, GET /new/0, GET /new/1 and 3 more" in told
 
 
 @pytest.mark.parametrize("command", [["set", "--all", "shadow", "--reason=x"], ["list"], ["show", "GET /new"]])
@@ -454,7 +461,7 @@ def test_mismatches_lists_the_newest(store: SQLiteCutoverStore) -> None:
     store.add_evidence({}, [WRONG_PRICE, mismatch(OTHER.name)])
     assert rows(output(store, "mismatches"))[2:] == [
         ["2", "2025-03-03 12:30", "GET /api/both?a=1", "shadow", "body"],
-        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status and 1 more"],
+        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status, body"],
     ]
     assert [row[0] for row in rows(output(store, "mismatches", "--limit", "1"))[2:]] == ["2"]
     assert [row[0] for row in rows(output(store, "mismatches", "--endpoint", BOTH.name))[2:]] == ["1"]
@@ -506,6 +513,13 @@ def test_long_lines_put_the_answers_below_each_other(store: SQLiteCutoverStore) 
     store.add_evidence({}, [replace(WRONG_PRICE, primary=answered)])
     lines = output(store, "mismatches", "1").splitlines()
     assert lines.index("native (primary)") < lines.index("  " + "x" * 100) < lines.index("legacy (candidate)")
+
+
+def test_a_header_hides_no_body_in_the_list(store: SQLiteCutoverStore) -> None:
+    paths = ("headers.vary", "headers.via", "body.price", "body.side")
+    differences = tuple(Difference(path=path, primary=1, candidate=2) for path in paths)
+    store.add_evidence({}, [replace(WRONG_PRICE, differences=differences)])
+    assert rows(output(store, "mismatches"))[2][-1] == "headers.vary, body.price and 2 more"
 
 
 def test_a_mismatch_as_json(store: SQLiteCutoverStore) -> None:

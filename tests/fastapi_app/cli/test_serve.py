@@ -144,6 +144,14 @@ def test_a_state_file_that_is_none_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_cutover_s_state_file_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("This is no database, and never was one. " * 20)
+    assert refusal(Server(tmp_path, "--port", "0", CUTOVER__PATH="notes.txt")) == (
+        f"tradewindow can't start: the state file {tmp_path / 'notes.txt'} can't be used: "
+        "file is not a database (cutover.path)"
+    )
+
+
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     assert refusal(Server(tmp_path, "--port", "0", WINDOW__START_HOUR="99")) == (
         "tradewindow can't start: window.start_hour: 99 is not a whole number from 0 to 23 "

@@ -173,6 +173,46 @@ def test_differ(parity):
     result.stdout.no_fnmatch_line("*parity.py*in request*")
 
 
+def test_a_body_of_several_lines_stays_in_its_place(suite: pytest.Pytester) -> None:
+    result = run(
+        suite,
+        """
+def test_differ(parity):
+    async def native(scope, receive, send):
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"[\\n1\\n]"})
+
+    parity(legacy=apps.World().legacy, native=lambda: native).request("GET", "/fault")
+""",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E   native answered 500", "E     [[]", "E     1", "E     ]"], consecutive=True)
+
+
+@pytest.mark.parametrize(
+    ("legacy", "native", "sentence"),
+    [
+        (
+            "apps.World().legacy()",
+            "apps.World().native",
+            "legacy=<Flask 'legacy'> takes arguments, and is called without: for an app, give `lambda: app`",
+        ),
+        (
+            "apps.World().legacy",
+            "fastapi.FastAPI()",
+            "native=<fastapi.applications.FastAPI object at *> takes arguments, and is called without: *",
+        ),
+        ("apps.World().native", "apps.World().native", "legacy=* made <fastapi.*>, and a WSGI app is needed"),
+        ("apps.World().legacy", "apps.World().legacy", "native=* made <Flask 'legacy'>, and an ASGI app is needed"),
+        ("dict", "apps.World().native", "legacy=<class 'dict'> made {}, and a WSGI app is needed"),
+    ],
+)
+def test_what_makes_no_app_is_named(suite: pytest.Pytester, legacy: str, native: str, sentence: str) -> None:
+    result = run(suite, f"import fastapi\ndef test_pair(parity):\n    parity(legacy={legacy}, native={native})\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E   TypeError: {sentence}"])
+
+
 def test_effects_that_differ(suite: pytest.Pytester) -> None:
     result = run(
         suite,

@@ -1,0 +1,49 @@
+"""How an entry point comes to its store, and what it says where it can't."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SettingsError, StoreUnavailable
+from shared.settings import load_settings
+from shared.store.opening import names_state_file, open_store
+
+
+def test_a_problem_is_told_with_the_file_once_and_its_setting(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with (
+        pytest.raises(SettingsError) as refused,
+        names_state_file(path, "cutover.path"),
+    ):
+        raise StoreUnavailable(f"{path}: file is not a database")
+    assert str(refused.value) == f"the state file {path} can't be used: file is not a database (cutover.path)"
+
+
+@pytest.mark.parametrize("name", [".", "state.db", "state.db-wal", "state.db-shm"])
+def test_what_may_not_be_written_stops_the_start(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, locked = tmp_path / "state.db", tmp_path / name
+    settings = load_settings(options={"store": {"path": str(path)}})
+    open_store(settings).close()
+    locked.touch()
+    # Root may write to any file, so permissions alone would prove nothing.
+    monkeypatch.setattr(os, "access", lambda file, mode: Path(file) != locked or not mode & os.W_OK)
+    with pytest.raises(SettingsError) as refused:
+        open_store(settings)
+    assert str(refused.value) == (
+        f"the state file {path} can't be used: this user may not read and write {locked} (store.path)"
+    )
+
+
+def test_a_stored_config_that_the_settings_don_t_share_is_logged_with_where_to_change_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = {"path": str(tmp_path / "state.db")}
+    open_store(load_settings(options={"store": store})).close()
+    open_store(load_settings(options={"store": store, "window": {"cooldown_seconds": 60}})).close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the window 'default' keeps its stored config (start_hour 0, end_hour 24, max_trades_per_day 5, timezone UTC), "
+        "though the settings say start_hour 0, end_hour 24, max_trades_per_day 5, timezone UTC, cooldown_seconds 60; "
+        "to change it, use PUT /api/windows/default/config, or PUT /api/trading-window/config for the keys that the "
+        "old side knows"
+    ]
