@@ -105,7 +105,7 @@ class TradingWindowApp:
         endpoints = served_by_legacy(self.cutover.store.table().modes)
         if config is not None and config.beyond_legacy and endpoints:
             logger.error("%s; until then the old side answers 503", ServedByLegacy(config.beyond_legacy, endpoints))
-        self._live_ports.store.close()
+        self._live_ports.close()
         self.cutover.store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,8 +19,8 @@ REFUSED_TRADE: Responses = {
     422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."},
 }
 UNAVAILABLE: Responses = {503: {"model": ErrorAnswer, "description": "The store can't answer; nothing was changed."}}
-
-
+UNKNOWN_SYMBOL: Responses = {404: {"model": ErrorAnswer, "description": "The market has no such symbol."}}
+MARKET_UNAVAILABLE: Responses = {503: {"model": ErrorAnswer, "description": "The market can't answer."}}
 UNKNOWN: Responses = {404: {"model": ErrorAnswer, "description": "No such window, or no such permit."}}
 
 
