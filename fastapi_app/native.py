@@ -21,9 +21,6 @@ logger = logging.getLogger(__name__)
 ROUTERS = (trading_window, status, health, market, permits, windows, halts)
 """In the order in which they are asked."""
 
-ROUTERS = (trading_window, status, health, market, permits, windows, halts)
-"""In the order in which they are asked."""
-
 
 def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: LegacyFit | None = None) -> FastAPI:
     """The native endpoints. Its lifespan closes the ports. Without `legacy_fit` there is no old side to fit."""

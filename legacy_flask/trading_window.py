@@ -12,7 +12,8 @@ from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.store.memory import MemoryStore
 from shared.window import DEFAULT_WINDOW_ID, Asking, Entry, Outcome, RegisteredTrade, Snapshot, Trade, WindowState
 from shared.window_config import WindowConfig
-from shared.wire import ConfigChange, TradeRequest, TradesQuery, plain_decimal
+from shared.wire import ConfigChange, TradeRequest, TradesQuery
+from shared.wire_fields import plain_decimal
 
 
 class TradingWindow:

@@ -1,6 +1,7 @@
 """The one door through which a request handler of either stack reaches anything with an effect."""
 
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -169,10 +170,11 @@ class LivePorts:
 
     def close(self) -> None:
         """Lets go of what store and services hold. They open again when used."""
-        for service in self._services.values():
-            if isinstance(service, Closable):
-                service.close()
-        self.store.close()
+        with ExitStack() as closing:
+            closing.callback(self.store.close)
+            for service in self._services.values():
+                if isinstance(service, Closable):
+                    closing.callback(service.close)
 
 
 def ports_of_scope(scope: MutableMapping[str, Any]) -> Ports | None:

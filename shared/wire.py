@@ -17,6 +17,7 @@ from shared.errors import (
     InvalidField,
     KeyReused,
     MalformedBody,
+    MarketUnavailable,
     PermitConflict,
     Reason,
     Refused,
@@ -24,6 +25,7 @@ from shared.errors import (
     StoreUnavailable,
     TradingWindowError,
     UnknownPermit,
+    UnknownSymbol,
     UnknownWindow,
     UnsupportedMediaType,
     WindowExists,
@@ -31,7 +33,7 @@ from shared.errors import (
 from shared.fields import validated
 from shared.store.base import IdempotencyKey
 from shared.window_config import EndHour, StartHour, TradesPerDay
-from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol
+from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol, plain_decimal
 
 MAX_QUERY_PARAMETERS = 1000
 
@@ -153,11 +155,6 @@ def _without_closing_zeros(value: object) -> str:
 _CANONICAL_JSON = json.JSONEncoder(sort_keys=True, default=_without_closing_zeros).encode
 
 
-def plain_decimal(value: Decimal) -> str:
-    """Without an exponent and with the digits as they came: `1.50` stays `1.50`, `1e2` becomes `100`."""
-    return format(value, "f")
-
-
 def answer_to(error: TradingWindowError) -> tuple[int, dict[str, Any]]:
     """The status and the JSON body of the contract's answer to an error."""
     if isinstance(error, Refused):
@@ -171,6 +168,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     MalformedBody: 400,
     UnknownWindow: 404,
     UnknownPermit: 404,
+    UnknownSymbol: 404,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
     ServedByLegacy: 409,
@@ -179,6 +177,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     KeyReused: 422,
     CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
+    MarketUnavailable: 503,
     StoreUnavailable: 503,
 }
 

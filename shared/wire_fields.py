@@ -24,6 +24,11 @@ _STRATEGY_RULE = "a text of 1 to 64 printable characters"
 _DATE_RULE = "a date, written YYYY-MM-DD"
 
 
+def plain_decimal(value: Decimal) -> str:
+    """Without an exponent and with the digits as they came: `1.50` stays `1.50`, `1e2` becomes `100`."""
+    return format(value, "f")
+
+
 def _exact_decimal(given: object) -> Decimal:
     """Of a JSON number, or of a string that is written like a positive one; never through a binary float."""
     if isinstance(given, str) and _DECIMAL.fullmatch(given):
@@ -87,9 +92,7 @@ Strategy = Annotated[
 ]
 QueryDate = Annotated[str | None, Field(description=_DATE_RULE), AfterValidator(_real_date)]
 QuerySymbol = Annotated[Symbol | None, Field(description=_SYMBOL_RULE)]
-QueryTimeframe = Annotated[
-    Literal["1m", "5m", "15m", "1h", "1d"], Field(description='"1m", "5m", "15m", "1h" or "1d"')
-]
+QueryTimeframe = Annotated[Literal["1m", "5m", "15m", "1h", "1d"], Field(description='"1m", "5m", "15m", "1h" or "1d"')]
 
 
 def _up_to(most: int) -> Any:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from fastapi_app.documents import BAD_REQUEST, MARKET_UNAVAILABLE, UNKNOWN_SYMBOL, query_of
+from fastapi_app.documents import BAD_REQUEST, NO_PRICES, path_parameter, query_of
 from fastapi_app.requests import DirectRoute, json_answer, ports_of
 from shared.clock import utc_text
 from shared.wire_market import (
@@ -17,8 +17,15 @@ from shared.wire_market import (
 
 router = APIRouter(prefix="/api", route_class=DirectRoute, tags=["market"])
 
+SYMBOL = path_parameter("symbol", "a symbol that the market quotes, such as BTC-USD", example="BTC-USD")
 
-@router.get("/market/ticker/{symbol}", response_model=TickerAnswer, responses=UNKNOWN_SYMBOL | MARKET_UNAVAILABLE)
+
+@router.get(
+    "/market/ticker/{symbol}",
+    response_model=TickerAnswer,
+    responses=NO_PRICES,
+    openapi_extra={"parameters": [SYMBOL]},
+)
 async def ticker(request: Request) -> Response:
     """A symbol's prices now."""
     ports = ports_of(request)
@@ -30,8 +37,8 @@ async def ticker(request: Request) -> Response:
 @router.get(
     "/market/ohlcv/{symbol}",
     response_model=CandlesAnswer,
-    responses=BAD_REQUEST | UNKNOWN_SYMBOL | MARKET_UNAVAILABLE,
-    openapi_extra={"parameters": query_of(CandlesQuery)},
+    responses=BAD_REQUEST | NO_PRICES,
+    openapi_extra={"parameters": [SYMBOL, *query_of(CandlesQuery)]},
 )
 async def candles(request: Request) -> Response:
     """The newest candles that are closed, the oldest first."""
@@ -51,8 +58,8 @@ async def candles(request: Request) -> Response:
 @router.get(
     "/orderbook/{symbol}",
     response_model=OrderBookAnswer,
-    responses=BAD_REQUEST | UNKNOWN_SYMBOL | MARKET_UNAVAILABLE,
-    openapi_extra={"parameters": query_of(OrderBookQuery)},
+    responses=BAD_REQUEST | NO_PRICES,
+    openapi_extra={"parameters": [SYMBOL, *query_of(OrderBookQuery)]},
 )
 async def order_book(request: Request) -> Response:
     """What waits to be traded, the best price first on either side."""

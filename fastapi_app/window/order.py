@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.fields import validated
 from shared.window import Permit
-from shared.wire import TradeRequest, plain_decimal
-from shared.wire_fields import ExactDecimal, Side, Strategy, Symbol
+from shared.wire import TradeRequest
+from shared.wire_fields import ExactDecimal, Side, Strategy, Symbol, plain_decimal
 
 Reduces = Annotated[
     bool,

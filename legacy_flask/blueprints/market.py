@@ -20,9 +20,7 @@ def candles(symbol: str) -> Response:
     query = read_candles_query(request.query_string)
     ports = current_ports()
     at = utc_text(ports.instant())
-    found = ports.outbound.read(
-        "market", "candles", symbol=symbol, timeframe=query.timeframe, limit=query.limit, at=at
-    )
+    found = ports.outbound.read("market", "candles", symbol=symbol, timeframe=query.timeframe, limit=query.limit, at=at)
     return jsonify(found)
 
 

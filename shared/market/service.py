@@ -7,7 +7,7 @@ from typing import Any
 from shared.candle import Candle, Timeframe
 from shared.clock import utc_text
 from shared.market.base import Level, Market, OrderBook, Ticker
-from shared.wire import plain_decimal
+from shared.wire_fields import plain_decimal
 
 
 class MarketService:

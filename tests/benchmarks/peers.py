@@ -23,7 +23,8 @@ from shared.store.base import to_json
 from shared.store.sqlite import SQLiteStore
 from shared.window import DEFAULT_WINDOW_ID, RegisteredTrade
 from shared.window_config import MAX_TRADES_PER_DAY, WindowConfig
-from shared.wire import CanTrade, RecordedTrade, TradeAnswer, TradeRequest, plain_decimal
+from shared.wire import CanTrade, RecordedTrade, TradeAnswer, TradeRequest
+from shared.wire_fields import plain_decimal
 from tests.benchmarks.servers import STATE_VARIABLE
 
 _BUSY_SECONDS = 60.0

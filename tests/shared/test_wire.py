@@ -19,6 +19,7 @@ from shared.errors import (
     InvalidField,
     KeyReused,
     MalformedBody,
+    MarketUnavailable,
     PermitConflict,
     Reason,
     ReasonCode,
@@ -28,6 +29,7 @@ from shared.errors import (
     StoreUnavailable,
     TradingWindowError,
     UnknownPermit,
+    UnknownSymbol,
     UnknownWindow,
     UnsupportedMediaType,
     WindowExists,
@@ -39,13 +41,13 @@ from shared.wire import (
     TradeRequest,
     TradesQuery,
     answer_to,
-    plain_decimal,
     read_config_change,
     read_idempotency_key,
     read_trade,
     read_trades_query,
     require_json,
 )
+from shared.wire_fields import plain_decimal
 
 JSON = "application/json"
 TRADE = {"symbol": "BTC-USD", "side": "buy", "quantity": "0.50", "price": "64250.10", "strategy": "rsi"}
@@ -715,6 +717,7 @@ def test_every_error_has_its_answer() -> None:
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
+        *(UnknownSymbol, MarketUnavailable),
         *(Refused, SettingsError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}

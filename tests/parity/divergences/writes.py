@@ -18,7 +18,8 @@ from shared.errors import Refused
 from shared.store.base import IdempotencyKey
 from shared.window import Entry, Outcome, WindowState
 from shared.window_config import WindowConfig
-from shared.wire import ConfigChange, TradeRequest, plain_decimal
+from shared.wire import ConfigChange, TradeRequest
+from shared.wire_fields import plain_decimal
 from tests.parity.divergences.seeding import WRITTEN, Divergences, Handler, Native
 from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_CONFIG, POST_TRADE, PUT_CONFIG
 

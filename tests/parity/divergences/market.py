@@ -1,0 +1,3 @@
+from tests.parity.divergences.seeding import Divergences
+
+MARKET = Divergences()
