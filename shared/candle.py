@@ -39,7 +39,13 @@ class Candle(_Fields):
     __slots__ = ()
 
     def __new__(
-        cls, timestamp: datetime, open: Decimal, high: Decimal, low: Decimal, close: Decimal, volume: Decimal
+        cls,
+        timestamp: datetime,
+        open: Decimal,  # noqa: A002 - by keyword it is the field's name
+        high: Decimal,
+        low: Decimal,
+        close: Decimal,
+        volume: Decimal,
     ) -> Self:
         if timestamp.tzinfo is not UTC:
             timestamp = _instant(timestamp)
@@ -58,7 +64,7 @@ class Candle(_Fields):
         return candle
 
     @classmethod
-    def _make(cls, iterable: Iterable[Any]) -> Self:
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
         """As the call, so that `_replace` holds the rules, too."""
         return cls(*iterable)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 VALUE_CHARACTERS = 80
@@ -115,6 +116,26 @@ class MarketUnavailable(TradingWindowError):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(f"the market can't answer: {problem}")
+
+
+class CandleFileError(TradingWindowError):
+    """A file of candles that can't be read; `problem` is a clause about it."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"the candle file {path} can't be read: {problem}")
+
+
+class BadCandle(CandleFileError):
+    """A row that breaks a rule, by its place in the file: the line of a CSV, the row of a Parquet file, from 1."""
+
+    def __init__(self, path: Path, place: str, wrong: InvalidField) -> None:
+        self.place = place
+        self.field = wrong.field
+        self.value = wrong.value
+        self.rule = wrong.rule
+        super().__init__(path, f"{place}: {wrong}")
 
 
 class ConfigBeyondLegacy(TradingWindowError):

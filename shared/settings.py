@@ -3,12 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared._settings_sources import CONFIG_VARIABLE, read_environment, read_toml, variable_of
+from shared.candle import Timeframe
 from shared.errors import InvalidField, SettingsError
 from shared.fields import validated
 from shared.modes import EndpointMode
@@ -82,6 +83,50 @@ class BridgeSettings(_Section):
     abandon_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 5.0
 
 
+MarketSymbol = Annotated[str, Field(max_length=32, pattern="^[A-Z0-9]+-[A-Z0-9]+$")]
+Secret = Annotated[SecretStr | None, Field(description="a text", min_length=1)]
+
+
+class MarketSettings(_Section):
+    """Where prices come from. `symbols` and `seed` are the synthetic market's; `files` and `timeframe` that of files;
+    an exchange is said in the section `exchange`."""
+
+    kind: Annotated[
+        Literal["synthetic", "file", "exchange"], Field(description='"synthetic", "file" or "exchange"')
+    ] = "synthetic"
+    symbols: Annotated[
+        list[MarketSymbol], Field(min_length=1, description='a list of symbols, such as ["BTC-USD"]')
+    ] = ["BTC-USD", "ETH-USD"]
+    seed: Annotated[int, _whole(0, 2**63 - 1)] = 1
+    files: Annotated[
+        dict[MarketSymbol, Annotated[Path, Field(strict=False), AfterValidator(_file_path)]],
+        Field(description='a table of symbols and files, such as { "BTC-USD" = "candles.csv" }'),
+    ] = {}
+    timeframe: Annotated[Timeframe, Field(strict=False, description=f"one of {', '.join(Timeframe)}")] = (
+        Timeframe.MINUTE
+    )
+
+
+class ExchangeSettings(_Section):
+    """The exchange that the market or the broker asks, through ccxt. Its keys come from the environment alone."""
+
+    name: Annotated[
+        str, Field(pattern="^[a-z0-9]+$", description="the name that ccxt has for an exchange, such as binance")
+    ] = "binance"
+    sandbox: Annotated[bool, Field(description="true or false")] = True
+    url: Annotated[
+        str | None,
+        Field(pattern="^https?://[^/?#]+$", description="a scheme and a host, such as http://127.0.0.1:9000"),
+    ] = None
+    api_key: Secret = None
+    api_secret: Secret = None
+    api_passphrase: Secret = None
+    request_timeout_seconds: Annotated[float, _seconds(0.05, 60)] = 5.0
+    read_attempts: Annotated[int, _whole(1, 20)] = 4
+    read_timeout_seconds: Annotated[float, _seconds(0.1, 300)] = 15.0
+    retry_wait_seconds: Annotated[float, _seconds(0.01, 60)] = 0.2
+
+
 def _mode_of_name(given: Any) -> Any:
     """A mode's bare name stands for the mode with nothing else said."""
     return {"mode": given} if isinstance(given, str) else given
@@ -136,6 +181,8 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
     window: WindowConfig = WindowConfig()
+    market: MarketSettings = MarketSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     limits: LimitSettings = LimitSettings()
     bridge: BridgeSettings = BridgeSettings()
     cutover: CutoverSettings = CutoverSettings()
@@ -199,6 +246,8 @@ def _section(name: str, model: type[BaseModel], layers: Sequence[_Layer]) -> Any
         values = layer.values.get(name, {})
         if not isinstance(values, Mapping):
             raise SettingsError(f"{InvalidField(name, values, 'a table of keys')} (from {layer.origin})")
+        if layer.origin is not None:
+            _refuse_secrets(name, model, values, layer.origin)
         given |= values
         origins |= {key: layer.origin or variable_of(name, key) for key in values}
     try:
@@ -206,6 +255,15 @@ def _section(name: str, model: type[BaseModel], layers: Sequence[_Layer]) -> Any
     except InvalidField as exc:
         told = InvalidField(f"{name}.{exc.field}", _wrong_part(exc), exc.rule)
         raise SettingsError(f"{told} (from {origins[exc.field]})") from exc
+
+
+def _refuse_secrets(name: str, model: type[BaseModel], values: Mapping[str, Any], origin: str) -> None:
+    """What lies in a file, or on a command line, is read by others. The sentence doesn't show it either."""
+    for key in values:
+        if key in model.model_fields and model.model_fields[key].annotation == SecretStr | None:
+            raise SettingsError(
+                f"{name}.{key} is taken from the environment alone, as {variable_of(name, key)} (from {origin})"
+            )
 
 
 def _wrong_part(error: InvalidField) -> Any:

@@ -140,12 +140,12 @@ def _last_and_half_spread(path: SyntheticPath, second: int) -> tuple[int, int]:
 
 def _candle(bar: Bar, opens: datetime) -> Candle:
     return Candle(
-        timestamp=opens,
-        open=_price(bar.open),
-        high=_price(bar.high),
-        low=_price(bar.low),
-        close=_price(bar.close),
-        volume=_volume(bar.volume),
+        opens,
+        _price(bar.open),
+        _price(bar.high),
+        _price(bar.low),
+        _price(bar.close),
+        _volume(bar.volume),
     )
 
 

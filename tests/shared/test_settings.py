@@ -34,7 +34,7 @@ def test_defaults() -> None:
         "max_trades_per_day": 5,
         "timezone": "UTC",
     }
-    assert settings.model_dump(exclude={"window"}) == {
+    assert settings.model_dump(exclude={"window", "market", "exchange"}) == {
         "server": {
             "host": "127.0.0.1",
             "port": 8000,
@@ -176,7 +176,7 @@ def test_every_key_can_come_from_the_file() -> None:
         "in_doubt_after_seconds": 86_400,
         "confirm_while_halted": False,
     }
-    assert settings.model_dump(exclude={"window"}) == {
+    assert settings.model_dump(exclude={"window", "market", "exchange"}) == {
         "server": {"host": "::1", "port": 0, "workers": 4, "access_log": True, "drain_timeout_seconds": 0},
         "store": {"path": Path("/srv/state.sqlite3"), "busy_timeout_seconds": 60.0, "max_waiting_writes": 1},
         "limits": {"max_body_bytes": 1024},
@@ -283,7 +283,7 @@ def test_every_key_can_come_from_the_environment() -> None:
         "cooldown_seconds": 604_800,
         "confirm_while_halted": False,
     }
-    assert settings.model_dump(exclude={"window"}) == {
+    assert settings.model_dump(exclude={"window", "market", "exchange"}) == {
         "server": {
             "host": "0.0.0.0",
             "port": 65_535,
@@ -451,7 +451,8 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ),
         (
             "[sever]\nport = 80",
-            'sever: {"port": 80} is not expected: the sections are server, store, window, limits, bridge, cutover',
+            'sever: {"port": 80} is not expected: the sections are server, store, window, market, exchange, limits, '
+            "bridge, cutover",
         ),
         ("server = 80", "server: 80 is not a table of keys"),
     ],
