@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from starlette.types import ASGIApp
 
-from fastapi_app.app import create_app
+from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
@@ -54,13 +53,13 @@ def serve(
             settings = load_settings(config, options=options)
             listener = listen(settings.server.host, settings.server.port)
             app = _app(settings)
-        _announce(console, settings, listener)
+        _announce(console, settings, listener, app)
         run(app, partial(create_app, settings), settings.server, listener)
     except KeyboardInterrupt:
         console.print("Stopped; what was acknowledged is kept.")
 
 
-def _app(settings: Settings) -> ASGIApp:
+def _app(settings: Settings) -> TradingWindowApp:
     try:
         return create_app(settings)
     except StoreUnavailable as exc:
@@ -68,12 +67,13 @@ def _app(settings: Settings) -> ASGIApp:
         raise SettingsError(f"the state file {path} can't be used: {exc.problem} (store.path)") from exc
 
 
-def _announce(console: Console, settings: Settings, listener: socket.socket) -> None:
+def _announce(console: Console, settings: Settings, listener: socket.socket, app: TradingWindowApp) -> None:
     address = address_of(listener, settings.server.host)
     facts = [
         ("address", address),
         ("docs", f"{address}/docs"),
         ("state", str(settings.store.path.absolute())),
+        ("prices", app.live_ports.for_request().outbound.read("market", "source")),
         ("stop", "Ctrl-C"),
     ]
     announce(console, f"Trading window {version('trading-window')}", facts)

@@ -39,6 +39,10 @@ class MarketService:
         candles = await self._market.candles_async(symbol, Timeframe(timeframe), limit, at=instant)
         return _candles_json(symbol, timeframe, candles)
 
+    def source(self) -> str:
+        """Where the prices come from, for people."""
+        return self._market.source
+
     def close(self) -> None:
         self._market.close()
 

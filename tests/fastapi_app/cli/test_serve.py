@@ -29,6 +29,7 @@ def test_it_says_where_it_is_and_answers_there(tmp_path: Path) -> None:
         assert server.lines[0].startswith("Trading window ")
         assert server.told("docs") == f"{server.address}/docs"
         assert server.told("state") == str(tmp_path / "var" / "trading-window.sqlite3")
+        assert server.told("prices") == "synthetic (made up, seed 1)"
         assert server.told("stop") == "Ctrl-C"
         assert urlsplit(server.address).hostname == "127.0.0.1"
 
