@@ -25,6 +25,9 @@ BIN = Path(sys.executable).parent
 ENDPOINTS = (
     "GET /api/health",
     "GET /api/status",
+    "GET /api/market/ticker/<symbol>",
+    "GET /api/market/ohlcv/<symbol>",
+    "GET /api/orderbook/<symbol>",
     "GET /api/trading-window/within-window",
     "GET /api/trading-window/can-trade",
     "POST /api/trading-window/trades",

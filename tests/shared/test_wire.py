@@ -15,6 +15,7 @@ from shared.clock import utc_text
 from shared.errors import (
     BodyTooLarge,
     CalendarUnavailable,
+    CandleFileError,
     ConfigBeyondLegacy,
     InvalidField,
     KeyReused,
@@ -686,6 +687,8 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (SettingsError("port: 0 is not a port"), 500, {"error": "port: 0 is not a port"}),
         (TradingWindowError("odd"), 500, {"error": "odd"}),
         (StoreUnavailable("disk full"), 503, {"error": "the store can't answer: disk full"}),
+        (UnknownSymbol("BTC-EUR"), 404, {"error": "the market has no symbol 'BTC-EUR'"}),
+        (MarketUnavailable("no line"), 503, {"error": "the market can't answer: no line"}),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -718,7 +721,7 @@ def test_every_error_has_its_answer() -> None:
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
         *(UnknownSymbol, MarketUnavailable),
-        *(Refused, SettingsError),
+        *(Refused, SettingsError, CandleFileError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

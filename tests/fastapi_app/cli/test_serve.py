@@ -164,6 +164,14 @@ def test_a_broken_config_file_is_named(tmp_path: Path) -> None:
     assert sentence.startswith("tradewindow can't start: the config file tradewindow.toml is not TOML: ")
 
 
+def test_a_candle_file_that_can_t_be_read_is_named_and_no_state_is_made(tmp_path: Path) -> None:
+    files = f'{{"BTC-USD": "{tmp_path / "none.csv"}"}}'
+    assert refusal(Server(tmp_path, "--port", "0", MARKET__KIND="file", MARKET__FILES=files)) == (
+        f"tradewindow can't start: the candle file {tmp_path / 'none.csv'} can't be read: No such file or directory"
+    )
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_mode_for_an_unknown_endpoint_is_named(tmp_path: Path) -> None:
     sentence = refusal(Server(tmp_path, "--port", "0", CUTOVER__MODES='{"GET /api/helth": "native"}'))
     assert sentence.startswith("tradewindow can't start: cutover.modes: ")
