@@ -22,12 +22,11 @@ DEADLINE_SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
+MARKET = ("GET /api/market/ticker/<symbol>", "GET /api/market/ohlcv/<symbol>", "GET /api/orderbook/<symbol>")
 ENDPOINTS = (
+    *MARKET,
     "GET /api/health",
     "GET /api/status",
-    "GET /api/market/ticker/<symbol>",
-    "GET /api/market/ohlcv/<symbol>",
-    "GET /api/orderbook/<symbol>",
     "GET /api/trading-window/within-window",
     "GET /api/trading-window/can-trade",
     "POST /api/trading-window/trades",
