@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from fastapi_app.window.config_check import checked
 from shared.errors import ServedByLegacy
 from shared.modes import EndpointMode
 from shared.window import DEFAULT_WINDOW_ID, Snapshot
@@ -34,7 +35,7 @@ class LegacyFit:
         """Raises ServedByLegacy, InvalidField."""
         if self._modes is None or window.window_id != DEFAULT_WINDOW_ID:
             return
-        keys = window.config.changed(changes).beyond_legacy
+        keys = (await checked(window.config, changes)).beyond_legacy
         if keys and (endpoints := served_by_legacy(await self._modes())):
             raise ServedByLegacy(keys, endpoints)
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
@@ -11,7 +12,7 @@ from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
 from fastapi_app.routers import halts, health, market, permits, status, trading_window, windows
-from fastapi_app.rule_documents import rule_tags
+from fastapi_app.rule_documents import rule_tags, with_whole_examples
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
 from shared.wire import answer_to
@@ -33,7 +34,7 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: Leg
         finally:
             live_ports.close()
 
-    app = FastAPI(
+    app = _Native(
         title="Trading Window",
         version=version("trading-window"),
         description="When and how often a bot may trade.",
@@ -50,6 +51,12 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: Leg
     # twice: routing is linear, and was a fifth of a small request.
     app.router.routes[:0] = [route for module in ROUTERS for route in module.router.routes]
     return app
+
+
+class _Native(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """FastAPI leaves out whatever is null, in examples too."""
+        return with_whole_examples(super().openapi())
 
 
 async def _answer_error(_request: Request, error: Exception) -> Response:

@@ -131,23 +131,36 @@ def status_of(code: ReasonCode) -> int:
     return RULES[code].status
 
 
+def with_whole_examples(document: dict[str, Any]) -> dict[str, Any]:
+    """The same OpenAPI document, each refusal in it with its nulls: where nobody knows when a rule clears, the answer
+    says so."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                shown = response.get("content", {}).get("application/json", {}).get("examples", {})
+                for code in RULES.keys() & shown.keys():
+                    shown[code]["value"] = _answer(RULES[code])
+    return document
+
+
+def _answer(rule: RuleDocument) -> dict[str, Any]:
+    """To an order that this rule alone refuses."""
+    return {"error": rule.example["sentence"], "reasons": [rule.example], "clears_at": rule.example["clears_at"]}
+
+
 def _examples(status: int, codes: Collection[ReasonCode]) -> dict[str, Any]:
     return {
         code: {
             "summary": rule.meaning.partition(".")[0],
             "description": f"{rule.meaning} Config: {', '.join(rule.config) or 'none'}.",
-            "value": {
-                "error": rule.example["sentence"],
-                "reasons": [rule.example],
-                "clears_at": rule.example["clears_at"],
-            },
+            "value": _answer(rule),
         }
         for code, rule in RULES.items()
         if rule.status == status and code in codes
     }
 
 
-def _refusal(status: int, description: str, codes: Collection[ReasonCode] = RULES.keys()) -> dict[str, Any]:
+def _refusal(status: int, description: str, codes: Collection[ReasonCode]) -> dict[str, Any]:
     return {
         "model": RefusedAnswer,
         "description": description,
@@ -155,15 +168,21 @@ def _refusal(status: int, description: str, codes: Collection[ReasonCode] = RULE
     }
 
 
+def _refusals(codes: Collection[ReasonCode]) -> Responses:
+    return {
+        403: _refusal(403, "Halted, outside the hours, the calendar closed, or a blackout; with every reason.", codes),
+        409: _refusal(409, "A limit is reached, or a cooldown runs; with every reason.", codes),
+        **KEY_REUSED,
+    }
+
+
 CONFLICT: Responses = {
     409: {"model": ErrorAnswer, "description": "What is there stands against it; nothing was changed."}
 }
 KEY_REUSED: Responses = {422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."}}
-REFUSALS: Responses = {
-    403: _refusal(403, "Halted, outside the hours, the calendar closed, or a blackout; with every reason."),
-    409: _refusal(409, "A limit is reached, or a cooldown runs; with every reason."),
-    **KEY_REUSED,
-}
+REFUSED_PERMIT = _refusals(RULES.keys())
+REFUSED_REGISTRATION = _refusals(RULES.keys() - {"PERMIT_LIMIT"})
+"""Of a trade, which takes its slot without a permit."""
 HALTED: Responses = {
     403: _refusal(403, "Halted, where the config lets no permit be confirmed during a halt.", ["HALTED"])
 }

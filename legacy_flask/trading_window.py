@@ -41,7 +41,8 @@ class TradingWindow:
         return _day_and_count(window.config, window.state, ports.instant())[1] < window.config.max_trades_per_day
 
     def register_trade(self, request: TradeRequest | None = None) -> None:
-        """Counts a trade that has happened, without asking: also outside the hours and past the limit."""
+        """Counts a trade that has happened, without asking: also outside the hours and past the limit, during a halt,
+        and where the config has rules that this side doesn't know. A fact is never refused."""
         ports = self._ports()
         trade_id = ports.new_id("trade")
 

@@ -1,14 +1,22 @@
-"""Reads a request's body as one JSON object: strict, exact, and bounded in depth."""
+"""Reads a request's body as one JSON object: strict, exact, and bounded in depth and number."""
 
 import json
+import re
 from collections import Counter
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from shared.errors import VALUE_CHARACTERS, MalformedBody
 
-MAX_BRACKETS = 256
-"""How many `{` and `[` a body may hold, strings included: so deep at most, that no recursion limit is ever reached."""
+MAX_DEPTH = 256
+"""How many objects and lists may lie inside one another: no recursion limit is ever reached."""
+
+MAX_OBJECTS_AND_LISTS = 4_096
+"""How many a body may hold: more than a window's config has with as many rules as it may list."""
+
+# With what is between them, so that a body of nothing but strings is one match.
+_STRINGS = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+"?[^"{}\[\]]*+)++', re.DOTALL)
+_ALL_BUT_BRACKETS = bytes(each for each in range(256) if each not in b"{[]}")
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -16,8 +24,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
     Raises MalformedBody.
     """
-    if body.count(b"{") + body.count(b"[") > MAX_BRACKETS:
-        raise MalformedBody(f"it holds more than {MAX_BRACKETS} objects and lists")
+    _check_nesting(body)
     try:
         value = _DECODER.decode(str(body, "utf-8"))
     except UnicodeDecodeError as exc:
@@ -29,6 +36,20 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedBody("it is not a JSON object")
     return value
+
+
+def _check_nesting(body: bytes) -> None:
+    """Before anything is decoded. What isn't JSON is counted up to where the decoder stops, and that will do."""
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return
+    brackets = _STRINGS.sub(b"", body).translate(None, _ALL_BUT_BRACKETS)
+    if len(brackets) > 2 * MAX_OBJECTS_AND_LISTS:
+        raise MalformedBody(f"it holds more than {MAX_OBJECTS_AND_LISTS} objects and lists")
+    depth = 0
+    for bracket in brackets:
+        depth += 1 if bracket in b"{[" else -1
+        if depth > MAX_DEPTH:
+            raise MalformedBody(f"its objects and lists are more than {MAX_DEPTH} deep")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

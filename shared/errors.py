@@ -48,6 +48,24 @@ class InvalidField(TradingWindowError, ValueError):
         super().__init__(f"{_cut(_printable(field))}: {_cut(_shown(value))} is not {rule}")
 
 
+class UnknownStrategy(InvalidField):
+    """No strategy has this name; `known` are those that have one."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__("strategy", name, f"one of {', '.join(known)}")
+
+
+class BrokenStrategy(TradingWindowError):
+    """A strategy that an entry point promises and that can't be had in this process."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self.problem = problem
+        super().__init__(f"the strategy {_cut(name)!r} can't be used: {problem}")
+
+
 class SettingsError(TradingWindowError):
     """Settings with which the process must not start; `str()` is the sentence for the operator."""
 
@@ -118,6 +136,33 @@ class MarketUnavailable(TradingWindowError):
         super().__init__(f"the market can't answer: {problem}")
 
 
+class ExchangeUnavailable(TradingWindowError):
+    """The exchange gave no answer that can be used, and nothing was asked of it that has an effect; `problem` is a
+    clause about it, without keys or signatures."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"the exchange can't answer: {problem}")
+
+
+class ExchangeRefused(TradingWindowError):
+    """The exchange says no, or was not asked: nothing was done. `kind` is ccxt's name for the reason, such as
+    InsufficientFunds."""
+
+    def __init__(self, kind: str, problem: str) -> None:
+        self.kind = kind
+        self.problem = problem
+        super().__init__(f"the exchange refuses: {problem}")
+
+
+class OutcomeUnknown(TradingWindowError):
+    """A request with an effect was sent, and no answer says what came of it: it may have been carried out."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"nobody knows what came of it at the exchange: {problem}")
+
+
 class CandleFileError(TradingWindowError):
     """A file of candles that can't be read; `problem` is a clause about it."""
 
@@ -182,7 +227,8 @@ class PermitConflict(TradingWindowError):
         self.status = status
         self.wanted = wanted
         shown = status.replace("_", " ")
-        super().__init__(f"permit {_cut(permit_id)!r} is {shown}, and can't be {wanted} any more")
+        when = "before it is sent" if status == "pending" else "any more"
+        super().__init__(f"permit {_cut(permit_id)!r} is {shown}, and can't be {wanted} {when}")
 
 
 class KeyReused(TradingWindowError):

@@ -32,7 +32,7 @@ def first_invalid_field(error: ValidationError, model: type[BaseModel], given: M
             error = exc
         else:
             key = min(unknown, key=str)
-            return InvalidField(str(key), given[key], f"expected: the known fields are {', '.join(fields)}")
+            return InvalidField(str(key), given[key], f"expected: the known fields are {', '.join(fields) or 'none'}")
     failing = {problem["loc"][0] for problem in error.errors(include_url=False, include_input=False) if problem["loc"]}
     name = next(name for name in fields if name in failing)
     return InvalidField(name, given.get(name, MISSING), fields[name].description or "valid")

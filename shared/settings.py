@@ -171,6 +171,7 @@ class CutoverSettings(_Section):
     max_response_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 1_048_576
     max_native_errors: Annotated[int, _whole(0, 1_000_000)] = 5
     kept_mismatches: Annotated[int, _whole(1, 100_000)] = 200
+    full_mismatches_per_second: Annotated[float, _seconds(0, 1_000_000)] = 2.0
 
 
 class Settings(BaseSettings):

@@ -21,7 +21,7 @@ def upkept(state: WindowState, at: datetime) -> tuple[WindowState, tuple[Entry, 
         return state, ()
     entries: list[Entry] = []
     changed = state
-    for symbol, halt in {ALL: state["halt"], **(halts or {})}.items():
+    for symbol, halt in [(None, state["halt"]), *(halts or {}).items()]:
         if halt is not None and not is_in_force(halt, at):
             changed = without_halt(changed, symbol)
             entries.append(_end_of_halt(halt, symbol))
@@ -34,9 +34,9 @@ def upkept(state: WindowState, at: datetime) -> tuple[WindowState, tuple[Entry, 
     return changed, tuple(entries)
 
 
-def without_halt(state: WindowState, symbol: str) -> WindowState:
-    """`symbol` is `*` for the halt of everything."""
-    if symbol == ALL:
+def without_halt(state: WindowState, symbol: str | None) -> WindowState:
+    """Of the symbol; without one, of everything."""
+    if symbol is None:
         return {**state, "halt": None}
     halts = {name: halt for name, halt in state.get("symbol_halts", {}).items() if name != symbol}
     changed: WindowState = {**state, "symbol_halts": halts}
@@ -84,12 +84,12 @@ def day_turned(before: WindowState, after: WindowState) -> tuple[Entry, ...]:
 def noted(before: WindowState, after: WindowState, entries: Iterable[Entry], at: datetime) -> WindowState:
     """`after`, with the trades among the entries in the tally of their day, and in the times of the last trades."""
     trades = [entry for entry in entries if entry.kind == "trade" and not entry.data.get("reduces")]
-    turned = before["trade_day"] != after["trade_day"] and "tally" in after
+    turned = before["trade_day"] != after["trade_day"] and ("tally" in after or "last_trades" in after)
     if not trades and not turned:
         return after
     changed: WindowState = {**after}
     if turned:
-        del changed["tally"]
+        changed.pop("tally", None)
         changed["last_trades"] = _recent(changed.get("last_trades", {}), at)
     for entry in trades:
         changed["last_trades"] = _with_time(changed.get("last_trades", {}), entry.symbol, utc_text(at))
@@ -107,13 +107,9 @@ def _past_its_deadline(state: WindowState, permit: Permit, deadline: str) -> tup
     return with_permit(state, in_doubt), permit_entry(in_doubt, entry_id=f"{permit['id']}-in-doubt", at=deadline)
 
 
-def _end_of_halt(halt: Halt, symbol: str) -> Entry:
-    data = {**halt, "symbol": symbol, "status": "ended"}
-    return Entry(id=f"halt-{symbol}-{halt.get('until')}", kind="halt", data=data, symbol=_named(symbol))
-
-
-def _named(symbol: str) -> str | None:
-    return None if symbol == ALL else symbol
+def _end_of_halt(halt: Halt, symbol: str | None) -> Entry:
+    data = {**halt, "symbol": symbol or ALL, "status": "ended"}
+    return Entry(id=f"halt-{symbol or ALL}-{halt.get('until')}", kind="halt", data=data, symbol=symbol)
 
 
 def _with_time(times: Mapping[str, str], symbol: str | None, now: str) -> dict[str, str]:

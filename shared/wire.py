@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared._json_object import read_object
 from shared.errors import (
     BodyTooLarge,
+    BrokenStrategy,
     CalendarUnavailable,
     ConfigBeyondLegacy,
     InvalidField,
@@ -120,14 +121,17 @@ def read_trades_query(query_string: bytes) -> TradesQuery:
     return read_query(TradesQuery, query_string)
 
 
-def read_query(model: type[RequestT], query_string: bytes) -> RequestT:
-    """As Flask reads a query: the first value of a parameter counts, unknown parameters don't. Raises InvalidField."""
+def read_query(model: type[RequestT], query_string: bytes, *, refuses_unknown: bool = False) -> RequestT:
+    """As Flask reads a query: the first value of a parameter counts, unknown parameters don't, unless they are
+    refused. Raises InvalidField."""
     text = query_string.decode(errors="replace")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_QUERY_PARAMETERS)
     except ValueError as exc:
         raise InvalidField("query", text, f"a query of at most {MAX_QUERY_PARAMETERS} parameters") from exc
-    return validated(model, {name: value for name, value in reversed(pairs) if name in model.model_fields})
+    return validated(
+        model, {name: value for name, value in reversed(pairs) if refuses_unknown or name in model.model_fields}
+    )
 
 
 def read_idempotency_key(header: str | None, *, endpoint: str, request: BaseModel) -> IdempotencyKey | None:
@@ -175,6 +179,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     WindowExists: 409,
     PermitConflict: 409,
     KeyReused: 422,
+    BrokenStrategy: 503,
     CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
     MarketUnavailable: 503,
@@ -244,6 +249,9 @@ class RecordedTrade(BaseModel):
     strategy: str | None
     executed_at: str
     trade_day: str
+    reduces: Annotated[
+        bool, Field(description="there, and true, for a trade that only reduced a position; it took no slot")
+    ] = False
 
 
 class TradeAnswer(RemainingTrades):

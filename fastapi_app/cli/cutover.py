@@ -2,16 +2,14 @@
 
 import getpass
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
-from fastapi_app.app import create_app
+from fastapi_app.cli.cutover_opened import opened
 from fastapi_app.cli.cutover_shown import show_endpoint, show_endpoints, show_log, show_mismatch, show_mismatches
 from fastapi_app.cutover.api.answers import (
     endpoint_answer,
@@ -23,23 +21,12 @@ from fastapi_app.cutover.api.answers import (
 )
 from fastapi_app.cutover.api.wire import ModesChange
 from fastapi_app.cutover.inventory.endpoints import Endpoint
-from fastapi_app.cutover.store.base import CutoverStore, ModeTable, VersionConflict
+from fastapi_app.cutover.store.base import CutoverStore, ModeTable
 from fastapi_app.cutover.store.rules import unknown_endpoint
-from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.suite.as_test import as_test as test_of
-from fastapi_app.fitting_store import FittingCutoverStore, default_config
-from shared.entry import CANT_START_EXIT_CODE
-from shared.errors import SettingsError, TradingWindowError
+from shared.errors import TradingWindowError
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
-from shared.ports import LivePorts
-from shared.settings import Settings, load_settings
-from shared.store.memory import MemoryStore
-from shared.store.sqlite import SQLiteStore
-from shared.window_config import WindowConfig
-
-PATIENCE_SECONDS = 5.0
-"""For how long a command waits for a store that others write to."""
 
 OWN_SIDES = {
     "native": "fastapi_app.sides:native()",
@@ -78,7 +65,7 @@ def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJso
 
     Where no server has run yet, the modes are those that the first start would make; nothing is written.
     """
-    with _opened(state, config, may_be_first=True) as (store, where):
+    with opened(state, config, may_be_first=True) as (store, where):
         endpoints, table, counts = store.endpoints(), store.table(), store.counts()
         if as_json:
             _print_json(endpoints_answer(endpoints, table, counts))
@@ -99,7 +86,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show all of one endpoint: its mode, counts, notes, newest mismatches and changes."""
-    with _opened(state, config) as (store, _):
+    with opened(state, config) as (store, _):
         found = _endpoint(store, _only(endpoint))
         table, counts = store.table(), store.counts()
         mismatches = store.mismatches(limit=limit, endpoint=found.name)
@@ -144,7 +131,7 @@ def set_mode(
     In shadow, legacy answers and native is compared; in canary, a share of clients gets native; in verify, native
     answers and legacy is compared.
     """
-    with _opened(state, config) as (store, where):
+    with opened(state, config) as (store, where):
         if mode not in get_args(Mode):
             raise _WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
         if not reason.strip():
@@ -190,7 +177,7 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """Show who moved what, when, and why."""
-    with _opened(state, config) as (store, _):
+    with opened(state, config) as (store, _):
         changes = store.log(limit=limit, endpoint=_one_seen(store, endpoint))
         if as_json:
             _print_json(log_answer(changes))
@@ -231,7 +218,7 @@ def mismatches(
     tradewindow cutover mismatches 17 --as-test > tests/test_mismatch_17.py
     """
     given = {"native": native, "legacy": legacy, "effects": effects, "accepted": accepted}
-    with _opened(state, config) as (store, _):
+    with opened(state, config) as (store, _):
         for option in [f"--{name}" for name, value in given.items() if value is not None and not as_test]:
             raise _WrongUse(f"{option} goes with --as-test")
         if as_test and as_json:
@@ -260,60 +247,6 @@ def mismatches(
             _print_json(mismatch_answer(one))
         else:
             show_mismatch(one)
-
-
-@contextmanager
-def _opened(
-    state: Path | None, config: Path | None, *, may_be_first: bool = False
-) -> Iterator[tuple[CutoverStore, str]]:
-    """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence."""
-    try:
-        store, where = _given_store(state) if state is not None else _own_store(load_settings(config), may_be_first)
-        try:
-            yield store, where
-        finally:
-            store.close()
-    except VersionConflict as exc:
-        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
-    except TradingWindowError as exc:
-        _end(str(exc))
-
-
-def _given_store(path: Path) -> tuple[CutoverStore, str]:
-    if not path.is_file():
-        raise SettingsError(f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)")
-    store = SQLiteCutoverStore(path, busy_timeout_seconds=PATIENCE_SECONDS, only_existing=True)
-    return store, f"in {path.absolute()}"
-
-
-def _window_config(path: Path) -> WindowConfig | None:
-    with closing(SQLiteStore(path, busy_timeout_seconds=PATIENCE_SECONDS)) as windows:
-        return default_config(windows)
-
-
-def _own_store(settings: Settings, may_be_first: bool) -> tuple[CutoverStore, str]:
-    """This product's. Before the first start, if that may be, it is one in memory."""
-    path = settings.cutover.path
-    if path.exists() and settings.store.path.exists():
-        config = partial(_window_config, settings.store.path)
-        store = FittingCutoverStore(
-            path, window_config=config, busy_timeout_seconds=PATIENCE_SECONDS, only_existing=True
-        )
-        return store, f"in {path.absolute()}"
-    if path.exists():
-        return _given_store(path)
-    there_is_none = f"there is no state file {path.absolute()}"
-    if not may_be_first:
-        raise SettingsError(
-            f"{there_is_none}: the server makes it when it first starts; --config or --state name another"
-        )
-    app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
-    return app.cutover.store, f"as the first start would make it, for {there_is_none} yet"
-
-
-def _end(sentence: str) -> NoReturn:
-    typer.echo(f"tradewindow cutover: {sentence}", err=True)
-    raise typer.Exit(CANT_START_EXIT_CODE)
 
 
 def _print_json(answer: Any) -> None:

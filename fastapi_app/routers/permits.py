@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
 from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
 from fastapi_app.routers.windows import KEY_HEADER
-from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSALS, status_of
+from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSED_PERMIT, status_of
 from fastapi_app.window.decision import Decision
 from fastapi_app.window.order import OrderRequest
 from fastapi_app.windows_wire import (
@@ -24,7 +24,7 @@ from shared.wire import RequestT, read_request
 
 router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=DirectRoute, tags=["permits"])
 
-_STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | KEY_REUSED | UNAVAILABLE
+_STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | UNAVAILABLE
 
 
 class Nothing(BaseModel):
@@ -37,7 +37,7 @@ class Nothing(BaseModel):
     "",
     status_code=201,
     response_model=PermitStepAnswer,
-    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSALS | UNAVAILABLE,
+    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSED_PERMIT | UNAVAILABLE,
     openapi_extra=request_body(OrderRequest) | {"parameters": [KEY_HEADER]},
 )
 async def post_permit(request: Request) -> Response:
@@ -90,7 +90,7 @@ async def post_doubt(request: Request) -> Response:
 @router.post(
     "/{permit_id}/confirm",
     response_model=ConfirmedAnswer,
-    responses=_STEP | HALTED,
+    responses=_STEP | KEY_REUSED | HALTED,
     openapi_extra=request_body(Fill, required=False) | {"parameters": [KEY_HEADER]},
 )
 async def post_confirm(request: Request) -> Response:
@@ -108,7 +108,7 @@ async def post_confirm(request: Request) -> Response:
 @router.post(
     "/{permit_id}/release",
     response_model=PermitStepAnswer,
-    responses=_STEP,
+    responses=_STEP | KEY_REUSED,
     openapi_extra=request_body(Release, required=False) | {"parameters": [KEY_HEADER]},
 )
 async def post_release(request: Request) -> Response:

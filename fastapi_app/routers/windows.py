@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, header, query_of, request_body
 from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
-from fastapi_app.rule_documents import CONFLICT, REFUSALS, status_of
+from fastapi_app.rule_documents import CONFLICT, REFUSED_REGISTRATION, status_of
+from fastapi_app.window.config_check import checked
 from fastapi_app.window.order import OrderRequest, ReducibleTradeRequest
 from fastapi_app.window.schedule import schedule_of
 from fastapi_app.windows_wire import (
@@ -59,7 +60,7 @@ async def get_windows(request: Request) -> Response:
 async def post_window(request: Request) -> Response:
     """Makes a window. One that is there already with this very config is answered with it."""
     new = read_request(NewWindow, request.headers.get("content-type"), await json_body(request))
-    config = WindowConfig.parse(new.config)
+    config = await checked(WindowConfig(), new.config)
     window = await window_named(request, new.window_id).create(config)
     if window.config != config:
         raise WindowExists(new.window_id)
@@ -156,7 +157,7 @@ async def get_schedule(request: Request) -> Response:
     "/{window_id}/trades",
     status_code=201,
     response_model=TradeAnswer,
-    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSALS | UNAVAILABLE,
+    responses=BAD_REQUEST | UNKNOWN | UNREADABLE | REFUSED_REGISTRATION | UNAVAILABLE,
     openapi_extra=request_body(ReducibleTradeRequest) | {"parameters": [KEY_HEADER]},
 )
 async def post_trade(request: Request) -> Response:

@@ -14,7 +14,8 @@ MAX_HALTED_SYMBOLS = 1_000
 def halting(
     entry_id: str, *, reason: str, author: str, symbol: str | None = None, until: datetime | None = None
 ) -> Transition[Halt]:
-    """Stops all new trades, or the symbol's. In the place of a halt of the same that is in force."""
+    """Stops all new trades, or the symbol's; `*` names all. In the place of a halt of the same that is in force."""
+    symbol = None if symbol == ALL else symbol
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[Halt]:
         if until is not None and until <= instant:
@@ -39,7 +40,8 @@ def halting(
 
 def resumption(entry_id: str, *, reason: str, author: str, symbol: str | None = None) -> Transition[Halt | None]:
     """Ends the halt of everything, or the symbol's, and answers with it; None where there was none: nothing is
-    written."""
+    written. `*` names everything."""
+    symbol = None if symbol == ALL else symbol
 
     def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[Halt | None]:
         halt = state["halt"] if symbol is None else state.get("symbol_halts", {}).get(symbol)
@@ -47,6 +49,6 @@ def resumption(entry_id: str, *, reason: str, author: str, symbol: str | None = 
             return Outcome(config, state, (), None)
         data = {"reason": reason, "author": author, "symbol": symbol or ALL, "status": "resumed"}
         entry = Entry(id=entry_id, kind="halt", data=data, symbol=symbol)
-        return Outcome(config, without_halt(state, symbol or ALL), (entry,), halt)
+        return Outcome(config, without_halt(state, symbol), (entry,), halt)
 
     return transition

@@ -9,6 +9,10 @@ from typing import NamedTuple
 SPLITS = (24, 4, 3, 5, 60)
 """A day is split into hours, an hour into quarters, those into five minutes, minutes, seconds."""
 
+_ROUGHNESS = (4_000, 3_000, 1_200, 600, 1_200)
+"""How far a walk steps, in thousandths of its bar's height over the root of the number of steps. 1,200 just fills the
+bar. More makes the larger swings of an hour, less the straighter runs of some minutes, which strategies look for."""
+
 DAY, HOUR, QUARTER, FIVE_MINUTES, MINUTE, SECOND = range(6)
 SPAN_SECONDS = (86_400, 3_600, 900, 300, 60, 1)
 
@@ -93,7 +97,7 @@ class SyntheticPath:
     def _new_split(self, level: int, parent_index: int) -> tuple[Bar, ...]:
         parent, count = self.bar(level - 1, parent_index), SPLITS[level - 1]
         drawn = self.numbers(f"split-{level}", parent_index, 4 * count)
-        step = (parent.high - parent.low) * 1_200 // isqrt(count * 1_000_000)
+        step = (parent.high - parent.low) * _ROUGHNESS[level - 1] // isqrt(count * 1_000_000)
         points = _walk(parent, drawn[:count], step)
         highs = [
             min(parent.high, max(points[place : place + 2]) + step * up // 262_144)
@@ -124,12 +128,12 @@ def _walk(parent: Bar, drawn: tuple[int, ...], step: int) -> list[int]:
 
 
 def _within(parent: Bar, point: int) -> int:
-    """The point, thrown back from the bar's high and low where it lies beyond them."""
-    if point > parent.high:
-        point = 2 * parent.high - point
-    if point < parent.low:
-        point = 2 * parent.low - point
-    return min(parent.high, point)
+    """The point, thrown back from the bar's high and low, as often as it takes, where it lies beyond them."""
+    height = parent.high - parent.low
+    if height == 0:
+        return parent.low
+    place = (point - parent.low) % (2 * height)
+    return parent.low + min(place, 2 * height - place)
 
 
 def _shares(whole: int, drawn: tuple[int, ...]) -> list[int]:

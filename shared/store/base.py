@@ -98,7 +98,8 @@ class Store(Protocol):
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot: ...
 
     def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
-        """The ids of the windows that were created, in order: at most `limit`, those behind `after`."""
+        """The ids of the windows that were created, in order: those behind `after`, at most `limit`; with a negative
+        one all of them."""
         ...
 
     async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]: ...

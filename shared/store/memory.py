@@ -45,7 +45,7 @@ class MemoryStore:
     def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
         with self._lock:
             known = sorted(self._windows)
-        return tuple(name for name in known if after is None or name > after)[:limit]
+        return tuple(name for name in known if after is None or name > after)[: None if limit < 0 else limit]
 
     async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
         return self.window_ids(after=after, limit=limit)

@@ -29,6 +29,12 @@ def test_the_library_needs_no_database_and_no_web_framework() -> None:
     assert heavy.intersection(loaded) == set()
 
 
+def test_a_market_that_needs_no_extra_loads_none() -> None:
+    loaded = in_a_fresh_interpreter("import shared.market.opening, sys; print(*sys.modules)").split()
+    assert "shared.exchange_client" in loaded
+    assert {"aiohttp", "ccxt", "pyarrow", "stamina", "tenacity"}.intersection(loaded) == set()
+
+
 def test_every_module_of_the_distribution_imports() -> None:
     names = [
         module.name

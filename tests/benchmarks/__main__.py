@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmarks.bridge import bridge
+from tests.benchmarks.candidates import candidates
 from tests.benchmarks.concurrency import concurrency
 from tests.benchmarks.cutover import cutover
 from tests.benchmarks.growth import growth
@@ -36,6 +37,7 @@ class Part(StrEnum):
     POST_TRADES = "post-trades"
     BRIDGE = "bridge"
     CUTOVER = "cutover"
+    CANDIDATES = "candidates"
     GROWTH = "growth"
     CONCURRENCY = "concurrency"
     WORKERS = "workers"
@@ -46,6 +48,7 @@ MEASURES: dict[Part, Callable[[Bench], Section]] = {
     Part.POST_TRADES: post_trades,
     Part.BRIDGE: bridge,
     Part.CUTOVER: cutover,
+    Part.CANDIDATES: candidates,
     Part.GROWTH: growth,
     Part.CONCURRENCY: concurrency,
     Part.WORKERS: workers,

@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from statistics import median
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.benchmarks.bridge import BRIDGE, GET, POST
+from tests.benchmarks.evidence import counts_when_settled
 from tests.benchmarks.figures import Verdict, ratios
 from tests.benchmarks.load import CONNECTIONS, HOST, Load, WrongAnswers, run_load, wait_until_idle, warm_up
 from tests.benchmarks.open_loop import OpenLoad, Order, run_open_loop
@@ -24,10 +23,6 @@ from tests.benchmarks.small_flask import JSON_PATH, PROCESSOR_PATH, THREADS
 
 SAMPLE_RATE = 0.05
 SHARE_OF_CAPACITY = 0.5
-
-_SETTLED_SECONDS = 60.0
-_FLUSH_SECONDS = 0.6
-"""Within it a process keeps what it has found since: twice its poll, and some."""
 
 
 def _cutover(name: str, mode: str | Mapping[str, str | float]) -> ServerSpec:
@@ -184,11 +179,11 @@ def _round(bench: Bench, round_number: int) -> _Round:
 def _used(bench: Bench, spec: ServerSpec, port: int, store: CutoverStore) -> _Used:
     try:
         warm_up(port, GET)
-        counted = _counts_when_settled(store)
+        counted = counts_when_settled(store)
         begin = _processor_seconds(port)
         load = run_load(port, GET, seconds=bench.seconds, core=bench.pins.load)
         wait_until_idle(port)
-        found = _counts_when_settled(store)
+        found = counts_when_settled(store)
         seconds = _processor_seconds(port) - begin
     except (OSError, HTTPException) as exc:
         raise WrongAnswers(f"{spec.name} stopped answering: {exc!r}") from exc
@@ -203,26 +198,6 @@ def _check(found: Mapping[str, int], load: Load) -> None:
     known = sum(found[outcome] for outcome in ("match", "queue_full", "client_left"))
     if known != sum(found.values()) or not load.requests <= known <= load.requests + CONNECTIONS:
         raise WrongAnswers(f"of {load.requests} requests that were to be compared: {dict(found)}")
-
-
-def _counts_when_settled(store: CutoverStore) -> Counter[str]:
-    """By outcome, or the reason of a skip, once they stay as they are."""
-    deadline = time.monotonic() + _SETTLED_SECONDS
-    counts = _counts(store)
-    while True:
-        time.sleep(_FLUSH_SECONDS)
-        before, counts = counts, _counts(store)
-        if counts == before:
-            return counts
-        if time.monotonic() > deadline:
-            raise WrongAnswers(f"comparisons still went on {_SETTLED_SECONDS:g} s after their load")
-
-
-def _counts(store: CutoverStore) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for key, count in store.counts().items():
-        counts[key.reason or key.outcome] += count
-    return counts
 
 
 def _processor_seconds(port: int) -> float:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -106,7 +107,8 @@ class _Client:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.request = f"GET {order.path} HTTP/1.1\r\nHost: {HOST}:{order.port}\r\n\r\n".encode()
-        self.idle: list[_Connection] = []
+        # Taken in turn: a server closes a connection that is idle for long.
+        self.idle: deque[_Connection] = deque()
         self.seconds: list[float] = []
         self.problem: str | None = None
         self._connections: list[_Connection] = []
@@ -139,7 +141,7 @@ class _Client:
         while len(self.seconds) < total:
             now = time.perf_counter()
             while self.idle and asked < total and (due := begin + asked / order.rate) <= now:
-                self.idle.pop().ask(due)
+                self.idle.popleft().ask(due)
                 self._late.append(now - due)
                 asked += 1
             if now > begin + order.seconds + _PATIENCE_SECONDS:

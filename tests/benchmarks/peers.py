@@ -39,7 +39,7 @@ def bare() -> FastAPI:
     async def can_trade() -> CanTrade:
         return CanTrade(can_trade=True)
 
-    @app.post("/api/trading-window/trades", status_code=201)
+    @app.post("/api/trading-window/trades", status_code=201, response_model_exclude_unset=True)
     async def post_trade(trade: TradeRequest) -> TradeAnswer:
         recorded = RecordedTrade(
             id="0197a5f0-0000-7000-8000-000000000000",
@@ -87,7 +87,7 @@ def _one_commit(*, turn: AbstractContextManager[object]) -> FastAPI:
     connections = threading.local()
     app = FastAPI()
 
-    @app.post("/api/trading-window/trades", status_code=201)
+    @app.post("/api/trading-window/trades", status_code=201, response_model_exclude_unset=True)
     def post_trade(trade: TradeRequest) -> TradeAnswer:
         if not hasattr(connections, "own"):
             connections.own = _connect(path)

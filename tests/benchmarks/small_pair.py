@@ -1,8 +1,10 @@
-"""The small Flask app, a FastAPI app that has taken over its JSON routes, and a cutover between the two."""
+"""The small Flask app, a FastAPI app that has taken over its JSON routes, and a cutover between the two; and one
+between a pair whose native side misbehaves."""
 
 from decimal import Decimal
 
 from fastapi import FastAPI
+from flask import Flask
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
@@ -11,6 +13,8 @@ from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.settings import load_settings
 from tests.benchmarks.small_flask import JSON_PATH, THREADS
 from tests.benchmarks.small_flask import create_app as create_legacy
+from tests.e2e.bad_pair import legacy as bad_legacy
+from tests.e2e.bad_pair import native as bad_native
 
 
 class Order(BaseModel):
@@ -43,11 +47,20 @@ def create_native() -> FastAPI:
 
 
 def cut_over() -> ASGIApp:
+    return _cutover(create_native(), create_legacy())
+
+
+def bad_pair() -> ASGIApp:
+    """Native does what no handler should; legacy answers."""
+    return _cutover(bad_native, bad_legacy)
+
+
+def _cutover(native: ASGIApp, legacy: Flask) -> ASGIApp:
     """Modes and the path of the cutover's store are those of the settings."""
     settings = load_settings().cutover
     return Cutover(
-        create_native(),
-        create_legacy(),
+        native,
+        legacy,
         store=SQLiteCutoverStore(settings.path, busy_timeout_seconds=settings.busy_timeout_seconds),
         initial_modes=settings.modes,
         settings=settings,

@@ -1,5 +1,5 @@
 """A legacy app that answers, and a successor whose endpoints do what no handler should: for `tradewindow cutover
-serve`. On `/sleeps` it is legacy that does, and native that answers."""
+serve` and the benchmarks. On `/sleeps` it is legacy that does, and native that answers."""
 
 import asyncio
 import sys
@@ -20,6 +20,7 @@ NATIVE_KINDS = (
     "waits",
     "raises",
     "exits",
+    "exits-in-stream",
     "streams",
     "trickles",
     "large",
@@ -66,6 +67,16 @@ async def raises(_request: Request) -> Response:
 
 async def exits(_request: Request) -> Response:
     sys.exit(3)
+
+
+async def exits_in_stream(_request: Request) -> Response:
+    """In a task of its own."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"{"
+        sys.exit(3)
+
+    return StreamingResponse(chunks())
 
 
 async def streams(_request: Request) -> Response:
@@ -134,6 +145,7 @@ native = Starlette(
         Route("/waits", waits),
         Route("/raises", raises),
         Route("/exits", exits),
+        Route("/exits-in-stream", exits_in_stream),
         Route("/streams", streams),
         Route("/trickles", trickles),
         Route("/large", large),

@@ -25,6 +25,7 @@ IN_SHADOW = {
     "waits": TIMED_OUT,
     "raises": MISMATCH,
     "exits": MISMATCH,
+    "exits-in-stream": MISMATCH,
     "streams": TIMED_OUT,
     "trickles": TIMED_OUT,
     "large": TOO_LARGE,

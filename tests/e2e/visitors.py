@@ -143,7 +143,7 @@ def _listing(draw: random.Random) -> Asked:
 
 
 def _prices(draw: random.Random) -> Asked:
-    symbol = draw.choice(["BTC-USD", "BTC-USD", "BTC-USD", "ETH-USD", "btc-usd", "XRP%2FUSD", "%C3%A9"])
+    symbol = draw.choice(["BTC-USD", "BTC-USD", "BTC-USD", "ETH-USD", "btc-usd", "XRP%20USD", "%C3%A9"])
     query = draw.choice(["", "?limit=2", "?limit=50", "?limit=0", "?timeframe=1d&limit=1", "?timeframe=2m"])
     path = draw.choice(["/api/market/ticker", "/api/market/ohlcv", "/api/orderbook"])
     return Asked("GET", f"{path}/{symbol}{query}")

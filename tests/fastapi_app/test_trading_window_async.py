@@ -244,6 +244,20 @@ async def test_a_halt_is_named_before_the_rules_that_fail_too(clock: FrozenClock
     assert [reason.code for reason in refused.reasons] == ["HALTED", "OUTSIDE_HOURS", "DAILY_LIMIT"]
 
 
+async def test_the_symbol_of_a_halt_may_name_everything_as_the_list_of_halts_does(clock: FrozenClock) -> None:
+    window = TradingWindowAsync(clock=clock)
+    until = NOON + timedelta(hours=1)
+    await window.halt(reason="lunch", author="ann", until=until)
+    await window.halt(reason="fire", author="bob", symbol="*")
+    assert {symbol: halt["reason"] for symbol, halt in (await window.get_halts()).items()} == {"*": "fire"}
+    clock.set(until)
+    refused = await window.try_register_trade(TRADE)
+    assert [(reason.sentence, reason.bound) for reason in refused.reasons] == [("halted: fire", None)]
+    ended = await window.resume(reason="out", author="bob", symbol="*")
+    assert ended is not None
+    assert await window.get_halts() == {}
+
+
 async def test_a_halted_window_refuses_and_a_fact_is_counted(clock: FrozenClock) -> None:
     store = MemoryStore()
     window = TradingWindowAsync(store=store, clock=clock)

@@ -110,6 +110,11 @@ def test_what_concerns_permits_alone_is_no_hindrance(bench: Bench, config: dict[
     assert bench.window().update_config(ConfigChange(max_trades_per_day=9))["max_trades_per_day"] == 9
 
 
+def test_a_fact_is_counted_whatever_the_rules(bench: Bench) -> None:
+    bench.window({"cooldown_seconds": 5, "calendar": "XSTO"}).register_trade()
+    assert bench.store.snapshot("default").state["trades_today"] == 1
+
+
 def test_a_change_leaves_the_keys_that_it_does_not_show(bench: Bench) -> None:
     bench.window({"permit_seconds": 5}).update_config(ConfigChange(max_trades_per_day=9))
     assert bench.store.snapshot("default").config.permit_seconds == 5

@@ -31,7 +31,13 @@ class Product:
         self.loop = loop
         settings = Settings(
             limits=LimitSettings(max_body_bytes=max_body_bytes),
-            cutover=CutoverSettings(max_native_errors=1_000_000, timeout_seconds=60, block_seconds=60),
+            cutover=CutoverSettings(
+                max_native_errors=1_000_000,
+                timeout_seconds=60,
+                block_seconds=60,
+                # Each is to be seen, however fast they come.
+                full_mismatches_per_second=1_000_000,
+            ),
         )
         self.app: TradingWindowApp = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
         self._counted: Counter[CountKey] = Counter()

@@ -45,6 +45,18 @@ def test_the_first_failing_field_in_the_model_s_order_is_named(given: dict[str, 
     assert str(caught.value) == sentence
 
 
+class Nothing(BaseModel):
+    """A model that takes no field."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def test_where_no_field_is_known_the_error_says_so() -> None:
+    with pytest.raises(InvalidField) as caught:
+        validated(Nothing, {"a": 1})
+    assert str(caught.value) == "a: 1 is not expected: the known fields are none"
+
+
 def test_a_key_that_is_no_text_is_unknown() -> None:
     given: dict[Any, Any] = {5: 6, "side": "buy", "amount": 1}
     with pytest.raises(InvalidField, match=r"^5: 6 is not expected: "):

@@ -81,6 +81,7 @@ def test_defaults() -> None:
             "max_response_bytes": 1_048_576,
             "max_native_errors": 5,
             "kept_mismatches": 200,
+            "full_mismatches_per_second": 2.0,
         },
     }
 
@@ -149,6 +150,7 @@ def test_every_key_can_come_from_the_file() -> None:
         max_response_bytes = 0
         max_native_errors = 0
         kept_mismatches = 1
+        full_mismatches_per_second = 0
         [cutover.modes]
         "GET /api/health" = "native"
         "PUT /api/trading-window/config" = { mode = "canary", percent = 5, sample_rate = 0.5 }
@@ -216,6 +218,7 @@ def test_every_key_can_come_from_the_file() -> None:
             "max_response_bytes": 0,
             "max_native_errors": 0,
             "kept_mismatches": 1,
+            "full_mismatches_per_second": 0.0,
         },
     }
 
@@ -270,6 +273,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_CUTOVER__MAX_RESPONSE_BYTES": "1073741824",
             "TRADEWINDOW_CUTOVER__MAX_NATIVE_ERRORS": "1000000",
             "TRADEWINDOW_CUTOVER__KEPT_MISMATCHES": "100000",
+            "TRADEWINDOW_CUTOVER__FULL_MISMATCHES_PER_SECOND": "1000000",
             "HOME": "/home/trader",
         }
     )
@@ -333,6 +337,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "max_response_bytes": 1_073_741_824,
             "max_native_errors": 1_000_000,
             "kept_mismatches": 100_000,
+            "full_mismatches_per_second": 1_000_000.0,
         },
     }
 

@@ -213,6 +213,13 @@ def test_the_halt_of_a_symbol_ends_by_itself() -> None:
     assert given == untouched
 
 
+def test_a_symbol_named_as_everything_is_hides_no_halt() -> None:
+    given: WindowState = {**window_with(), "halt": LUNCH, "symbol_halts": {"*": FORK}}
+    state, (first, second) = upkept(given, NOON)
+    assert state == window_with()
+    assert (first.symbol, first.data["reason"], second.symbol, second.data["reason"]) == (None, "lunch", "*", "fork")
+
+
 def test_halts_end_before_permits_do_and_the_last_of_either_leaves_nothing_behind() -> None:
     given: WindowState = {**window_with(permit_of()), "halt": LUNCH, "symbol_halts": {"BTC-USD": FORK}}
     state, entries = upkept(given, NOON)
@@ -225,7 +232,7 @@ def test_halts_end_before_permits_do_and_the_last_of_either_leaves_nothing_behin
 
 def test_a_halt_is_lifted_by_its_symbol() -> None:
     state = WindowState(trade_day=None, trades_today=0, halt=GLITCH, symbol_halts={"BTC-USD": FORK})
-    assert without_halt(state, "*") == {**state, "halt": None}
+    assert without_halt(state, None) == {**state, "halt": None}
     assert without_halt(state, "BTC-USD") == {"trade_day": None, "trades_today": 0, "halt": GLITCH}
     assert without_halt(state, "ETH-USD") == state
 
@@ -382,6 +389,15 @@ def test_a_day_that_turns_without_a_trade_has_no_tally(entries: Mapping[str, Any
     after = on_the_next_day(entries)
     assert "tally" not in after
     assert after["last_trades"] == {"*": "2025-03-03T11:00:00.000000Z", "a week": "2025-02-25T12:00:00.000000Z"}
+
+
+def test_a_day_that_turns_without_a_tally_forgets_them_as_well() -> None:
+    before: WindowState = {**window_with(), "last_trades": TALLIED["last_trades"]}
+    after: WindowState = {**before, "trade_day": "2025-03-04", "trades_today": 0}
+    assert noted(before, after, (), NOON + timedelta(days=1)) == {
+        **window_with(trade_day="2025-03-04", trades_today=0),
+        "last_trades": {"*": "2025-03-03T11:00:00.000000Z", "a week": "2025-02-25T12:00:00.000000Z"},
+    }
 
 
 def test_on_the_same_day_nothing_is_forgotten() -> None:

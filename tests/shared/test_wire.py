@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request
 from shared.clock import utc_text
 from shared.errors import (
     BodyTooLarge,
+    BrokenStrategy,
     CalendarUnavailable,
     CandleFileError,
     ConfigBeyondLegacy,
@@ -30,6 +31,7 @@ from shared.errors import (
     StoreUnavailable,
     TradingWindowError,
     UnknownPermit,
+    UnknownStrategy,
     UnknownSymbol,
     UnknownWindow,
     UnsupportedMediaType,
@@ -39,11 +41,13 @@ from shared.store.base import IdempotencyKey
 from shared.wire import (
     ConfigChange,
     TradeAnswer,
+    TradeList,
     TradeRequest,
     TradesQuery,
     answer_to,
     read_config_change,
     read_idempotency_key,
+    read_mapping,
     read_trade,
     read_trades_query,
     require_json,
@@ -309,9 +313,14 @@ def flask_takes_for_json(content_type: str) -> bool:
         (b'{"x": [{"\\ud800": 1, "\\ud800": 2}]}', r'the key "\ud800" is there more than once'),
         (b'{"quantity": ' + b"9" * 5000 + b"}", "it holds a number that is too long"),
         (b'{"quantity": 1e99999999999999999999}', "it holds a number that is too long"),
-        (b"[" * 257, "it holds more than 256 objects and lists"),
-        (b'{"a":' * 129 + b"[" * 128, "it holds more than 256 objects and lists"),
-        (b"[" * 10_000_000, "it holds more than 256 objects and lists"),
+        (b"[" * 257, "its objects and lists are more than 256 deep"),
+        (b'{"a":' * 129 + b"[" * 128, "its objects and lists are more than 256 deep"),
+        (b'{"a": ["[]", "\\"]", {}, ' + b"[" * 255, "its objects and lists are more than 256 deep"),
+        (b'{"a": [' + b"{}," * 4_095 + b"]}", "it holds more than 4096 objects and lists"),
+        (b"[" * 10_000_000, "it holds more than 4096 objects and lists"),
+        (b'{"' + b"[" * 300, "it is not JSON at line 1, column 2"),
+        (b'{"a": "' + b'\\"' * 1_000_000 + b"[" * 300, "it is not JSON at line 1, column 7"),
+        (b"]" * 300 + b"[" * 300, "it is not JSON at line 1, column 1"),
     ],
     ids=lambda value: None if isinstance(value, str) else str(value[:20]),
 )
@@ -325,6 +334,11 @@ def test_malformed_bodies(body: bytes, problem: str) -> None:
 def test_the_deepest_body_that_is_read_is_refused_for_its_field_alone() -> None:
     body = trade_body_with("symbol", "[" * 255 + "]" * 255)
     assert refusal_of(body) == f"symbol: {'[' * 80} is not {SYMBOL_RULE}"
+
+
+def test_objects_and_lists_beside_one_another_are_no_depth_and_those_in_texts_are_none() -> None:
+    given = {"a": [[{}, []]] * 1_000, "[": '"' + "[{" * 10_000}
+    assert read_mapping(JSON, json.dumps(given).encode()) == given
 
 
 def test_a_key_that_is_there_twice_at_different_depths_is_fine() -> None:
@@ -681,6 +695,16 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
             {"error": "the window's config needs the new side, for the old one doesn't know: calendar, blackouts"},
         ),
         (CalendarUnavailable("XSTO", "no room"), 503, {"error": "the calendar XSTO can't be had: no room"}),
+        (
+            UnknownStrategy("x", ("ema_crossover", "rsi")),
+            400,
+            {"error": 'strategy: "x" is not one of ema_crossover, rsi'},
+        ),
+        (
+            BrokenStrategy("x", "no module named y"),
+            503,
+            {"error": "the strategy 'x' can't be used: no module named y"},
+        ),
         (BodyTooLarge(1_000_000), 413, {"error": "the body is larger than 1000000 bytes"}),
         (UnsupportedMediaType(None), 415, {"error": "Content-Type: missing is not application/json"}),
         (KeyReused("k"), 422, {"error": 'Idempotency-Key: "k" was used for a request with another body'}),
@@ -720,7 +744,7 @@ def test_every_error_has_its_answer() -> None:
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
-        *(UnknownSymbol, MarketUnavailable),
+        *(UnknownSymbol, MarketUnavailable, BrokenStrategy),
         *(Refused, SettingsError, CandleFileError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
@@ -753,4 +777,11 @@ def test_a_trade_without_trade_data_can_be_answered() -> None:
     trade = dict.fromkeys(["symbol", "side", "quantity", "price", "strategy"])
     stamp = {"id": "trade-1", "executed_at": "2024-01-02T03:04:05.000000Z", "trade_day": "2024-01-02"}
     answer = {"trade": {**stamp, **trade}, "trades_today": 6, "remaining_trades": 0}
-    assert TradeAnswer.model_validate(answer).model_dump() == answer
+    assert TradeAnswer.model_validate(answer).model_dump(exclude_unset=True) == answer
+
+
+def test_a_trade_that_only_reduces_can_be_answered() -> None:
+    trade = {"id": "t-1", "symbol": "BTC-USD", "side": "buy", "quantity": "0.50", "price": "1", "strategy": None}
+    stamp = {"executed_at": "2024-01-02T03:04:05.000000Z", "trade_day": "2024-01-02"}
+    answer = {"trades": [{**trade, **stamp, "reduces": True}], "count": 1}
+    assert TradeList.model_validate(answer).model_dump() == answer

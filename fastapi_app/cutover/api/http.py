@@ -32,14 +32,13 @@ from fastapi_app.cutover.api.wire import (
     ModesAnswer,
     ModesChange,
     read_modes_change,
-    read_query,
 )
 from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNREADABLE, Responses, query_of
 from fastapi_app.requests import json_answer, json_body
 from shared.errors import TradingWindowError
 from shared.modes import EndpointMode
-from shared.wire import ErrorAnswer, answer_to
+from shared.wire import ErrorAnswer, answer_to, read_query
 
 MAX_BODY_BYTES = 65_536
 
@@ -189,7 +188,7 @@ async def endpoints(request: Request) -> Response:
 )
 async def endpoint(request: Request) -> Response:
     """One endpoint: its counts by mode, outcome and reason, and its newest mismatches in short."""
-    query = read_query(EndpointQuery, request.scope["query_string"])
+    query = read_query(EndpointQuery, request.scope["query_string"], refuses_unknown=True)
     control = _control(request)
     store = control.store
 
@@ -226,7 +225,7 @@ async def put_modes(request: Request) -> Response:
 )
 async def log(request: Request) -> Response:
     """Who moved what, when and why; the newest first."""
-    query = read_query(LogQuery, request.scope["query_string"])
+    query = read_query(LogQuery, request.scope["query_string"], refuses_unknown=True)
     control = _control(request)
     changes = await control.off_loop(control.store.log, limit=query.limit, endpoint=query.endpoint)
     return _answer(log_answer(changes))
@@ -240,7 +239,7 @@ async def log(request: Request) -> Response:
 )
 async def mismatches(request: Request) -> Response:
     """The mismatches that are kept, in short; the newest first."""
-    query = read_query(MismatchesQuery, request.scope["query_string"])
+    query = read_query(MismatchesQuery, request.scope["query_string"], refuses_unknown=True)
     control = _control(request)
     found = await control.off_loop(control.store.mismatches, limit=query.limit, endpoint=query.endpoint)
     return _answer(mismatches_answer(found))

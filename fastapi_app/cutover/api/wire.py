@@ -1,8 +1,7 @@
-"""The wire of the cutover's HTTP API: requests read from raw bytes, the models of all answers."""
+"""The wire of the cutover's HTTP API: its requests, the models of all answers."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import parse_qsl
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -14,9 +13,6 @@ from shared.modes import EndpointMode, Mode, Side
 from shared.wire import ErrorAnswer
 
 MAX_ROWS = 500
-MAX_QUERY_PARAMETERS = 20
-
-QueryT = TypeVar("QueryT", bound=BaseModel)
 
 
 def _printable(text: str) -> str:
@@ -95,16 +91,6 @@ def _endpoint_mode(endpoint: str, given: object) -> EndpointMode:
         )
     except InvalidField as exc:
         raise InvalidField(f"{exc.field} of {endpoint}", exc.value, exc.rule) from exc
-
-
-def read_query(model: type[QueryT], query_string: bytes) -> QueryT:
-    """The first value of a parameter counts. Raises InvalidField, for an unknown parameter too."""
-    text = query_string.decode(errors="replace")
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_QUERY_PARAMETERS)
-    except ValueError as exc:
-        raise InvalidField("query", text, f"a query of at most {MAX_QUERY_PARAMETERS} parameters") from exc
-    return validated(model, dict(reversed(pairs)))
 
 
 class OutcomeCounts(BaseModel):

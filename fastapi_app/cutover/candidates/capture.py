@@ -15,7 +15,7 @@ NO_ANSWER = SeenAnswer(
 """What a server sends for an app that raises before it answers."""
 
 CHUNKS_AT_ONCE = 8
-PAUSE_SECONDS = 0.001
+PAUSE_SECONDS = 0.01
 
 
 def announced_bytes(scope: Scope) -> int:
@@ -76,7 +76,8 @@ class Capture:
         self._max_bytes = max_bytes
         self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._header_bytes = 0
-        self._body = bytearray()
+        self._chunks: list[bytes] = []
+        self._body_bytes = 0
         self.status: int | None = None
         self.complete = False
         self.too_large = False
@@ -91,15 +92,18 @@ class Capture:
             self.too_large = self.too_large or self.size + len(chunk) > self._max_bytes
             if self.too_large:
                 # Nothing of it is of use any more, and it may be much.
-                self._body.clear()
+                self._chunks.clear()
+                self._body_bytes = 0
             else:
-                self._body += chunk
+                # An app may fill its buffer anew for the next one.
+                self._chunks.append(bytes(chunk))
+                self._body_bytes += len(chunk)
             self.complete = not message.get("more_body", False)
 
     @property
     def size(self) -> int:
         """Bytes that are held, headers too."""
-        return self._header_bytes + len(self._body)
+        return self._header_bytes + self._body_bytes
 
     def is_event_stream(self) -> bool:
         """Server-sent events, which have no end to wait for."""
@@ -114,7 +118,7 @@ class Capture:
         return SeenAnswer(
             status=self.status,
             headers=tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers]),
-            body=bytes(self._body),
+            body=b"".join(self._chunks),
         )
 
 

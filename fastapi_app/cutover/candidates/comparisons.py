@@ -86,6 +86,7 @@ class Comparisons:
             guard=guard,
             accepted=accepted,
             redacted_fields=settings.redacted_fields,
+            full_mismatches_per_second=settings.full_mismatches_per_second,
             off_loop=off_loop,
         )
         self._heavy = HeavyCandidates()
@@ -274,7 +275,8 @@ class Comparisons:
             raised = _named(exc)
         finally:
             timer.cancel()
-            self._heavy.note(endpoint, steps.longest_seconds)
+            if side == "native":
+                self._heavy.note(endpoint, steps.longest_seconds, too_large=client.capture.too_large)
         if task in self._overdue:
             return "timed_out"
         if pair.candidate_trace.refused:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi_app.cutover.candidates.capture import seen_request
+from fastapi_app.cutover.candidates.limits import FullMismatches
 from fastapi_app.cutover.candidates.pair import Pair
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SkipReason
@@ -26,7 +27,11 @@ OffLoop = Callable[..., Awaitable[Any]]
 
 
 class Judge:
-    """Compares, counts the outcome, and keeps a mismatch without the values of `redacted_fields`."""
+    """Compares, counts the outcome, and keeps a mismatch without the values of `redacted_fields`.
+
+    Where clients get only one side's answers, at most `full_mismatches_per_second` of an endpoint are kept, after the
+    first ones. The guard is told of each.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class Judge:
         guard: Guard,
         accepted: Sequence[AcceptedDifference],
         redacted_fields: Collection[str],
+        full_mismatches_per_second: float,
         off_loop: OffLoop,
     ) -> None:
         self._evidence = evidence
@@ -42,6 +48,7 @@ class Judge:
         self._accepted = accepted
         self._expiry = ExpiryWatch(accepted)
         self._redacted_fields = redacted_fields
+        self._full = FullMismatches(per_second=full_mismatches_per_second)
         self._off_loop = off_loop
 
     async def judge(self, pair: Pair, primary: Observation, candidate: Observation) -> SkipReason | None:
@@ -61,7 +68,7 @@ class Judge:
             self._guard.native_failed(plan)
         if verdict.outcome == "accepted":
             self._expiry.warn(datetime.now(UTC).date())
-        if verdict.outcome != "mismatch":
+        if verdict.outcome != "mismatch" or not (plan.guarded or self._full.take(plan.endpoint)):
             return None
         found = Mismatch(
             endpoint=plan.endpoint,

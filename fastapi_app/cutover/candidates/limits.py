@@ -4,10 +4,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-HEAVY_SECONDS = 0.02
-HEAVY_SHARE = 0.005
+HEAVY_SECONDS = 0.005
+HEAVY_SHARE = 0.0025
 """A native candidate that computes for longer than this at a stretch holds up every client. Where one after the other
-does, the next is run when that was a half percent of the time: so nobody sees it at the 99th percentile."""
+does, the next is run when that was a quarter percent of the time: those who wait and those who wait behind them stay
+below one in a hundred."""
+
+TOO_LARGE_REST_SECONDS = 1.0
+"""How long an endpoint rests whose native candidate was over the limit of an answer: one that builds it at once holds
+up the loop, and one that doesn't is cut each time."""
+
+FULL_AT_ONCE = 20
+"""How many mismatches of an endpoint are kept in full one right after the other."""
 
 MIN_OVERDUE = 4
 """How many candidates in a row must be overdue at least before an endpoint is compared no more."""
@@ -23,14 +31,17 @@ class HeavyCandidates:
     def rests(self, endpoint: str) -> bool:
         return bool(self._rests_until) and _now() < self._rests_until.get(endpoint, 0.0)
 
-    def note(self, endpoint: str, longest_seconds: float) -> None:
-        """One alone may have been the collector's."""
+    def note(self, endpoint: str, longest_seconds: float, *, too_large: bool) -> None:
+        """One long stretch alone may have been the collector's, unless much was built in it."""
+        rest_seconds = TOO_LARGE_REST_SECONDS if too_large else 0.0
         if longest_seconds <= HEAVY_SECONDS:
             self._heavy.discard(endpoint)
-        elif endpoint in self._heavy:
-            self._rests_until[endpoint] = _now() + longest_seconds / HEAVY_SHARE
+        elif too_large or endpoint in self._heavy:
+            rest_seconds = max(rest_seconds, longest_seconds / HEAVY_SHARE)
         else:
             self._heavy.add(endpoint)
+        if rest_seconds:
+            self._rests_until[endpoint] = _now() + rest_seconds
 
 
 class HangingCandidates:
@@ -51,6 +62,25 @@ class HangingCandidates:
         if self._in_a_row[endpoint] >= self._most_in_a_row:
             count = self._in_a_row.pop(endpoint)
             self._stop_comparing(endpoint, f"{count} candidates in a row took over {self._timeout_seconds:g} s")
+
+
+class FullMismatches:
+    """Paces what is kept in full of an endpoint that differs each time: to redact and to write a mismatch costs many
+    times its comparison. First `FULL_AT_ONCE`, then `per_second`; each is counted all the same."""
+
+    def __init__(self, *, per_second: float) -> None:
+        self._per_second = per_second
+        self._left: dict[str, tuple[float, float]] = {}
+        """How many were left by endpoint, and when."""
+
+    def take(self, endpoint: str) -> bool:
+        """Whether one more may be kept now; it is counted as kept then."""
+        now = _now()
+        left, since = self._left.get(endpoint, (float(FULL_AT_ONCE), now))
+        left = min(FULL_AT_ONCE, left + (now - since) * self._per_second)
+        enough = left >= 1
+        self._left[endpoint] = (left - enough, now)
+        return enough
 
 
 def _now() -> float:

@@ -29,7 +29,12 @@ def candidate_of(task: "asyncio.Task[Any]") -> Candidate | None:
     # Task.get_context is new in Python 3.12; before, the collector alone knows.
     contexts = [task.get_context()] if hasattr(task, "get_context") else gc.get_referents(task)
     found = next((each for each in contexts if isinstance(each, Context)), None)
-    return None if found is None else found.get(_candidate)
+    return None if found is None else candidate_in(found)
+
+
+def candidate_in(context: Context | None) -> Candidate | None:
+    """For whom whatever runs in this context runs; without one in the current."""
+    return _candidate.get() if context is None else context.get(_candidate)
 
 
 class Watchdog:

@@ -614,7 +614,7 @@ def test_a_state_file_that_is_none_is_named(path: Path) -> None:
 def test_a_locked_store_is_read_and_a_change_says_what_is_in_the_way(
     store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, is_own: bool
 ) -> None:
-    monkeypatch.setattr("fastapi_app.cli.cutover.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("fastapi_app.cli.cutover_opened.PATIENCE_SECONDS", 0.05)
     Path("given.toml").write_text(f'[cutover]\npath = "{store.path}"\nbusy_timeout_seconds = 0.1\n')
     which = ["--config", "given.toml"] if is_own else ["--state", str(store.path)]
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:

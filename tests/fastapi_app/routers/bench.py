@@ -55,12 +55,12 @@ MALFORMED = {
 class Bench:
     """A client of the app, its store and its clock. The window `default` is there, with the defaults."""
 
-    def __init__(self, modes: Mapping[str, Mode] | None = None) -> None:
+    def __init__(self, modes: Mapping[str, Mode] | None = None, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self.store = MemoryStore()
         self.store.create("default", WindowConfig())
         self.clock = FrozenClock(MONDAY_NOON)
         self._live_ports = LivePorts(store=self.store, clock=self.clock, ids=FrozenIds())
-        self._app = _app(frozenset((modes or {}).items()))
+        self._app = _app(frozenset((modes or {}).items()), max_body_bytes)
         transport = httpx.ASGITransport(self._with_ports, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://window.test")
 
@@ -104,9 +104,9 @@ class Bench:
 
 
 @cache
-def _app(modes: frozenset[tuple[str, Mode]]) -> TradingWindowApp:
+def _app(modes: frozenset[tuple[str, Mode]], max_body_bytes: int) -> TradingWindowApp:
     settings = Settings(
-        limits=LimitSettings(max_body_bytes=MAX_BODY_BYTES),
+        limits=LimitSettings(max_body_bytes=max_body_bytes),
         cutover=CutoverSettings(modes={name: EndpointMode(mode=mode) for name, mode in modes}),
     )
     return create_app(settings, live_ports=LivePorts(store=MemoryStore()))

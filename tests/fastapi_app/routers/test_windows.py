@@ -236,6 +236,52 @@ WRONG_CONFIGS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+CALENDAR_UNKNOWN = 'calendar: "NOPE" is not the code of a calendar'
+SEVERAL_WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"calendar": "NOPE", "start_hour": 99}, "start_hour: 99 is not a whole number from 0 to 23"),
+    ({"calendar": "NOPE", "intervals": None}, "intervals: null is not a list of intervals"),
+    ({"cooldown_seconds": -1, "calendar": "NOPE"}, CALENDAR_UNKNOWN),
+    ({"blackouts": None, "calendar": "NOPE", "day_turns_at": "session"}, CALENDAR_UNKNOWN),
+    ({"zzz": 1, "calendar": "NOPE"}, CALENDAR_UNKNOWN),
+    ({"cooldown_seconds": -1, "calendar": "XSTO"}, "cooldown_seconds: -1 is not a whole number from 0 to 604800"),
+]
+
+
+@pytest.mark.parametrize("window_id", ["default", "desk"])
+@pytest.mark.parametrize(("config", "sentence"), SEVERAL_WRONG, ids=[str(config) for config, _ in SEVERAL_WRONG])
+async def test_of_several_wrong_keys_the_first_in_the_config_s_order_is_named(
+    bench: Bench, window_id: str, config: dict[str, Any], sentence: str
+) -> None:
+    await bench.made()
+    before = bench.everything()
+    changed = await bench.ask("PUT", f"{WINDOWS}/{window_id}/config", config, status=400)
+    made = await bench.ask("POST", WINDOWS, {"window_id": "other", "config": config}, status=400)
+    assert changed["error"].startswith(sentence)
+    assert made["error"].startswith(sentence)
+    assert bench.everything() == before
+
+
+async def test_a_config_may_have_as_many_rules_as_it_may_list() -> None:
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    weekly = {"days": days, "start": "10:00", "end": "10:01"}
+    once = {"start": "2025-03-03T10:00:00.000000Z", "end": "2025-03-03T10:01:00.000000Z", "reason": "[{"}
+    config: dict[str, Any] = {
+        "intervals": [weekly] * 500,
+        "blackouts": [once] * 500,
+        "weekly_blackouts": [{**weekly, "reason": "}]"}] * 500,
+        "symbol_limits": {f"S{number}": number for number in range(500)},
+        "side_limits": {"buy": 1, "sell": 2, "*": 3},
+        "strategy_limits": {f"s{number}": number for number in range(500)},
+    }
+    bench = Bench(max_body_bytes=1_048_576)
+    path = await bench.made(**config)
+    assert (await bench.get(f"{path}/config"))["config"] == {**DEFAULTS, **config}
+    await bench.ask("PUT", f"{path}/config", config)
+    one_more = await bench.ask("PUT", f"{path}/config", {"intervals": [weekly] * 501}, status=400)
+    assert one_more["error"].startswith('intervals: [{"days": ["mon"')
+    await bench.http.aclose()
+
+
 @pytest.mark.parametrize(("config", "sentence"), WRONG_CONFIGS, ids=[str(config) for config, _ in WRONG_CONFIGS])
 async def test_a_wrong_config_is_refused_by_its_key_its_value_and_the_bound(
     bench: Bench, config: dict[str, Any], sentence: str

@@ -9,6 +9,7 @@ import pytest
 from shared.candle import Candle, Timeframe
 from shared.errors import MarketUnavailable
 from shared.market.synthetic import BEGIN, SyntheticMarket
+from shared.strategies.registry import StrategyRegistry
 
 AT = datetime(2026, 3, 4, 12, 34, 56, 789_000, tzinfo=UTC)
 
@@ -27,15 +28,15 @@ def test_prices_are_written_down(market: SyntheticMarket) -> None:
     (candle,) = market.candles("BTC-USD", Timeframe.MINUTE, 1, at=AT)
     assert candle == Candle(
         timestamp=datetime(2026, 3, 4, 12, 33, tzinfo=UTC),
-        open=Decimal("31450.33"),
-        high=Decimal("31453.48"),
-        low=Decimal("31445.40"),
-        close=Decimal("31447.29"),
+        open=Decimal("31298.31"),
+        high=Decimal("31314.13"),
+        low=Decimal("31232.90"),
+        close=Decimal("31248.22"),
         volume=Decimal("5.7810"),
     )
     ticker = market.ticker("BTC-USD", at=AT)
-    assert (ticker.bid, ticker.ask) == (Decimal("31447.74"), Decimal("31450.88"))
-    assert (ticker.last, ticker.volume_24h) == (Decimal("31449.31"), Decimal("12935.1711"))
+    assert (ticker.bid, ticker.ask) == (Decimal("31228.61"), Decimal("31231.73"))
+    assert (ticker.last, ticker.volume_24h) == (Decimal("31230.17"), Decimal("12935.1711"))
     assert ticker.timestamp == datetime(2026, 3, 4, 12, 34, 56, tzinfo=UTC)
 
 
@@ -112,6 +113,16 @@ def test_it_moves_enough_for_simple_strategies(market: SyntheticMarket) -> None:
     turns = sum(left != right for left, right in itertools.pairwise(above))
     assert len(gaps) > 50
     assert turns > 100
+
+
+@pytest.mark.parametrize("strategy", ["ema_crossover", "fair_value_gap", "rsi"])
+@pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
+def test_every_strategy_finds_something_within_the_half_hour(
+    market: SyntheticMarket, strategy: str, symbol: str
+) -> None:
+    judge = StrategyRegistry().make(strategy, {})
+    signals = [judge.on_candle(candle) for candle in market.candles(symbol, Timeframe.MINUTE, 1_000, at=AT)]
+    assert sum(signal is not None for signal in signals) > 1_000 / 30
 
 
 def test_nothing_is_quoted_before_its_beginning(market: SyntheticMarket) -> None:

@@ -192,14 +192,17 @@ async def test_every_method_but_create_raises_for_an_unknown_window(face: Face) 
 
 async def test_the_windows_are_listed_in_order_a_page_at_a_time(face: Face) -> None:
     assert await face.window_ids() == ()
-    for window_id in ("b", "\U0001f600", "B", "default", "\uff5e", "a", "å", "b ", "ab"):
+    for window_id in ("b", "\U0001f600", "", "B", "default", "\uff5e", "a", "å", "b ", "ab"):
         await face.create(window_id)
         await face.create(window_id)
-    everything = ("B", "a", "ab", "b", "b ", "default", "å", "\uff5e", "\U0001f600")
+    everything = ("", "B", "a", "ab", "b", "b ", "default", "å", "\uff5e", "\U0001f600")
     assert await face.window_ids() == everything
     assert await face.window_ids(limit=4) == everything[:4]
-    assert await face.window_ids(after="b", limit=3) == everything[4:7]
-    assert await face.window_ids(after="c") == everything[5:]
+    assert await face.window_ids(limit=-1) == everything
+    assert await face.window_ids(after="") == everything[1:]
+    assert await face.window_ids(after="b", limit=3) == everything[5:8]
+    assert await face.window_ids(after="b", limit=-1) == everything[5:]
+    assert await face.window_ids(after="c") == everything[6:]
     assert await face.window_ids(after="\U0001f600") == ()
     assert await face.window_ids(limit=0) == ()
 

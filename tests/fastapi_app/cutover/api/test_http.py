@@ -546,7 +546,7 @@ async def test_a_body_that_breaks_a_rule_is_refused_by_name_value_and_bound(
         (b"\xff", 400, "the body is malformed: it is not UTF-8"),
         (b'{"author":"a","author":"b"}', 400, 'the body is malformed: the key "author" is there more than once'),
         (b'{"version":NaN}', 400, "the body is malformed: NaN is not a JSON number"),
-        (b"[" * 60_000, 400, "the body is malformed: it holds more than 256 objects and lists"),
+        (b"[" * 60_000, 400, "the body is malformed: it holds more than 4096 objects and lists"),
         (b" " * 65_537, 413, "the body is larger than 65536 bytes"),
     ],
     ids=["empty", "a list", "not UTF-8", "a key twice", "NaN", "deep", "large"],
@@ -606,7 +606,7 @@ async def test_the_largest_limit_is_taken(client: Client, path: str) -> None:
             "/cutover/endpoint",
             "name: missing is not an endpoint's name, its method and rule, such as GET /api/trading-window/can-trade",
         ),
-        ("/cutover/mismatches?" + "&" * 30, f'query: "{"&" * 30}" is not a query of at most 20 parameters'),
+        ("/cutover/mismatches?" + "&" * 1000, f'query: "{"&" * 79} is not a query of at most 1000 parameters'),
     ],
 )
 async def test_a_query_that_breaks_a_rule_is_refused(client: Client, path: str, sentence: str) -> None:

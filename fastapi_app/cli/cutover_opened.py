@@ -1,0 +1,85 @@
+"""The store that a `tradewindow cutover` command works on."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from fastapi_app.app import create_app
+from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
+from fastapi_app.fitting_store import FittingCutoverStore, default_config
+from shared.entry import CANT_START_EXIT_CODE
+from shared.errors import SettingsError, TradingWindowError
+from shared.ports import LivePorts
+from shared.settings import load_settings
+from shared.store.memory import MemoryStore
+from shared.store.sqlite import SQLiteStore
+from shared.window_config import WindowConfig
+
+PATIENCE_SECONDS = 5.0
+"""For how long a command waits for a store that others write to."""
+
+
+@contextmanager
+def opened(
+    state: Path | None, config: Path | None, *, may_be_first: bool = False
+) -> Iterator[tuple[CutoverStore, str]]:
+    """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence."""
+    try:
+        store, where = _own_store(config, may_be_first) if state is None else _store_in(state, config)
+        try:
+            yield store, where
+        finally:
+            store.close()
+    except VersionConflict as exc:
+        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
+    except TradingWindowError as exc:
+        _end(str(exc))
+
+
+def _store_in(path: Path, config: Path | None) -> tuple[CutoverStore, str]:
+    if not path.is_file():
+        raise SettingsError(f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)")
+    store = FittingCutoverStore(
+        path,
+        window_config=partial(_config_beside, path, config),
+        busy_timeout_seconds=PATIENCE_SECONDS,
+        only_existing=True,
+    )
+    return store, f"in {path.absolute()}"
+
+
+def _config_beside(path: Path, config: Path | None) -> WindowConfig | None:
+    """That of this product's window `default`, where the state file is this product's own; another app has none.
+
+    The settings say which is which, and are read when an endpoint that judges by the rules is moved, not before.
+    """
+    settings = load_settings(config)
+    own, windows_path = settings.cutover.path, settings.store.path
+    if not windows_path.exists() or not own.exists() or not own.samefile(path):
+        return None
+    with closing(SQLiteStore(windows_path, busy_timeout_seconds=PATIENCE_SECONDS)) as windows:
+        return default_config(windows)
+
+
+def _own_store(config: Path | None, may_be_first: bool) -> tuple[CutoverStore, str]:
+    """This product's. Before the first start, if that may be, it is one in memory."""
+    settings = load_settings(config)
+    path = settings.cutover.path
+    if path.exists():
+        return _store_in(path, config)
+    there_is_none = f"there is no state file {path.absolute()}"
+    if not may_be_first:
+        raise SettingsError(
+            f"{there_is_none}: the server makes it when it first starts; --config or --state name another"
+        )
+    app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
+    return app.cutover.store, f"as the first start would make it, for {there_is_none} yet"
+
+
+def _end(sentence: str) -> NoReturn:
+    typer.echo(f"tradewindow cutover: {sentence}", err=True)
+    raise typer.Exit(CANT_START_EXIT_CODE)

@@ -1,0 +1,88 @@
+import pytest
+
+from fastapi_app.cutover.candidates import limits
+from fastapi_app.cutover.candidates.limits import FullMismatches, HeavyCandidates
+
+ENDPOINT, OTHER = "GET /items", "GET /orders"
+
+
+class Time:
+    """The event loop's, moved by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(limits, "_now", lambda: self.now)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    return Time(monkeypatch)
+
+
+def test_two_long_stretches_in_a_row_rest_an_endpoint_for_four_hundred_times_the_last(time: Time) -> None:
+    heavy = HeavyCandidates()
+
+    heavy.note(ENDPOINT, 0.006, too_large=False)
+    assert not heavy.rests(ENDPOINT)
+    heavy.note(ENDPOINT, 0.010, too_large=False)
+
+    assert heavy.rests(ENDPOINT)
+    assert not heavy.rests(OTHER)
+    time.now += 3.99
+    assert heavy.rests(ENDPOINT)
+    time.now += 0.02
+    assert not heavy.rests(ENDPOINT)
+
+
+def test_one_long_stretch_may_be_chance(time: Time) -> None:
+    heavy = HeavyCandidates()
+
+    for seconds in (0.5, 0.005, 0.5, 0.001, 0.5):
+        heavy.note(ENDPOINT, seconds, too_large=False)
+        time.now += 0.01
+        assert not heavy.rests(ENDPOINT)
+
+
+def test_an_answer_over_the_limit_rests_its_endpoint_for_a_second(time: Time) -> None:
+    heavy = HeavyCandidates()
+
+    heavy.note(ENDPOINT, 0.0001, too_large=True)
+
+    time.now += 0.99
+    assert heavy.rests(ENDPOINT)
+    time.now += 0.02
+    assert not heavy.rests(ENDPOINT)
+
+
+def test_a_large_answer_that_computes_for_long_rests_its_endpoint_for_the_longer_of_the_two(time: Time) -> None:
+    heavy = HeavyCandidates()
+
+    heavy.note(ENDPOINT, 0.020, too_large=True)
+
+    time.now += 7.99
+    assert heavy.rests(ENDPOINT)
+    time.now += 0.02
+    assert not heavy.rests(ENDPOINT)
+
+
+def test_twenty_mismatches_are_kept_at_once_and_then_so_many_a_second(time: Time) -> None:
+    full = FullMismatches(per_second=2)
+
+    assert [full.take(ENDPOINT) for _ in range(25)] == [True] * 20 + [False] * 5
+    assert full.take(OTHER)
+    time.now += 0.4
+    assert not full.take(ENDPOINT)
+    time.now += 0.2
+    assert [full.take(ENDPOINT) for _ in range(2)] == [True, False]
+    time.now += 3_600
+    assert [full.take(ENDPOINT) for _ in range(25)] == [True] * 20 + [False] * 5
+
+
+def test_with_a_rate_of_none_only_the_first_are_kept(time: Time) -> None:
+    full = FullMismatches(per_second=0)
+
+    kept = [full.take(ENDPOINT) for _ in range(21)]
+    time.now += 1e6
+
+    assert kept == [True] * 20 + [False]
+    assert not full.take(ENDPOINT)
