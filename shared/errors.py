@@ -120,14 +120,6 @@ class CalendarUnavailable(TradingWindowError):
         super().__init__(f"the calendar {_cut(code)} can't be had: {problem}")
 
 
-class UnknownSymbol(TradingWindowError):
-    """The market quotes no such symbol."""
-
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-        super().__init__(f"the market has no symbol {_cut(symbol)!r}")
-
-
 class MarketUnavailable(TradingWindowError):
     """The market could not answer; `problem` is a clause about it, without keys or signatures."""
 
@@ -237,6 +229,14 @@ class KeyReused(TradingWindowError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(f"Idempotency-Key: {_cut(_shown(key))} was used for a request with another body")
+
+
+class UnknownSymbol(TradingWindowError):
+    """The market, or the broker, trades nothing of this name."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        super().__init__(f"no symbol is named {_cut(symbol)!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,7 +48,8 @@ class ExchangeClient:
         keys = (settings.api_key, settings.api_secret, settings.api_passphrase)
         self._secrets = [key.get_secret_value() for key in keys if key is not None]
         self._thread = LoopThread("exchange")
-        self._session: _Session | None = _Session(_made(settings))
+        self._ccxt, self._stamina = _extra(settings)
+        self._session: _Session | None = _Session(_made(self._ccxt, settings))
         self._rest_until = 0.0
 
     @property
@@ -91,13 +92,11 @@ class ExchangeClient:
         self._thread.close(None if session is None else session.exchange.close)
 
     async def _read(self, call: Call[T]) -> T:
-        import stamina  # noqa: PLC0415 - comes with the extra
-
         now, problem = asyncio.get_running_loop().time, "it was not reached"
         deadline = now() + self._settings.read_timeout_seconds
         try:
             async with asyncio.timeout_at(deadline):
-                async for attempt in stamina.retry_context(
+                async for attempt in self._stamina.retry_context(
                     on=lambda exc: isinstance(exc, _Again) and (exc.wait_seconds or True),
                     attempts=self._settings.read_attempts,
                     timeout=None,
@@ -155,7 +154,7 @@ class ExchangeClient:
 
     def _living(self) -> "_Session":
         if self._session is None:
-            self._session = _Session(_made(self._settings))
+            self._session = _Session(_made(self._ccxt, self._settings))
         return self._session
 
     def _rest(self) -> float:
@@ -202,12 +201,18 @@ async def _nothing(_exchange: Any) -> None:
     """What is read when only the markets are to be there."""
 
 
-def _made(settings: ExchangeSettings) -> Any:
+def _extra(settings: ExchangeSettings) -> tuple[Any, Any]:
+    """ccxt and stamina, which are heavy."""
     try:
-        import ccxt.async_support as ccxt  # noqa: PLC0415 - heavy, and an extra
+        import ccxt.async_support as ccxt  # noqa: PLC0415
+        import stamina  # noqa: PLC0415
     except ImportError as exc:
-        rule = "to be had without ccxt: install the extra `exchange`"
+        rule = f"to be had without {str(exc.name).partition('.')[0]}: install the extra `exchange`"
         raise SettingsError(str(InvalidField("exchange.name", settings.name, rule))) from exc
+    return ccxt, stamina
+
+
+def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     if settings.name not in ccxt.exchanges:
         rule = "an exchange that ccxt knows, such as binance or kraken"
         raise SettingsError(str(InvalidField("exchange.name", settings.name, rule)))

@@ -15,10 +15,13 @@ from shared.errors import (
     BrokenStrategy,
     CalendarUnavailable,
     ConfigBeyondLegacy,
+    ExchangeRefused,
+    ExchangeUnavailable,
     InvalidField,
     KeyReused,
     MalformedBody,
     MarketUnavailable,
+    OutcomeUnknown,
     PermitConflict,
     Reason,
     Refused,
@@ -182,8 +185,11 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     BrokenStrategy: 503,
     CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
-    MarketUnavailable: 503,
     StoreUnavailable: 503,
+    MarketUnavailable: 503,
+    ExchangeUnavailable: 503,
+    ExchangeRefused: 502,
+    OutcomeUnknown: 504,
 }
 
 

@@ -133,8 +133,9 @@ async def _candles(
     """The first candles that open from `first` on and before `end`. Without an `end` the newest that the exchange
     gives is taken to be open still."""
     name = _name(exchange, symbol)
-    if str(timeframe) not in exchange.timeframes:
-        rule = f"one that {exchange.id} has: {', '.join(exchange.timeframes)}"
+    known = exchange.timeframes or {}
+    if str(timeframe) not in known:
+        rule = f"one that {exchange.id} has: {', '.join(known)}"
         raise InvalidField("timeframe", str(timeframe), rule)
     if end is None:
         rows = await exchange.fetch_ohlcv(name, str(timeframe), _milliseconds(first), _rows(limit + 1))

@@ -32,7 +32,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Candle]]:
                     raise BadCandle(path, "the schema", InvalidField(name, MISSING, rule))
             number = 0
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(COLUMNS)):
-                columns = [batch.column(name).to_pylist() for name in COLUMNS]
+                columns = [_plain(arrow, batch.column(name)).to_pylist() for name in COLUMNS]
                 for values in zip(*columns, strict=True):
                     number += 1
                     try:
@@ -41,6 +41,13 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Candle]]:
                         raise BadCandle(path, f"row {number}", exc) from exc
     except (OSError, arrow.ArrowException) as exc:
         raise CandleFileError(path, str(exc)) from exc
+
+
+def _plain(arrow: Any, column: Any) -> Any:
+    """Nanoseconds, in which pandas writes its timestamps, would come as pandas' own objects."""
+    if arrow.types.is_timestamp(column.type):
+        return column.cast(arrow.timestamp("us", column.type.tz))
+    return column
 
 
 def _candle(values: tuple[Any, ...]) -> Candle:

@@ -38,7 +38,7 @@ ANSWERS: Mapping[str, Any] = {
         ],
     },
     "/api/orderbook/BTC-USD": {"symbol": "BTC-USD", "bids": [["10.50", "2"]], "asks": [["10.50", "2"]]},
-    "/api/market/ticker/ETH-USD": {"error": "the market has no symbol 'ETH-USD'"},
+    "/api/market/ticker/ETH-USD": {"error": "no symbol is named 'ETH-USD'"},
 }
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -56,9 +57,10 @@ def _served() -> Iterator[FakeExchange]:
 
 
 @pytest.fixture(name="exchange")
-def _exchange(served: FakeExchange) -> FakeExchange:
+def _exchange(served: FakeExchange) -> Iterator[FakeExchange]:
     served.recover()
-    return served
+    yield served
+    served.recover()
 
 
 @contextmanager
@@ -295,6 +297,18 @@ def test_an_exchange_that_cannot_be_stops_the_start(given: dict[str, Any], sente
     with pytest.raises(SettingsError) as caught:
         ExchangeClient(ExchangeSettings(**given))
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("missing", ["ccxt", "stamina"])
+def test_without_the_extra_it_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    if missing == "ccxt":
+        monkeypatch.delitem(sys.modules, "ccxt.async_support", raising=False)
+    with pytest.raises(SettingsError) as caught:
+        ExchangeClient(ExchangeSettings())
+    assert str(caught.value) == (
+        f'exchange.name: "binance" is not to be had without {missing}: install the extra `exchange`'
+    )
 
 
 def test_the_sandbox_is_asked_unless_it_is_turned_off() -> None:

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,13 @@ from shared.errors import (
     CalendarUnavailable,
     CandleFileError,
     ConfigBeyondLegacy,
+    ExchangeRefused,
+    ExchangeUnavailable,
     InvalidField,
     KeyReused,
     MalformedBody,
     MarketUnavailable,
+    OutcomeUnknown,
     PermitConflict,
     Reason,
     ReasonCode,
@@ -711,8 +715,16 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (SettingsError("port: 0 is not a port"), 500, {"error": "port: 0 is not a port"}),
         (TradingWindowError("odd"), 500, {"error": "odd"}),
         (StoreUnavailable("disk full"), 503, {"error": "the store can't answer: disk full"}),
-        (UnknownSymbol("BTC-EUR"), 404, {"error": "the market has no symbol 'BTC-EUR'"}),
-        (MarketUnavailable("no line"), 503, {"error": "the market can't answer: no line"}),
+        (UnknownSymbol("DOGE"), 404, {"error": "no symbol is named 'DOGE'"}),
+        (MarketUnavailable("no route"), 503, {"error": "the market can't answer: no route"}),
+        (ExchangeUnavailable("no route"), 503, {"error": "the exchange can't answer: no route"}),
+        (ExchangeRefused("InsufficientFunds", "too little"), 502, {"error": "the exchange refuses: too little"}),
+        (OutcomeUnknown("it broke"), 504, {"error": "nobody knows what came of it at the exchange: it broke"}),
+        (
+            CandleFileError(Path("btc.csv"), "it is not UTF-8"),
+            500,
+            {"error": "the candle file btc.csv can't be read: it is not UTF-8"},
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -744,8 +756,8 @@ def test_every_error_has_its_answer() -> None:
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
-        *(UnknownSymbol, MarketUnavailable, BrokenStrategy),
-        *(Refused, SettingsError, CandleFileError),
+        *(BrokenStrategy, Refused, SettingsError, UnknownSymbol, MarketUnavailable, ExchangeUnavailable),
+        *(ExchangeRefused, OutcomeUnknown, CandleFileError),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

@@ -88,7 +88,7 @@ def book(levels: int) -> Answer:
 
 def unknown(shown: str) -> Answer:
     """`shown` is the symbol as Python writes it."""
-    return error(404, f"the market has no symbol {shown}")
+    return error(404, f"no symbol is named {shown}")
 
 
 def bad(query: str, sentence: str, *, path: str, symbol: str = "BTC-USD") -> Step:

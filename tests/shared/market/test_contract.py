@@ -140,7 +140,7 @@ def test_a_symbol_that_is_not_quoted_is_told(face: Face) -> None:
             with pytest.raises(UnknownSymbol) as caught:
                 ask()
             assert caught.value.symbol == symbol
-            assert str(caught.value) == f"the market has no symbol {symbol!r}"
+            assert str(caught.value) == f"no symbol is named {symbol!r}"
 
 
 def test_the_ticker_is_exact_and_of_its_instant(face: Face) -> None:

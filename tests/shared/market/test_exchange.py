@@ -30,14 +30,15 @@ def _served() -> Iterator[tuple[FakeExchange, ExchangeMarket]]:
 
 
 @pytest.fixture(name="exchange")
-def _exchange(served: tuple[FakeExchange, ExchangeMarket]) -> FakeExchange:
+def _exchange(served: tuple[FakeExchange, ExchangeMarket], market: ExchangeMarket) -> FakeExchange:  # noqa: ARG001 - for its recovery
     return served[0]
 
 
 @pytest.fixture(name="market")
-def _market(served: tuple[FakeExchange, ExchangeMarket]) -> ExchangeMarket:
+def _market(served: tuple[FakeExchange, ExchangeMarket]) -> Iterator[ExchangeMarket]:
     served[0].recover()
-    return served[1]
+    yield served[1]
+    served[0].recover()
 
 
 def problem(ask: Callable[[], Any]) -> str:

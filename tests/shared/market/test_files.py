@@ -1,4 +1,5 @@
 import logging
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import islice
@@ -176,6 +177,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         columns(),
         columns(timestamp=["2026-03-04T10:00:00Z", "2026-03-04T11:01:00+01:00"]),
         columns(timestamp=[datetime(2026, 3, 4, 5, minute, tzinfo=timezone(timedelta(hours=-5))) for minute in (0, 1)]),
+        columns(timestamp=arrow.array(columns()["timestamp"], arrow.timestamp("ns", "Europe/Stockholm"))),
         columns(open=["10.10", "11.00"]),
         columns(open=[10.1, 11.0]),
         columns(volume=[5, 0]),
@@ -185,7 +187,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_a_parquet_file_is_read_exactly(tmp_path: Path, given: dict[str, Any]) -> None:
     first, second = read_candles(parquet_file(tmp_path, given), Timeframe.MINUTE)
     assert first.timestamp == datetime(2026, 3, 4, 10, tzinfo=UTC)
-    assert first.timestamp.tzinfo is UTC
+    assert (type(first.timestamp), first.timestamp.tzinfo) == (datetime, UTC)
     assert first[1:5] == (Decimal("10.1"), Decimal("12.3"), Decimal(9), Decimal(11))
     assert second[1:] == (Decimal(11), Decimal(12), Decimal(9), Decimal(10), Decimal(0))
     assert second.timestamp == datetime(2026, 3, 4, 10, 1, tzinfo=UTC)
@@ -215,6 +217,14 @@ def test_a_parquet_file_without_a_column_is_refused(tmp_path: Path) -> None:
     del given["low"]
     wrong = problem(parquet_file(tmp_path, given))
     assert (wrong.place, wrong.field) == ("the schema", "low")
+
+
+def test_without_the_extra_a_parquet_file_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = parquet_file(tmp_path, columns())
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(CandleFileError) as caught:
+        list(read_candles(path, Timeframe.MINUTE))
+    assert caught.value.problem == "it takes pyarrow: install the extra `parquet`"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"the recorded candles are not at {REAL}")

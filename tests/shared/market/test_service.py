@@ -108,7 +108,7 @@ async def test_every_answer_is_json_as_it_is(read: Read) -> None:
 
 
 async def test_what_the_market_raises_is_raised(read: Read) -> None:
-    with pytest.raises(UnknownSymbol, match="the market has no symbol 'BTC-EUR'"):
+    with pytest.raises(UnknownSymbol, match="no symbol is named 'BTC-EUR'"):
         await read("ticker", symbol="BTC-EUR", at=AT)
 
 
