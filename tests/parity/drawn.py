@@ -129,9 +129,11 @@ queries = st.lists(
     st.tuples(st.sampled_from(["date", "symbol", "timeframe", "limit", "limit", "other"]), query_values).map("=".join),
     max_size=3,
 ).map("&".join)
-symbols = st.sampled_from(
-    ["BTC-USD", "BTC-USD", "ETH-USD", "btc-usd", "XRP", "%42TC-USD", "BTC%2FUSD", "BTC-USD%0A", "%ff"]
-) | st.text(min_size=1, max_size=3).map(lambda text: quote(text, safe=""))
+symbols = st.one_of(
+    st.sampled_from(["BTC-USD", "BTC-USD", "%42TC-USD", "ETH-USD"]),
+    st.sampled_from(["btc-usd", "XRP", "BTC%2FUSD", "BTC-USD%0A", "%ff"]),
+    st.text(min_size=1, max_size=3).map(lambda text: quote(text, safe="")),
+)
 paths = st.builds(path_of, st.sampled_from([*BOTH_SIDES, *(f"GET {path}" for path in NATIVE_ONLY)]), symbols)
 market_paths = st.builds(path_of, st.sampled_from([name for name in BOTH_SIDES if "<symbol>" in name]), symbols)
 
