@@ -25,6 +25,7 @@ from shared.errors import ServedByLegacy
 from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
+from shared.services import open_services
 from shared.settings import Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import names_state_file, open_store
@@ -36,8 +37,9 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
     """Both stacks behind one door, on one state.
 
     Without settings, which is how a process starts it, it reads them, and ends the process with one sentence where
-    that fails. Without ports it opens the stores that the settings name, the cutover's too, and the cutover's HTTP API
-    is there; with them nothing outside is touched, and modes live as long as the app. Raises SettingsError.
+    that fails. Without ports it opens the stores and services that the settings name, the cutover's store too, and the
+    cutover's HTTP API is there; with them nothing outside is touched, and modes live as long as the app. Raises
+    SettingsError, CandleFileError.
     """
     if settings is None:
         with exits_with_a_sentence():
@@ -46,11 +48,12 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
         return TradingWindowApp(settings, live_ports)
     with names_state_file(settings.cutover.path, "cutover.path"):
         check_seed(settings)
+    services = open_services(settings)
     windows = open_store(settings)
     with names_state_file(settings.cutover.path, "cutover.path"):
         return TradingWindowApp(
             settings,
-            LivePorts(store=windows),
+            LivePorts(store=windows, services=services),
             store=cutover_store(settings, windows),
             admin_token=admin_token(settings.cutover.token_path),
         )
@@ -78,7 +81,7 @@ class TradingWindowApp:
         store: CutoverStore | None = None,
         admin_token: str | None = None,
     ) -> None:
-        self._live_ports = live_ports
+        self.live_ports = live_ports
         self.legacy = create_legacy(settings, live_ports)
         self.native = create_native(
             live_ports, max_body_bytes=settings.limits.max_body_bytes, legacy_fit=LegacyFit(self._modes)
@@ -102,17 +105,17 @@ class TradingWindowApp:
         return table.modes
 
     def _warn_of_rules_beyond_legacy(self) -> None:
-        config = default_config(self._live_ports.store)
+        config = default_config(self.live_ports.store)
         endpoints = served_by_legacy(self.cutover.store.table().modes)
         if config is not None and config.beyond_legacy and endpoints:
             logger.error("%s; until then the old side answers 503", ServedByLegacy(config.beyond_legacy, endpoints))
-        self._live_ports.store.close()
+        self.live_ports.close()
         self.cutover.store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             # Ports that a test handed in stay.
-            scope.setdefault("state", {}).setdefault(SCOPE_KEY, self._live_ports.for_request())
+            scope.setdefault("state", {}).setdefault(SCOPE_KEY, self.live_ports.for_request())
             request_id.set(RequestId(scope["headers"]))
         try:
             await self.cutover(scope, receive, send)

@@ -19,9 +19,11 @@ REFUSED_TRADE: Responses = {
     422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."},
 }
 UNAVAILABLE: Responses = {503: {"model": ErrorAnswer, "description": "The store can't answer; nothing was changed."}}
-
-
 UNKNOWN: Responses = {404: {"model": ErrorAnswer, "description": "No such window, or no such permit."}}
+NO_PRICES: Responses = {
+    404: {"model": ErrorAnswer, "description": "The market has no such symbol."},
+    503: {"model": ErrorAnswer, "description": "The market can't answer."},
+}
 
 
 def request_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
@@ -40,6 +42,17 @@ def query_of(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 def header(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": description}
+
+
+def path_parameter(name: str, description: str, *, example: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": description,
+        "example": example,
+    }
 
 
 def _schema_of(model: type[BaseModel]) -> dict[str, Any]:

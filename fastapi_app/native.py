@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
-from fastapi_app.routers import halts, health, permits, status, trading_window, windows
+from fastapi_app.routers import halts, health, market, permits, status, trading_window, windows
 from fastapi_app.rule_documents import rule_tags, with_whole_examples
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
@@ -19,12 +19,12 @@ from shared.wire import answer_to
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (trading_window, status, health, permits, windows, halts)
+ROUTERS = (trading_window, status, health, market, permits, windows, halts)
 """In the order in which they are asked."""
 
 
 def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: LegacyFit | None = None) -> FastAPI:
-    """The native endpoints. Its lifespan closes the store. Without `legacy_fit` there is no old side to fit."""
+    """The native endpoints. Its lifespan closes the ports. Without `legacy_fit` there is no old side to fit."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -32,7 +32,7 @@ def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: Leg
             async with watching_calendars(live_ports.store):
                 yield
         finally:
-            live_ports.store.close()
+            live_ports.close()
 
     app = _Native(
         title="Trading Window",

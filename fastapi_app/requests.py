@@ -28,8 +28,10 @@ class DirectRoute(APIRoute):
         # FastAPI learns of a path's parameters by the endpoint's own, of which there are none.
         if self.param_convertors:
             extra = self.openapi_extra or {}
-            in_path = [_in_path(name) for name in self.param_convertors]
-            self.openapi_extra = {**extra, "parameters": [*in_path, *extra.get("parameters", ())]}
+            told = extra.get("parameters", ())
+            names = {each["name"] for each in told if each["in"] == "path"}
+            in_path = [_in_path(name) for name in self.param_convertors if name not in names]
+            self.openapi_extra = {**extra, "parameters": [*in_path, *told]}
 
     def get_route_handler(self) -> Any:
         return self.endpoint

@@ -6,11 +6,12 @@ from flask import Flask, Response, jsonify
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import InternalServerError
 
-from legacy_flask.blueprints import health, status, trading_window
+from legacy_flask.blueprints import health, market, status, trading_window
 from legacy_flask.requests import LIVE_PORTS, WINDOW_SEED
 from shared.entry import exits_with_a_sentence
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
+from shared.services import open_services
 from shared.settings import Settings, load_settings
 from shared.store.opening import open_store
 from shared.wire import answer_to
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> Flask:
     """The old backend. Without settings, which is how a process starts it, it reads them, and ends the process with
-    one sentence where that fails. Without ports it opens a store of its own. Raises SettingsError.
+    one sentence where that fails. Without ports it opens a store and services of its own. Raises SettingsError,
+    CandleFileError.
     """
     if settings is None:
         with exits_with_a_sentence():
@@ -28,15 +30,20 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.limits.max_body_bytes
     app.config[WINDOW_SEED] = settings.window.model_dump()
-    app.extensions[LIVE_PORTS] = live_ports or LivePorts(store=open_store(settings))
+    app.extensions[LIVE_PORTS] = live_ports or _opened(settings)
     if isinstance(app.json, DefaultJSONProvider):
         # The contract's bytes don't change with Flask's debug mode.
         app.json.compact = True
     app.register_error_handler(TradingWindowError, _answer_error)
     app.register_error_handler(InternalServerError, _answer_fault)
-    for module in (health, status, trading_window):
+    for module in (health, market, status, trading_window):
         app.register_blueprint(module.blueprint)
     return app
+
+
+def _opened(settings: Settings) -> LivePorts:
+    services = open_services(settings)
+    return LivePorts(store=open_store(settings), services=services)
 
 
 def _answer_error(error: TradingWindowError) -> tuple[Response, int]:

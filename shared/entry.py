@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.errors import SettingsError, StoreUnavailable
+from shared.errors import CandleFileError, SettingsError, StoreUnavailable
 
 CANT_START_EXIT_CODE = 3
 """By this code gunicorn's master learns that to start its worker again is no use, and ends too."""
@@ -15,6 +15,6 @@ def exits_with_a_sentence() -> Iterator[None]:
     """Turns what the operator must mend into a sentence on stderr, without a traceback, and SystemExit."""
     try:
         yield
-    except (SettingsError, StoreUnavailable) as exc:
+    except (SettingsError, StoreUnavailable, CandleFileError) as exc:
         print(f"tradewindow can't start: {exc}", file=sys.stderr)  # noqa: T201 - the logs may not be set up yet
         raise SystemExit(CANT_START_EXIT_CODE) from None

@@ -1,9 +1,10 @@
 """The one door through which a request handler of either stack reaches anything with an effect."""
 
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from shared.clock import Clock, SystemClock, aware
 from shared.ids import Ids, SystemIds
@@ -140,6 +141,13 @@ class Windows:
         return snapshot
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """A service that holds something."""
+
+    def close(self) -> None: ...
+
+
 class LivePorts:
     """What a process's requests share, `services` by their names as ports. Makes the ports of one request."""
 
@@ -154,10 +162,19 @@ class LivePorts:
         self.store = store
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
-        self._outbound = Services(services) if services else _NO_SERVICES
+        self._services = dict(services or {})
+        self._outbound = Services(self._services) if services else _NO_SERVICES
 
     def for_request(self) -> Ports:
         return Ports(clock=self._clock, ids=self._ids, store=self.store, outbound=self._outbound)
+
+    def close(self) -> None:
+        """Lets go of what store and services hold. They open again when used."""
+        with ExitStack() as closing:
+            closing.callback(self.store.close)
+            for service in self._services.values():
+                if isinstance(service, Closable):
+                    closing.callback(service.close)
 
 
 def ports_of_scope(scope: MutableMapping[str, Any]) -> Ports | None:

@@ -43,16 +43,7 @@ from shared.errors import (
 from shared.fields import validated
 from shared.store.base import IdempotencyKey
 from shared.window_config import EndHour, StartHour, TradesPerDay
-from shared.wire_fields import (
-    ExactDecimal,
-    QueryDate,
-    QueryLimit,
-    QuerySymbol,
-    Side,
-    Strategy,
-    Symbol,
-    plain_decimal,
-)
+from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol, plain_decimal
 
 MAX_QUERY_PARAMETERS = 1000
 

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
@@ -11,6 +11,8 @@ MAX_DIGITS = 18
 """How many digits a decimal may have on either side of the point, printed plain."""
 
 MAX_ROWS = 500
+MAX_CANDLES = 1_000
+MAX_LEVELS = 100
 
 _DECIMAL_PATTERN = r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _DECIMAL = re.compile(_DECIMAL_PATTERN)
@@ -90,6 +92,13 @@ Strategy = Annotated[
 ]
 QueryDate = Annotated[str | None, Field(description=_DATE_RULE), AfterValidator(_real_date)]
 QuerySymbol = Annotated[Symbol | None, Field(description=_SYMBOL_RULE)]
-QueryLimit = Annotated[
-    int, Field(ge=1, le=MAX_ROWS, description=f"a whole number from 1 to {MAX_ROWS}"), BeforeValidator(_whole_number)
-]
+QueryTimeframe = Annotated[Literal["1m", "5m", "15m", "1h", "1d"], Field(description='"1m", "5m", "15m", "1h" or "1d"')]
+
+
+def _up_to(most: int) -> Any:
+    return Field(ge=1, le=most, description=f"a whole number from 1 to {most}")
+
+
+QueryLimit = Annotated[int, _up_to(MAX_ROWS), BeforeValidator(_whole_number)]
+CandleLimit = Annotated[int, _up_to(MAX_CANDLES), BeforeValidator(_whole_number)]
+LevelLimit = Annotated[int, _up_to(MAX_LEVELS), BeforeValidator(_whole_number)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fastapi_app.app import create_app
+from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
@@ -53,18 +53,19 @@ def serve(
             settings = load_settings(config, options=options)
             listener = listen(settings.server.host, settings.server.port)
             app = create_app(settings)
-        _announce(console, settings, listener)
+        _announce(console, settings, listener, app)
         run(app, partial(create_app, settings), settings.server, listener)
     except KeyboardInterrupt:
         console.print("Stopped; what was acknowledged is kept.")
 
 
-def _announce(console: Console, settings: Settings, listener: socket.socket) -> None:
+def _announce(console: Console, settings: Settings, listener: socket.socket, app: TradingWindowApp) -> None:
     address = address_of(listener, settings.server.host)
     facts = [
         ("address", address),
         ("docs", f"{address}/docs"),
         ("state", str(settings.store.path.absolute())),
+        ("prices", app.live_ports.for_request().outbound.read("market", "source")),
         ("stop", "Ctrl-C"),
     ]
     announce(console, f"Trading window {version('trading-window')}", facts)

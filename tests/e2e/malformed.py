@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from tests.e2e.servers import NATIVE_ONLY
+from tests.parity.endpoints import path_of
 
 REQUESTS_EACH = 300
 TEN_MB = 10_000_000
@@ -42,17 +43,19 @@ class Raw(NamedTuple):
 
 def requests_to(endpoint: str) -> list[Raw]:
     """At least so many; the hand-written ones all, then as many as it takes with bytes that a seed has drawn."""
-    method, path = endpoint.encode().split()
+    method, path = endpoint.encode().split()[0], path_of(endpoint).encode()
     drawn = random.Random(endpoint)
     if endpoint in _BODIES:
         written, endless = _to_body(method, path, _BODIES[endpoint]), _damaged(method, path, _BODIES[endpoint], drawn)
-    elif endpoint == "GET /api/trading-window/trades":
-        written, endless = _to_query(path), _drawn_queries(path, drawn)
+    elif endpoint in _PARAMETERS:
+        names = _PARAMETERS[endpoint]
+        written, endless = _to_query(path, names), _drawn_queries(path, names, drawn)
     else:
         written, endless = _to_plain_get(path), _ignored_queries(path, drawn)
     # What Flask doesn't know it can't find, by no method.
     wrong_method = 404 if endpoint in NATIVE_ONLY else 405
-    requests = [*written, *_wrong_methods(path, wrong_method), *_broken_http(method, path)]
+    longer = 405 if endpoint.endswith(">") else 404
+    requests = [*written, *_wrong_methods(path, wrong_method, longer), *_broken_http(method, path)]
     return requests + list(islice(endless, max(0, REQUESTS_EACH - len(requests))))
 
 
@@ -244,23 +247,23 @@ def _damaged(method: bytes, path: bytes, body: _Body, drawn: random.Random) -> I
         yield Raw(400, method, path, [JSON], damaged)
 
 
-def _to_query(path: bytes) -> Iterator[Raw]:
-    for name, values in _WRONG_PARAMETERS.items():
-        for value in values:
+def _to_query(path: bytes, names: Sequence[bytes]) -> Iterator[Raw]:
+    for name in names:
+        for value in _WRONG_PARAMETERS[name]:
             yield Raw(400, b"GET", path + b"?" + name + b"=" + value)
             # The first value of a parameter counts, and another parameter doesn't help.
             yield Raw(400, b"GET", path + b"?x=1&" + name + b"=" + value + b"&" + name + b"=1")
     yield Raw(400, b"GET", path + b"?" + b"&".join(b"x=%d" % number for number in range(1001)))
-    yield Raw(400, b"GET", path + b"?date=&symbol=&limit=")
+    yield Raw(400, b"GET", path + b"?" + b"=&".join(names) + b"=")
     yield Raw(400, b"GET", path + b"?limit=1%2630")
     yield from _odd_gets(path)
 
 
-def _drawn_queries(path: bytes, drawn: random.Random) -> Iterator[Raw]:
+def _drawn_queries(path: bytes, names: Sequence[bytes], drawn: random.Random) -> Iterator[Raw]:
     while True:
         # A percent sign of our own makes sure that it is no date, no symbol and no number.
         value = b"%25" + _escaped(drawn)
-        yield Raw(400, b"GET", path + b"?" + drawn.choice((b"date", b"symbol", b"limit")) + b"=" + value)
+        yield Raw(400, b"GET", path + b"?" + drawn.choice(names) + b"=" + value)
 
 
 def _to_plain_get(path: bytes) -> Iterator[Raw]:
@@ -294,14 +297,17 @@ def _odd_gets(path: bytes) -> Iterator[Raw]:
     yield Raw(200, b"GET", path, [JSON], b"x" * TEN_MB)
 
 
-def _wrong_methods(path: bytes, status: int) -> Iterator[Raw]:
+def _wrong_methods(path: bytes, status: int, longer: int) -> Iterator[Raw]:
+    """`longer` is the status where more letters stand behind the path: those of another symbol, or of nothing."""
     for method in (b"PATCH", b"DELETE", b"TRACE", b"PURGE", b"PROPFIND", b"MKCOL", b"LOCK", b"SEARCH", b"CONNECT"):
         yield Raw(status, method, path, closes=method == b"CONNECT")
     for method in (b"PATCH", b"DELETE", b"PROPFIND"):
         yield Raw(status, method, path, [JSON], b'{"max_trades_per_day":9}')
     yield Raw(status, b"PATCH", path, [JSON], b"x" * TEN_MB)
-    for suffix in (b"/", b"//", b"/x", b"%00", b"%ff", b"%2f", b"%20", b";x", b"/../trades/"):
+    for suffix in (b"/", b"//", b"/x", b"%2f", b"/../trades/"):
         yield Raw(404, b"POST", path + suffix, [JSON], b"{}")
+    for suffix in (b"%00", b"%ff", b"%20", b";x"):
+        yield Raw(longer, b"POST", path + suffix, [JSON], b"{}")
 
 
 def _broken_http(method: bytes, path: bytes) -> Iterator[Raw]:
@@ -337,11 +343,33 @@ _WRONG_PARAMETERS = {
         *(b"", b"btc-usd", b"BTC--USD", b"-", b"BTC-", b"BTC%20USD", b"BTC%00USD", b"%ff", b"%C3%89", b"A" * 33),
         *(b"A" * 5000, b"%F0%9F%92%B0", b"'%20OR%201=1--", b"%2e%2e%2f", b"BTC-USD%0d%0aX:1", b"%ED%A0%80", b"[]"),
     ],
+    b"timeframe": [
+        b"",
+        b"1M",
+        b"60",
+        b"1",
+        b"m",
+        b"2m",
+        b"1m%00",
+        b"%201m",
+        b"1m%0a",
+        b"%ff",
+        b"null",
+        b"[1m]",
+        b"1" * 5000,
+    ],
     b"limit": [
-        *(b"", b"0", b"-1", b"501", b"1.0", b"1e1", b"NaN", b"Infinity", b"%2B1", b"+1", b"1%20", b"0x10", b"1_0"),
+        *(b"", b"0", b"-1", b"1001", b"1.0", b"1e1", b"NaN", b"Infinity", b"%2B1", b"+1", b"1%20", b"0x10", b"1_0"),
         *(b"9" * 25, b"9" * 5000, b"null", b"true", b"%ff", b"%00", b"%D9%A3", b"1%00", b"[1]", b"1,2", b"50%"),
     ],
 }
+_PARAMETERS: dict[str, Sequence[bytes]] = {
+    "GET /api/trading-window/trades": (b"date", b"symbol", b"limit"),
+    "GET /api/market/ohlcv/<symbol>": (b"timeframe", b"limit"),
+    "GET /api/orderbook/<symbol>": (b"limit",),
+}
+"""Those that endpoints read."""
+
 _ODD_QUERIES = [
     *(b"", b"&", b"=", b"==", b"&&&", b"?", b"%", b"%00", b"%ff", b"a=%ff&%ff=a", b"a;b", b"+", b"#", b"Limit=0"),
     *(

@@ -22,7 +22,9 @@ DEADLINE_SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
+MARKET = ("GET /api/market/ticker/<symbol>", "GET /api/market/ohlcv/<symbol>", "GET /api/orderbook/<symbol>")
 ENDPOINTS = (
+    *MARKET,
     "GET /api/health",
     "GET /api/status",
     "GET /api/trading-window/within-window",

@@ -18,6 +18,7 @@ from shared.ports import LivePorts
 from shared.settings import load_settings
 from shared.store.opening import open_store
 from tests.e2e.malformed import REQUESTS_EACH, TEN_MB, Raw, requests_to
+from tests.e2e.recording import recorded_market
 from tests.e2e.servers import (
     ALL_NATIVE,
     DEADLINE_SECONDS,
@@ -87,11 +88,12 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
     """Two servers of the new app, one with every endpoint on each side, on two copies of one state."""
     folders = [tmp_path_factory.mktemp(name) for name in ("legacy", "native")]
     states = [folder / "state.sqlite3" for folder in folders]
+    market = recorded_market(folders[0])
     _make_state(states[0])
     shutil.copy(states[0], states[1])
     with (
-        new_app(settings(states[0]), folders[0]) as legacy,
-        new_app(settings(states[1], modes=ALL_NATIVE), folders[1]) as native,
+        new_app(settings(states[0]) | market, folders[0]) as legacy,
+        new_app(settings(states[1], modes=ALL_NATIVE) | market, folders[1]) as native,
     ):
         for server in (legacy, native):
             server.launch()

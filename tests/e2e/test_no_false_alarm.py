@@ -13,6 +13,7 @@ from tests.e2e.operators import Operator
 from tests.e2e.servers import DEADLINE_SECONDS, ENDPOINTS, new_app, settings, wait_for
 from tests.e2e.state_file import check_books, read_books
 from tests.e2e.visitors import CONFIG, MAX_BODY_BYTES, TRADES, Visitors
+from tests.parity.endpoints import path_of
 
 CLIENTS = 64
 PER_SECOND = 600.0
@@ -96,7 +97,8 @@ def _check_variety(visitors: Visitors) -> None:
         422,
     }
     assert {status for (asked, status) in visitors.statuses if asked == f"PUT {CONFIG}"} == {200, 400, 413, 415}
-    assert {asked for asked, _ in visitors.statuses} >= {*ENDPOINTS, "HEAD /api/status"}
+    asked = {f"{name.partition(' ')[0]} {path_of(name)}" for name in ENDPOINTS}
+    assert {each for each, _ in visitors.statuses} >= {*asked, "HEAD /api/status"}
     assert any(len(ids) > 1 for ids in visitors.told_by_key.values())
 
 

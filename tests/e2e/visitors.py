@@ -114,7 +114,7 @@ class Visitors:
 
 
 def drawn(draw: random.Random) -> Asked:
-    """A request to one of the eight endpoints."""
+    """A request to one of the endpoints that both sides have."""
     (make,) = draw.choices(list(_KINDS), weights=list(_KINDS.values()))
     return make(draw)
 
@@ -140,6 +140,13 @@ def _listing(draw: random.Random) -> Asked:
         draw.choice(["date=2030-01-01", "date=2024-02-30", "date="]),
     ]
     return Asked("GET", f"{TRADES}?{'&'.join(draw.sample(parameters, draw.randint(1, 2)))}")
+
+
+def _prices(draw: random.Random) -> Asked:
+    symbol = draw.choice(["BTC-USD", "BTC-USD", "BTC-USD", "ETH-USD", "btc-usd", "XRP%20USD", "%C3%A9"])
+    query = draw.choice(["", "?limit=2", "?limit=50", "?limit=0", "?timeframe=1d&limit=1", "?timeframe=2m"])
+    path = draw.choice(["/api/market/ticker", "/api/market/ohlcv", "/api/orderbook"])
+    return Asked("GET", f"{path}/{symbol}{query}")
 
 
 def _trade(draw: random.Random) -> Asked:
@@ -239,6 +246,7 @@ _GOOD_TRADE = {"symbol": "BTC-USD", "side": "buy", "quantity": "0.10", "price": 
 _KINDS: dict[Callable[[random.Random], Asked], int] = {
     _plain_read: 40,
     _listing: 8,
+    _prices: 10,
     _trade: 14,
     _trade_with_new_key: 10,
     _trade_with_shared_key: 10,

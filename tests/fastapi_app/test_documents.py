@@ -82,6 +82,14 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
     assert shown == {
         "GET /api/health": {"200": {"Health"}},
         "GET /api/status": {"200": {"Status"}, **unavailable},
+        "GET /api/market/ticker/{symbol}": {"200": {"TickerAnswer"}, **unknown, **unavailable},
+        "GET /api/market/ohlcv/{symbol}": {
+            "200": {"CandlesAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
+        "GET /api/orderbook/{symbol}": {"200": {"OrderBookAnswer"}, "400": {"ErrorAnswer"}, **unknown, **unavailable},
         "GET /api/trading-window": {"200": {"WindowStateAnswer"}, **unavailable},
         "GET /api/trading-window/can-trade": {"200": {"CanTrade"}, **unavailable},
         "GET /api/trading-window/config": {"200": {"ConfigAnswer"}, **unavailable},
@@ -209,6 +217,10 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
                 "last_trade_date",
             },
         ),
+        ("TickerAnswer", {"symbol", "bid", "ask", "last", "volume_24h", "timestamp"}),
+        ("CandlesAnswer", {"symbol", "timeframe", "candles"}),
+        ("CandleAnswer", {"timestamp", "open", "high", "low", "close", "volume"}),
+        ("OrderBookAnswer", {"symbol", "bids", "asks"}),
         ("ErrorAnswer", {"error"}),
         ("OutsideHoursAnswer", {"error", "trading_hours"}),
         ("DailyLimitAnswer", {"error", "trades_today", "max_trades_per_day"}),
@@ -276,6 +288,35 @@ def test_the_list_s_query_shows_each_parameter_s_rule(document: Any) -> None:
     assert parameters["symbol"]["description"].startswith("a symbol such as BTC-USD")
     limit = parameters["limit"]["schema"]
     assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 500, 50)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "limits"),
+    [
+        ("GET /api/market/ticker/{symbol}", None),
+        ("GET /api/market/ohlcv/{symbol}", (1, 1_000, 100)),
+        ("GET /api/orderbook/{symbol}", (1, 100, 20)),
+    ],
+)
+def test_the_market_s_parameters_are_described(
+    document: Any, endpoint: str, limits: tuple[int, int, int] | None
+) -> None:
+    symbol, *query = operation(document, endpoint)["parameters"]
+    assert symbol == {
+        "name": "symbol",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "a symbol that the market quotes, such as BTC-USD",
+        "example": "BTC-USD",
+    }
+    assert {(one["in"], one["required"]) for one in query} <= {("query", False)}
+    schemas = {one["name"]: one["schema"] for one in query}
+    if "ohlcv" in endpoint:
+        timeframe = schemas.pop("timeframe")
+        assert (timeframe["enum"], timeframe["default"]) == (["1m", "5m", "15m", "1h", "1d"], "1m")
+    shown = {name: (each["minimum"], each["maximum"], each["default"]) for name, each in schemas.items()}
+    assert shown == ({} if limits is None else {"limit": limits})
 
 
 def test_no_other_endpoint_takes_parameters_or_a_body(document: Any) -> None:

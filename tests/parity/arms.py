@@ -17,28 +17,32 @@ from fastapi_app.app import create_app
 from legacy_flask.app import create_app as create_flask_app
 from shared.clock import FrozenClock
 from shared.ids import FrozenIds
+from shared.market.service import MarketService
 from shared.modes import EndpointMode, Mode
 from shared.ports import LivePorts
 from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerPage, LedgerQuery, Store
 from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowState
 from shared.window_config import WindowConfig
-from tests.parity.case import HOST, Answer, At, Case, Event, HaltedBy, MovedTo, Request, Step, StoreFails
+from tests.parity.case import (
+    HOST,
+    Answer,
+    At,
+    Case,
+    Event,
+    HaltedBy,
+    MarketFails,
+    MovedTo,
+    Request,
+    Step,
+    StoreFails,
+)
+from tests.parity.endpoints import BOTH_SIDES
+from tests.parity.market import FixedMarket
 
 Arm = Literal["Flask alone", "legacy", "native", "legacy, then native", "native, then legacy"]
 ARMS: tuple[Arm, ...] = ("Flask alone", "legacy", "native", "legacy, then native", "native, then legacy")
 ARMS_OF_NATIVE_ONLY: tuple[Arm, ...] = ("legacy", "native")
-
-BOTH_SIDES = (
-    "GET /api/health",
-    "GET /api/status",
-    "GET /api/trading-window/can-trade",
-    "GET /api/trading-window/config",
-    "GET /api/trading-window/trades",
-    "GET /api/trading-window/within-window",
-    "POST /api/trading-window/trades",
-    "PUT /api/trading-window/config",
-)
 
 MODES: dict[str, dict[str, Mode]] = {"legacy": {}, "native": dict.fromkeys(BOTH_SIDES, "native")}
 
@@ -52,17 +56,17 @@ class Leftovers:
 
 
 class Breakable:
-    """A store that can be told to fail."""
+    """A store, or a market, that can be told to fail."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, whole: object) -> None:
+        self._whole = whole
         self.error: Exception | None = None
 
     def __getattr__(self, name: str) -> Any:
         if self.error is not None:
             # Raised again and again, it would carry the traceback of each time.
             raise self.error.with_traceback(None)
-        return getattr(self._store, name)
+        return getattr(self._whole, name)
 
 
 class World:
@@ -72,8 +76,14 @@ class World:
         self.case = case
         self.store = store
         self.clock = FrozenClock(_instant(case.at))
-        self._breakable = Breakable(store)
-        self.live_ports = LivePorts(store=self._breakable, clock=self.clock, ids=FrozenIds(), services=services)
+        self._breakable: Any = Breakable(store)
+        self._market: Any = Breakable(FixedMarket())
+        self.live_ports = LivePorts(
+            store=self._breakable,
+            clock=self.clock,
+            ids=FrozenIds(),
+            services={"market": MarketService(self._market), **(services or {})},
+        )
         store.create(DEFAULT_WINDOW_ID, WindowConfig.parse(case.config))
         self._write(
             state=WindowState(trade_day=case.trade_day, trades_today=case.trades_today, halt=_halt(case.halt)),
@@ -106,6 +116,8 @@ class World:
                 self._write(config=self.left().window.config.changed({"timezone": timezone}))
             case StoreFails(fault):
                 self._breakable.error = fault
+            case MarketFails(fault):
+                self._market.error = fault
 
     def _write(
         self,

@@ -79,7 +79,14 @@ class StoreFails:
     error: Exception | None
 
 
-Event = At | HaltedBy | MovedTo | StoreFails
+@dataclass(frozen=True, slots=True)
+class MarketFails:
+    """The market raises this, whatever it is asked; None mends it."""
+
+    error: Exception | None
+
+
+Event = At | HaltedBy | MovedTo | StoreFails | MarketFails
 Step = tuple[Request, Answer] | Event
 
 

@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
-from shared.errors import StoreUnavailable
+from shared.errors import MarketUnavailable, StoreUnavailable
 from shared.modes import EndpointMode, Mode
-from tests.parity.arms import BOTH_SIDES
 from tests.parity.case import (
     JSON,
     At,
     Case,
     Event,
     HaltedBy,
+    MarketFails,
     MovedTo,
     Request,
     StoreFails,
@@ -27,6 +27,7 @@ from tests.parity.case import (
     put_config,
     trade_of,
 )
+from tests.parity.endpoints import BOTH_SIDES, path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +123,32 @@ good_posts = st.builds(lambda trade, key: post_trade(_raw(trade), key=key), good
 puts = st.builds(lambda body, extra: put_config(body, *extra), bodies_of_changes, headers)
 
 query_values = st.sampled_from(
-    ["", "1", "2", "0", "x", "2025-03-03", "2025-03-04", "BTC-USD", "%ff", "%2B1"]
+    ["", "1", "2", "0", "x", "2025-03-03", "2025-03-04", "BTC-USD", "5m", "1d", "%ff", "%2B1"]
 ) | st.text(max_size=4).map(quote)
 queries = st.lists(
-    st.tuples(st.sampled_from(["date", "symbol", "limit", "limit", "other"]), query_values).map("=".join), max_size=3
+    st.tuples(st.sampled_from(["date", "symbol", "timeframe", "limit", "limit", "other"]), query_values).map("=".join),
+    max_size=3,
 ).map("&".join)
-paths = st.sampled_from([name.split(" ")[1] for name in BOTH_SIDES] + [*NATIVE_ONLY])
-reads = st.builds(
-    lambda method, path, query: Request(method=method, target=f"{path}?{query}" if query else path),
-    st.sampled_from(["GET", "GET", "GET", "HEAD"]),
-    paths,
-    queries,
+symbols = st.one_of(
+    st.sampled_from(["BTC-USD", "BTC-USD", "%42TC-USD", "ETH-USD"]),
+    st.sampled_from(["btc-usd", "XRP", "BTC%2FUSD", "BTC-USD%0A", "%ff"]),
+    st.text(min_size=1, max_size=3).map(lambda text: quote(text, safe="")),
 )
+paths = st.builds(path_of, st.sampled_from([*BOTH_SIDES, *(f"GET {path}" for path in NATIVE_ONLY)]), symbols)
+market_paths = st.builds(path_of, st.sampled_from([name for name in BOTH_SIDES if "<symbol>" in name]), symbols)
+
+
+def _reads(paths: st.SearchStrategy[str]) -> st.SearchStrategy[Request]:
+    return st.builds(
+        lambda method, path, query: Request(method=method, target=f"{path}?{query}" if query else path),
+        st.sampled_from(["GET", "GET", "GET", "HEAD"]),
+        paths,
+        queries,
+    )
+
+
+reads = _reads(paths)
+market_reads = _reads(market_paths)
 strays = st.builds(
     lambda method, path, tail: Request(
         method=method, target=path + tail, headers=(("Content-Type", JSON), ("Content-Length", "2")), body=b"{}"
@@ -155,6 +170,9 @@ requests = st.builds(
     clients,
 )
 faults = st.sampled_from([StoreFails(StoreUnavailable("the disk is gone")), StoreFails(RuntimeError("a fault"))])
+market_faults = st.sampled_from(
+    [MarketFails(MarketUnavailable("the exchange is away")), MarketFails(RuntimeError("a fault"))]
+)
 
 # with every comparison made, some, or none
 modes = st.sampled_from(
@@ -179,6 +197,7 @@ scenes: st.SearchStrategy[tuple[Request | Event | Moved, ...]] = st.one_of(
     st.tuples(st.sampled_from(ZONES).map(MovedTo), requests),
     st.tuples(st.just(HaltedBy("maintenance")), requests, st.just(HaltedBy(None))),
     st.tuples(faults, requests, st.just(StoreFails(None))),
+    st.tuples(market_reads, market_faults, market_reads, requests, st.just(MarketFails(None))),
 )
 
 starts = st.builds(

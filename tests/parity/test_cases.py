@@ -16,9 +16,10 @@ from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from shared.window import LedgerEntry, Snapshot, WindowState
 from shared.window_config import WindowConfig
-from tests.parity.arms import ARMS, ARMS_OF_NATIVE_ONLY, BOTH_SIDES, Arm, Leftovers, World, serving, sides
+from tests.parity.arms import ARMS, ARMS_OF_NATIVE_ONLY, Arm, Leftovers, World, serving, sides
 from tests.parity.case import Answer, Case, Left, Request
 from tests.parity.cases import CASES
+from tests.parity.endpoints import BOTH_SIDES, endpoint_of, rule_of
 
 ROWS_OF_DIFFERENCES = {1, 2, *range(4, 16), 18, 25, 26, 27, 29, 33, 35, 36, 37, 40}
 """Those of the list of differences between the two frameworks that these endpoints can meet."""
@@ -112,7 +113,7 @@ def _snapshot(case: Case, left: Left, *, sequence: int) -> Snapshot:
 def test_every_endpoint_of_the_inventory_has_a_case() -> None:
     app = create_app(Settings(), live_ports=LivePorts(store=MemoryStore()))
     endpoints = {endpoint.name: endpoint for endpoint in app.cutover.inventory.endpoints}
-    covered = {_name(request) for case in CASES for request in _requests(case)}
+    covered = {endpoint_of(request) for case in CASES for request in _requests(case)}
     many_windows = {name for name in endpoints if name.partition(" ")[2].startswith(MANY_WINDOWS)}
     assert endpoints.keys() - DOCUMENTS - OF_LEGACY_ALONE - many_windows - covered == set()
     assert not any(endpoints[name].legacy for name in many_windows)
@@ -120,7 +121,7 @@ def test_every_endpoint_of_the_inventory_has_a_case() -> None:
 
 
 def test_each_get_endpoint_has_a_case_for_head_and_options() -> None:
-    covered = {_name(request) for case in CASES for request in _requests(case)}
+    covered = {f"{request.method} {rule_of(request)}" for case in CASES for request in _requests(case)}
     rules = {name.removeprefix("GET ") for name in BOTH_SIDES if name.startswith("GET ")}
     assert {f"{method} {rule}" for method in ("HEAD", "OPTIONS") for rule in rules} - covered == set()
 
@@ -149,7 +150,3 @@ def test_a_case_that_says_something_wrong_fails() -> None:
 
 def _requests(case: Case) -> list[Request]:
     return [step[0] for step in case.steps if isinstance(step, tuple)]
-
-
-def _name(request: Request) -> str:
-    return f"{request.method} {request.path}"

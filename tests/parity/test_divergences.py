@@ -15,12 +15,13 @@ from shared.modes import EndpointMode, Mode
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from tests.parity.arms import BOTH_SIDES, Leftovers, World
+from tests.parity.arms import Leftovers, World
 from tests.parity.case import Answer
 from tests.parity.divergences.answers import ANSWERS
 from tests.parity.divergences.calls import CALLS
 from tests.parity.divergences.conditions import CONDITIONS
 from tests.parity.divergences.ledger_reads import LEDGER_READS
+from tests.parity.divergences.market import MARKET
 from tests.parity.divergences.orders import Call, Outside, add_orders_to_legacy, add_orders_to_native, place_order
 from tests.parity.divergences.requests import REQUESTS
 from tests.parity.divergences.rules import RULES
@@ -28,9 +29,10 @@ from tests.parity.divergences.seeding import Divergence, Native
 from tests.parity.divergences.traffic import BEFORE, MAX_BODY_BYTES, TRAFFIC
 from tests.parity.divergences.unnoticeable import UNNOTICEABLE
 from tests.parity.divergences.writes import WRITES
+from tests.parity.endpoints import BOTH_SIDES
 from tests.parity.product import Product, running_product, told
 
-DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *WRITES, *CALLS]
+DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *WRITES, *CALLS]
 ON_SQLITE = [*RULES[:2], *LEDGER_READS[:2], *WRITES[:4]]
 
 REQUEST_COUNT = sum(isinstance(step, tuple) for step in TRAFFIC)

@@ -16,8 +16,9 @@ from shared.ports import SCOPE_KEY
 from shared.settings import Settings
 from shared.store.memory import MemoryStore
 from shared.window import Outcome
-from tests.parity.arms import BOTH_SIDES, World
+from tests.parity.arms import World
 from tests.parity.case import HOST, Case, Request, get, head, post_trade, put_config, trade_of
+from tests.parity.endpoints import BOTH_SIDES, endpoint_of
 
 CASE = Case(
     name="two trades of three are made",
@@ -92,6 +93,12 @@ def worlds(parity: Parities) -> Worlds:
         (get(f"{TRADES}?limit=1"), 200),
         (get(f"{TRADES}?limit=x"), 400),
         (get(CONFIG), 200),
+        (get("/api/market/ticker/BTC-USD"), 200),
+        (get("/api/market/ticker/BTC-EUR"), 404),
+        (get("/api/market/ohlcv/BTC-USD?limit=2"), 200),
+        (get("/api/market/ohlcv/BTC-USD?timeframe=2m"), 400),
+        (get("/api/orderbook/ETH-USD"), 200),
+        (head("/api/orderbook/ETH-USD"), 200),
         (post_trade(BODY), 201),
         (post_trade(BODY, key="one"), 201),
         (post_trade("{"), 400),
@@ -106,7 +113,7 @@ def test_both_sides_do_the_same(worlds: Worlds, request_: Request, status: int) 
 
 def test_each_endpoint_is_asked() -> None:
     (cases,) = test_both_sides_do_the_same.pytestmark  # type: ignore[attr-defined]
-    assert {f"{request.method} {request.path}" for request, _ in cases.args[1]} >= set(BOTH_SIDES)
+    assert {endpoint_of(request) for request, _ in cases.args[1]} >= set(BOTH_SIDES)
 
 
 def test_what_one_request_leaves_the_next_one_finds(worlds: Worlds) -> None:

@@ -18,9 +18,10 @@ from shared.modes import EndpointMode, Mode, Side
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
-from tests.parity.arms import BOTH_SIDES, Leftovers, World
+from tests.parity.arms import Leftovers, World
 from tests.parity.case import Answer, Request, StoreFails
 from tests.parity.drawn import MAX_BODY_BYTES, NATIVE_ONLY, Drawn, Moved, sequences
+from tests.parity.endpoints import BOTH_SIDES, endpoint_of
 from tests.parity.product import Product, running_product, told
 
 LEGACY = EndpointMode(mode="legacy")
@@ -105,7 +106,7 @@ async def _play(drawn: Drawn, product: Product, store: Store, *, moves: bool) ->
     for step in drawn.steps:
         if isinstance(step, Request):
             answer, side = await product.ask(world, step)
-            exchanges.append(Exchange(request=step, mode=modes.get(_endpoint(step)), answer=answer, side=side))
+            exchanges.append(Exchange(request=step, mode=modes.get(endpoint_of(step)), answer=answer, side=side))
         elif not isinstance(step, Moved):
             world.meet(step)
         elif moves:
@@ -127,7 +128,7 @@ def _check_sides(exchanges: Sequence[Exchange]) -> None:
     for exchange in exchanges:
         request, mode = exchange.request, exchange.mode
         if mode is None:
-            native = _endpoint(request) in {f"GET {path}" for path in NATIVE_ONLY}
+            native = endpoint_of(request) in {f"GET {path}" for path in NATIVE_ONLY}
             assert exchange.side == ("native" if native else "legacy")
         elif mode.percent is None:
             assert exchange.side == SIDES[mode.mode]
@@ -148,7 +149,7 @@ def _check_counts(drawn: Drawn, moved: Played) -> None:
     sampled: Counter[tuple[str, Mode]] = Counter()
     for exchange in moved.exchanges:
         if exchange.mode is not None and _compares(exchange.mode):
-            compared = (_endpoint(exchange.request), exchange.mode.mode)
+            compared = (endpoint_of(exchange.request), exchange.mode.mode)
             due[compared] += exchange.mode.sample_rate == 1
             sampled[compared] += exchange.mode.sample_rate < 1
     assert due <= counted <= due + sampled
@@ -168,11 +169,6 @@ def _reasons_to_skip(drawn: Drawn) -> set[tuple[str, str]]:
 
 def _compares(mode: EndpointMode) -> bool:
     return mode.mode not in ("legacy", "native") and mode.sample_rate > 0
-
-
-def _endpoint(request: Request) -> str:
-    """By its name, if any claims the request; a HEAD follows its GET."""
-    return f"{'GET' if request.method == 'HEAD' else request.method} {request.path}"
 
 
 def _client(request: Request) -> str:

@@ -336,6 +336,29 @@ def test_live_ports_have_the_machine_s_clock_and_ids_unless_given(store: MemoryS
     assert ports.new_id("trade") != ports.new_id("trade")
 
 
+def test_what_is_closed_are_the_services_that_can_be_and_then_the_store_whatever_fails() -> None:
+    closed: list[str] = []
+
+    class Held:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def close(self) -> None:
+            closed.append(self._name)
+            if self._name == "broken":
+                raise OSError("the line is cut")
+
+    class Store(MemoryStore):
+        def close(self) -> None:
+            closed.append("store")
+
+    services = {"broker": Held("broken"), "notifier": object(), "market": Held("market")}
+    with pytest.raises(OSError, match="the line is cut"):
+        LivePorts(store=Store(), services=services).close()
+
+    assert (set(closed), closed[-1]) == ({"broken", "market", "store"}, "store")
+
+
 def test_an_instant_is_in_utc_whatever_zone_the_clock_tells_it_in() -> None:
     class Karachi:
         def now(self) -> datetime:

@@ -29,6 +29,7 @@ def test_it_says_where_it_is_and_answers_there(tmp_path: Path) -> None:
         assert server.lines[0].startswith("Trading window ")
         assert server.told("docs") == f"{server.address}/docs"
         assert server.told("state") == str(tmp_path / "var" / "trading-window.sqlite3")
+        assert server.told("prices") == "synthetic (made up, seed 1)"
         assert server.told("stop") == "Ctrl-C"
         assert urlsplit(server.address).hostname == "127.0.0.1"
 
@@ -169,6 +170,14 @@ def test_a_broken_config_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tradewindow.toml").write_text("[server\n")
     sentence = refusal(Server(tmp_path))
     assert sentence.startswith("tradewindow can't start: the config file tradewindow.toml is not TOML: ")
+
+
+def test_a_candle_file_that_can_t_be_read_is_named_and_no_state_is_made(tmp_path: Path) -> None:
+    files = f'{{"BTC-USD": "{tmp_path / "none.csv"}"}}'
+    assert refusal(Server(tmp_path, "--port", "0", MARKET__KIND="file", MARKET__FILES=files)) == (
+        f"tradewindow can't start: the candle file {tmp_path / 'none.csv'} can't be read: No such file or directory"
+    )
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_mode_for_an_unknown_endpoint_is_named(tmp_path: Path) -> None:

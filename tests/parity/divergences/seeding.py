@@ -17,6 +17,7 @@ from fastapi_app.window import decision, limits, rules, slots
 from shared.errors import TradingWindowError
 from shared.ports import Ports
 from shared.wire import answer_to
+from tests.parity.endpoints import native_rule
 
 WRITTEN = ("effects.ledger.default", "effects.windows.default")
 """Where it shows that one side writes to the window and the other doesn't."""
@@ -51,7 +52,8 @@ class Native:
 
     def handler(self, make: Callable[[Handler], Handler], *, endpoint: str | None = None) -> None:
         """Puts what `make` makes of the endpoint's handler, as it is by now, in its place."""
-        method, _, path = (endpoint or self._endpoint).partition(" ")
+        name = endpoint or self._endpoint
+        method, path = name.partition(" ")[0], native_rule(name)
         route = next(
             route
             for route in self._app.router.routes

@@ -1,11 +1,12 @@
 """Requests under which every divergence of the table shows, what happens around them, and the status of each answer."""
 
-from shared.errors import StoreUnavailable
+from shared.errors import MarketUnavailable, StoreUnavailable
 from tests.parity.case import (
     At,
     Case,
     Event,
     HaltedBy,
+    MarketFails,
     Request,
     StoreFails,
     get,
@@ -24,6 +25,10 @@ WITHIN_WINDOW = "/api/trading-window/within-window"
 CONFIG = "/api/trading-window/config"
 TRADES = "/api/trading-window/trades"
 
+TICKER = "/api/market/ticker"
+CANDLES = "/api/market/ohlcv"
+ORDER_BOOK = "/api/orderbook"
+
 GET_HEALTH = f"GET {HEALTH}"
 GET_STATUS = f"GET {STATUS}"
 GET_CAN_TRADE = f"GET {CAN_TRADE}"
@@ -32,6 +37,9 @@ GET_CONFIG = f"GET {CONFIG}"
 PUT_CONFIG = f"PUT {CONFIG}"
 GET_TRADES = f"GET {TRADES}"
 POST_TRADE = f"POST {TRADES}"
+GET_TICKER = f"GET {TICKER}/<symbol>"
+GET_CANDLES = f"GET {CANDLES}/<symbol>"
+GET_ORDER_BOOK = f"GET {ORDER_BOOK}/<symbol>"
 
 BITCOIN = '{"symbol":"BTC-USD","side":"buy","quantity":"0.50","price":"64250.10"}'
 ETHER = '{"symbol":"ETH-USD","side":"sell","quantity":"1.5","price":"1850","strategy":"återköp"}'
@@ -121,4 +129,15 @@ TRAFFIC: tuple[tuple[Request, int] | Event, ...] = (
     StoreFails(None),
     (get(CAN_TRADE), 200),
     (get(TRADES), 200),
+    # The market, which is away for a while.
+    (get(f"{TICKER}/BTC-USD"), 200),
+    (get(f"{TICKER}/BTC-EUR"), 404),
+    (get(f"{CANDLES}/BTC-USD?limit=2"), 200),
+    (get(f"{CANDLES}/BTC-USD?timeframe=2m"), 400),
+    (get(f"{ORDER_BOOK}/BTC-USD?limit=2"), 200),
+    MarketFails(MarketUnavailable("the exchange is away")),
+    (get(f"{TICKER}/BTC-USD"), 503),
+    (get(f"{ORDER_BOOK}/BTC-USD?limit=0"), 400),
+    MarketFails(None),
+    (head(f"{TICKER}/ETH-USD"), 200),
 )

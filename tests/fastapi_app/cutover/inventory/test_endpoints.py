@@ -130,6 +130,9 @@ def test_the_product_s_own_endpoints() -> None:
     }
     assert shown == {
         "GET /api/health": "both",
+        "GET /api/market/ohlcv/<symbol>": "both",
+        "GET /api/market/ticker/<symbol>": "both",
+        "GET /api/orderbook/<symbol>": "both",
         "GET /api/status": "both",
         "GET /api/trading-window": "native",
         "GET /api/trading-window/can-trade": "both",
