@@ -291,6 +291,24 @@ class ClientOrderIdReused(TradingWindowError):
         super().__init__(f"client_order_id: {_cut(_shown(client_order_id))} was used for another order")
 
 
+class LeaseHeld(TradingWindowError):
+    """Another process runs the bot, until `until` at least."""
+
+    def __init__(self, holder: str, until: datetime | None) -> None:
+        self.holder = holder
+        self.until = until
+        super().__init__(f"the bot is run by {holder}, whose lease lasts until {until and until.isoformat()}")
+
+
+class LeaseLost(TradingWindowError):
+    """The process doesn't hold the bot's lease any more; `taken_by` is who does, None for nobody."""
+
+    def __init__(self, holder: str, taken_by: str | None) -> None:
+        self.holder = holder
+        self.taken_by = taken_by
+        super().__init__(f"the bot's lease is not {holder}'s any more: it is {taken_by or 'nobody'}'s")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
     """One rule that a trade fails.

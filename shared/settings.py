@@ -48,6 +48,25 @@ Rate = Annotated[
     Field(ge=0, le=Decimal("0.1"), description='a decimal in quotes from "0" to "0.1", such as "0.001"'),
 ]
 Currency = Annotated[str, Field(pattern="^[A-Z0-9]{1,16}$")]
+WrittenDecimal = Annotated[Decimal, BeforeValidator(_decimal)]
+
+
+def _part(*, most: str, least: str | None = None, above: str | None = None) -> Any:
+    low = f'of at least "{least}"' if above is None else f'greater than "{above}"'
+    return Field(
+        ge=least and Decimal(least),
+        gt=above and Decimal(above),
+        le=Decimal(most),
+        description=f'a decimal in quotes {low} and at most "{most}", such as "0.01"',
+    )
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name is there twice")
+    return names
+
+
 EndpointName = Annotated[str, Field(pattern="^[A-Z]+ /.*$")]
 EndpointNames = Annotated[list[EndpointName], Field(description='a list of endpoints, such as ["POST /api/search"]')]
 
@@ -218,6 +237,43 @@ class BrokerSettings(_Section):
     slippage_rate: Rate = Decimal("0.0005")
 
 
+class BotSettings(_Section):
+    """What the bot trades, by which strategies, and how much it may risk.
+
+    `risk_per_trade` and `max_daily_loss` are parts of the equity, `stop_loss` and `take_profit` parts of the entry's
+    price; a `take_profit` of 0 is none. `strategies` are asked in their order, with these parameters.
+    """
+
+    symbols: Annotated[
+        list[MarketSymbol],
+        Field(min_length=1, max_length=20, description='a list of 1 to 20 symbols, each once, such as ["BTC-USD"]'),
+        AfterValidator(_each_once),
+    ] = ["BTC-USD"]
+    timeframe: Annotated[Timeframe, Field(strict=False, description=f"one of {', '.join(Timeframe)}")] = (
+        Timeframe.MINUTE
+    )
+    strategies: Annotated[
+        dict[str, dict[str, Any]],
+        Field(
+            min_length=1,
+            max_length=20,
+            description="a table of 1 to 20 strategies, each a table of its parameters, such as "
+            "{ ema_crossover = { fast = 12, slow = 26 } }",
+        ),
+    ] = {"ema_crossover": {}}
+    risk_per_trade: Annotated[WrittenDecimal, _part(above="0", most="0.1")] = Decimal("0.01")
+    stop_loss: Annotated[WrittenDecimal, _part(above="0", most="0.5")] = Decimal("0.02")
+    take_profit: Annotated[WrittenDecimal, _part(least="0", most="10")] = Decimal("0.04")
+    max_open_positions: Annotated[int, _whole(1, 100)] = 1
+    max_daily_loss: Annotated[WrittenDecimal, _part(above="0", most="1")] = Decimal("0.05")
+    quantity_step: Annotated[WrittenDecimal, _part(above="0", most="1")] = Decimal("0.000001")
+    cycle_seconds: Annotated[float, _seconds(0.05, 3_600)] = 5.0
+    lease_seconds: Annotated[float, _seconds(1, 600)] = 15.0
+    notify_urls: Annotated[
+        list[SecretStr], Field(description="a list of Apprise URLs; they hold keys, so set them by the environment")
+    ] = []
+
+
 class Settings(BaseSettings):
     """All settings. Made directly, it takes what it is given and reads neither file nor environment."""
 
@@ -232,6 +288,7 @@ class Settings(BaseSettings):
     bridge: BridgeSettings = BridgeSettings()
     cutover: CutoverSettings = CutoverSettings()
     broker: BrokerSettings = BrokerSettings()
+    bot: BotSettings = BotSettings()
 
     @classmethod
     def settings_customise_sources(

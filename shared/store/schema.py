@@ -112,3 +112,17 @@ Index(
     paper_orders.c.status,
     paper_orders.c.number,
 )
+
+bots = Table(
+    "bots",
+    metadata,
+    Column("bot_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False, comment="counts changes from 1"),
+    Column("desired", Text, nullable=False, comment="running or stopped"),
+    Column("config", Text, comment="JSON"),
+    Column("holder", Text, comment="the process that runs it"),
+    Column("lease_until", Text, comment="ISO 8601, UTC"),
+    Column("started_at", Text, comment="ISO 8601, UTC"),
+    Column("last_cycle", Text, comment="JSON"),
+    Column("state", Text, comment="JSON: what the bot remembers"),
+)

@@ -42,7 +42,7 @@ from tests.shared.store.helpers import (
 )
 
 ALL = LedgerQuery(limit=10_000)
-TABLES = {"windows", "ledger", "paper_accounts", "paper_orders"}
+TABLES = {"windows", "ledger", "paper_accounts", "paper_orders", "bots"}
 FAST = 0.05
 """A busy timeout, in seconds, for tests in which the file stays locked."""
 
