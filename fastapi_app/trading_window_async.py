@@ -15,6 +15,7 @@ from fastapi_app.window_permits import WindowPermits
 from shared.clock import Clock, aware
 from shared.errors import Refused
 from shared.fields import validated
+from shared.ids import Ids
 from shared.store.base import IdempotencyKey, LedgerQuery, Store
 from shared.upkeep import upkept
 from shared.window import Asking, Snapshot, Trade
@@ -180,13 +181,17 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
 
 async def get_trading_window_async(
-    config: Mapping[str, Any] | WindowConfig | None = None, *, store: Store | None = None, clock: Clock | None = None
+    config: Mapping[str, Any] | WindowConfig | None = None,
+    *,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
 ) -> TradingWindowAsync:
     """A new window that is ready to answer; each call makes one. Without a config it has the contract's defaults.
 
     Raises InvalidField for a wrong config, StoreUnavailable where the store can't be opened.
     """
-    window = TradingWindowAsync(config, store=store, clock=clock)
+    window = TradingWindowAsync(config, store=store, clock=clock, ids=ids)
     await window.get_config()
     return window
 

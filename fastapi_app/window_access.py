@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from shared.clock import Clock
+from shared.ids import Ids
 from shared.ports import LivePorts, Ports
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
@@ -23,12 +24,13 @@ class WindowAccess:
         *,
         store: Store | None = None,
         clock: Clock | None = None,
+        ids: Ids | None = None,
         ports: Ports | None = None,
         window_id: str = DEFAULT_WINDOW_ID,
     ) -> None:
         self._window_id = window_id
         self._given_ports = ports
-        self._own = None if ports is not None else _OwnWindow(config, store, clock, window_id)
+        self._own = None if ports is not None else _OwnWindow(config, store, clock, ids, window_id)
 
     async def _ports(self) -> Ports:
         if self._given_ports is not None:
@@ -41,10 +43,15 @@ class _OwnWindow:
     """The store and the seed of a window that was not handed the ports of a request."""
 
     def __init__(
-        self, config: Mapping[str, Any] | WindowConfig | None, store: Store | None, clock: Clock | None, window_id: str
+        self,
+        config: Mapping[str, Any] | WindowConfig | None,
+        store: Store | None,
+        clock: Clock | None,
+        ids: Ids | None,
+        window_id: str,
     ) -> None:
         self._seed = config if isinstance(config, WindowConfig) else WindowConfig.parse(config or {})
-        self._live = LivePorts(store=store or MemoryStore(), clock=clock)
+        self._live = LivePorts(store=store or MemoryStore(), clock=clock, ids=ids)
         self._window_id = window_id
         self._seeded = False
         self._mutex = threading.Lock()

@@ -11,13 +11,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from shared.bot.risk import Funds, Refusal, entry_quantity, entry_refusal
 from shared.bot.state import BotState, Holding, Intent, Purpose
-from shared.broker.base import Order, OrderSide
+from shared.broker.account import quote_currency
+from shared.broker.base import Balance, Order, OrderSide
 from shared.broker.money import EXACT
 from shared.candle import Candle
 from shared.settings import BotSettings
@@ -111,6 +112,25 @@ def intents_of(
         return tuple(intents), Refusal(TOO_SMALL, sentence)
     intend(entry.strategy, "entry", "buy" if entry.direction == "long" else "sell", quantity, entry.reason)
     return tuple(intents), None
+
+
+def funds_of(balances: Sequence[Balance], symbol: str, state: BotState) -> Funds:
+    """The money of the symbol's quote currency; 0 of a currency that the account doesn't have."""
+    currency = quote_currency(symbol)
+    for balance in balances:
+        if balance.currency == currency:
+            return Funds(balance.total, balance.available, state.day_equity.get(currency, balance.total))
+    return Funds(Decimal(0), Decimal(0), Decimal(0))
+
+
+def with_day(state: BotState, at: datetime, balances: Sequence[Balance]) -> BotState:
+    """The state on the UTC day of this instant, which begins with these balances."""
+    equity = {balance.currency: balance.total for balance in balances}
+    return replace(state, day=day_of(at), day_equity=equity)
+
+
+def day_of(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()
 
 
 def due(state: BotState, intents: Iterable[Intent]) -> BotState:

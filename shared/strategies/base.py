@@ -69,6 +69,8 @@ class Strategy(ABC, Generic[ParametersT]):
     name: ClassVar[str]
     """By which the registry knows it; the same as its entry point's."""
     parameters_class: ClassVar[type[StrategyParameters]]
+    heavy: ClassVar[bool] = False
+    """Whether a candle may take more than a millisecond: the new bot then asks it in a thread, off its event loop."""
 
     def __init__(self, parameters: ParametersT) -> None:
         self.parameters = parameters
