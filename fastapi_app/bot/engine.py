@@ -1,18 +1,19 @@
 """The bot's engine: one candle in, effects out. A live run, a replay and a backtest differ in what they hand to it.
 
 For each candle: resting orders are filled; stops and take-profits; strategies, off the event loop where they are heavy;
-sizing; the trading window is asked; what shall be done is saved, carried out, and saved as done. What is saved before
-the first effect makes an engine that is killed at any point, and resumed, end where one ends that wasn't.
+sizing; the trading window is asked; what shall be done is saved, and carried out. What is saved before
+the first effect makes an engine that is killed at any point, and resumed, end where one ends that wasn't. That it was
+carried out is saved with what comes next: to carry it out once more finds what is there, and changes nothing.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from fastapi_app.bot.desk import BotBroker, Carried, OrderDesk
 from fastapi_app.bot.memory import BotMemory
-from shared.bot.decisions import Wishes, day_of, due, funds_of, intents_of, traded, wishes, with_day
+from shared.bot.decisions import Wishes, day_of, due, end_of_day, funds_of, intents_of, traded, wishes, with_day
 from shared.bot.events import Event
 from shared.bot.notifier import Notifier
 from shared.bot.risk import Refusal
@@ -21,6 +22,7 @@ from shared.bot.strategy_set import StrategySet
 from shared.candle import Candle
 from shared.settings import BotSettings
 
+_BEGIN = datetime.min.replace(tzinfo=UTC)
 STALE = Refusal("STALE", "the signal is too old: its candle closed more than a candle's length ago")
 
 
@@ -59,6 +61,7 @@ class BotEngine:
         self._length = timedelta(seconds=settings.timeframe.seconds)
         self._state = BotState()
         self._candles: dict[str, datetime] = {}
+        self._day_ends = _BEGIN
         self._unsaved = 0
         self.needs_resume = True
 
@@ -79,9 +82,12 @@ class BotEngine:
         await asyncio.to_thread(self._strategies.restore, state.strategies)
         self._candles = dict(state.candles)
         self._state = state
+        self._day_ends = _BEGIN if state.day is None else end_of_day(state.day)
         if self._reconcile is not None:
             await self._reconcile()
-        await self._carry_out(state.intents, at=at, resumed=True)
+        if state.intents:
+            await self._carry_out(state.intents, at=at, resumed=True)
+            await self.save()
         self.needs_resume = False
 
     def warm_up(self, symbol: str, candles: Iterable[Candle]) -> None:
@@ -102,8 +108,8 @@ class BotEngine:
         self._candles[symbol] = candle.timestamp
         self._unsaved += 1
         state = self._state
-        if state.day is None or day_of(at) > state.day:
-            self._state = state = with_day(state, at, await self._broker.balances_async(at=at))
+        if at >= self._day_ends:
+            state = await self._on_day_of(at)
         holding = state.holdings.get(symbol)
         if signals or holding is not None:
             wished = wishes(holding, candle, signals)
@@ -115,8 +121,13 @@ class BotEngine:
 
     async def save(self) -> None:
         """Durable when it returns; without it, at most `save_every` candles are taken in again after a crash."""
-        await self._memory.save(self.state)
         self._unsaved = 0
+        await self._memory.save(self.state)
+
+    async def _on_day_of(self, at: datetime) -> BotState:
+        self._state = state = with_day(self._state, at, await self._broker.balances_async(at=at))
+        self._day_ends = end_of_day(day_of(at))
+        return state
 
     async def _act(self, wished: Wishes, symbol: str, candle: Candle, at: datetime) -> None:
         funds = None
@@ -130,7 +141,7 @@ class BotEngine:
         allowed = [intent for intent in intents if intent.reduces or await self._is_allowed(intent, candle)]
         if allowed:
             self._state = due(self._state, allowed)
-            await self.save()
+            await self._memory.save(self.state)
             await self._carry_out(allowed, at=at, resumed=False)
 
     async def _is_allowed(self, intent: Intent, candle: Candle) -> bool:
@@ -153,8 +164,6 @@ class BotEngine:
                     intent, at=at or intent.at, fresh_for=self._length, resumed=resumed
                 )
             await self._settle(intent, carried)
-        if intents:
-            await self.save()
 
     async def _settle(self, intent: Intent, carried: Carried) -> None:
         order = carried.order

@@ -11,7 +11,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
@@ -131,6 +131,10 @@ def with_day(state: BotState, at: datetime, balances: Sequence[Balance]) -> BotS
 
 def day_of(at: datetime) -> str:
     return at.astimezone(UTC).date().isoformat()
+
+
+def end_of_day(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)
 
 
 def due(state: BotState, intents: Iterable[Intent]) -> BotState:
