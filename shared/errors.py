@@ -291,6 +291,20 @@ class ClientOrderIdReused(TradingWindowError):
         super().__init__(f"client_order_id: {_cut(_shown(client_order_id))} was used for another order")
 
 
+class BotIsRunning(TradingWindowError):
+    """To start a bot that runs already."""
+
+    def __init__(self) -> None:
+        super().__init__("the bot is running already")
+
+
+class BotIsStopped(TradingWindowError):
+    """To stop a bot that doesn't run."""
+
+    def __init__(self) -> None:
+        super().__init__("the bot is not running")
+
+
 class LeaseHeld(TradingWindowError):
     """Another process runs the bot, until `until` at least."""
 

@@ -1,8 +1,5 @@
 """What the bot remembers, in its row of the store, under the lease of who runs it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from shared.bot.lease import saved
 from shared.bot.state import BotState
 from shared.bot.store.base import BotStore
@@ -20,6 +17,6 @@ class BotMemory:
         row = await self._store.read_async()
         return BotState() if row.state is None else BotState.of_json(row.state)
 
-    async def save(self, state: BotState, last_cycle: Mapping[str, Any] | None = None) -> None:
+    async def save(self, state: BotState) -> None:
         """Durable when it returns."""
-        await self._store.change_async(saved(self._holder, state.to_json(), last_cycle))
+        await self._store.change_async(saved(self._holder, state.to_json()))

@@ -24,11 +24,12 @@ def taken(holder: str, *, at: datetime, until: datetime) -> Step:
     return step
 
 
-def renewed(holder: str, *, until: datetime) -> Step:
-    """Also past its end, where nobody took it meanwhile. Raises LeaseLost."""
+def renewed(holder: str, *, until: datetime, last_cycle: Mapping[str, Any] | None = None) -> Step:
+    """Also past its end, where nobody took it meanwhile; with the newest cycle, where there is one to tell of. Raises
+    LeaseLost."""
 
     def step(row: BotRow) -> BotRow:
-        return replace(_held(row, holder), lease_until=until)
+        return replace(_held(row, holder), lease_until=until, last_cycle=last_cycle or row.last_cycle)
 
     return step
 
@@ -42,11 +43,11 @@ def released(holder: str) -> Step:
     return step
 
 
-def saved(holder: str, state: Mapping[str, Any], last_cycle: Mapping[str, Any] | None) -> Step:
-    """What the bot remembers, and its newest cycle, where there is one to tell of. Raises LeaseLost."""
+def saved(holder: str, state: Mapping[str, Any]) -> Step:
+    """What the bot remembers. Raises LeaseLost."""
 
     def step(row: BotRow) -> BotRow:
-        return replace(_held(row, holder), state=state, last_cycle=last_cycle or row.last_cycle)
+        return replace(_held(row, holder), state=state)
 
     return step
 

@@ -1,0 +1,249 @@
+"""The new bot: reads the market, asks its strategies and the trading window, sends orders, registers trades."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from datetime import timedelta
+from typing import Any
+
+from fastapi_app.bot.desk import BotBroker, OrderDesk, OrderIds
+from fastapi_app.bot.engine import BotEngine
+from fastapi_app.bot.memory import BotMemory
+from fastapi_app.trading_window_async import get_trading_window_async
+from shared.bot.control import started, status_of, stopped
+from shared.bot.lease import released, renewed, taken
+from shared.bot.notifier import LogNotifier, Notifier, open_notifier
+from shared.bot.opening import open_bot_store
+from shared.bot.store.base import BotStore
+from shared.bot.strategy_set import StrategySet
+from shared.broker.opening import open_broker
+from shared.clock import Clock, SystemClock, utc_text
+from shared.errors import BotIsRunning, BotIsStopped, LeaseLost
+from shared.market.base import Market
+from shared.market.opening import open_market
+from shared.market_prices import MarketPrices
+from shared.settings import BotSettings, Settings, load_settings
+from shared.store.base import Store
+from shared.store.opening import open_store
+from shared.strategies.registry import StrategyRegistry
+from shared.window_config import WindowConfig
+from shared.wire_fields import MAX_CANDLES
+
+logger = logging.getLogger(__name__)
+
+
+class TradingBotAsync:
+    """One process's bot, on the trading window `default` of the store.
+
+    It runs while it holds the lease on the bot's row; what it remembers is there, so another process goes on where it
+    ended. A cycle that fails is logged with its cause, and the next one begins with what was saved.
+    """
+
+    def __init__(
+        self,
+        settings: BotSettings,
+        *,
+        market: Market,
+        broker: BotBroker,
+        windows: Store,
+        bots: BotStore,
+        window: WindowConfig | None = None,
+        clock: Clock | None = None,
+        notifier: Notifier | None = None,
+        registry: StrategyRegistry | None = None,
+        holder: str | None = None,
+    ) -> None:
+        """`window` seeds the trading window where the store doesn't know it. `holder` names the process."""
+        self._settings = settings
+        self._market = market
+        self._broker = broker
+        self._windows = windows
+        self._bots = bots
+        self._window_config = window
+        self._clock = clock or SystemClock()
+        self._notifier = notifier or LogNotifier()
+        self._registry = registry
+        self._holder = holder or f"{socket.gethostname()}-{os.getpid()}"
+        self._stopping = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Takes the lease, finishes what an earlier run has left, and begins its cycles in a task.
+
+        Raises BotIsRunning, LeaseHeld while another process runs the bot, UnknownStrategy, BrokenStrategy, InvalidField
+        for what the settings name, and StoreUnavailable.
+        """
+        if self._running is not None and not self._running.done():
+            raise BotIsRunning
+        strategies = await asyncio.to_thread(StrategySet, self._settings, self._registry)
+        now = self._clock.now()
+        await self._bots.change_async(taken(self._holder, at=now, until=now + self._lease()))
+        try:
+            engine = await self._engine(strategies)
+        except BaseException:
+            await self._bots.change_async(released(self._holder))
+            raise
+        self._stopping.clear()
+        self._running = asyncio.create_task(self._run(engine, strategies), name="trading-bot")
+
+    async def stop(self) -> None:
+        """Lets the cycle that is under way finish, then gives the lease back. Raises BotIsStopped."""
+        if self._running is None:
+            raise BotIsStopped
+        self._stopping.set()
+        running, self._running = self._running, None
+        await running
+
+    async def wait(self) -> None:
+        """Until it stops: by `stop`, or because the lease was lost."""
+        if self._running is not None:
+            await asyncio.shield(self._running)
+
+    async def status(self) -> dict[str, Any]:
+        """As the wire shows it, of the bot in whichever process it runs."""
+        return status_of(await self._bots.read_async(), self._settings)
+
+    async def _engine(self, strategies: StrategySet) -> BotEngine:
+        ids = OrderIds()
+        window = await get_trading_window_async(self._window_config, store=self._windows, clock=self._clock, ids=ids)
+        return BotEngine(
+            self._settings,
+            strategies=strategies,
+            desk=OrderDesk(window, self._broker, ids),
+            broker=self._broker,
+            memory=BotMemory(self._bots, self._holder),
+            notifier=self._notifier,
+        )
+
+    async def _run(self, engine: BotEngine, strategies: StrategySet) -> None:
+        renewing = asyncio.create_task(self._keep_the_lease(), name="trading-bot-lease")
+        try:
+            while not self._stopping.is_set():
+                await self._guarded_cycle(engine, strategies)
+                await self._pause(self._settings.cycle_seconds)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+            await self._bots.change_async(released(self._holder))
+
+    async def _guarded_cycle(self, engine: BotEngine, strategies: StrategySet) -> None:
+        cycle: dict[str, Any] = {"at": utc_text(self._clock.now()), "candles": 0, "error": None}
+        try:
+            cycle["candles"] = await self._cycle(engine, strategies)
+        except LeaseLost as exc:
+            self._lost(exc)
+            return
+        except Exception as exc:
+            logger.exception("a cycle of the bot failed; the next one goes on from what was saved")
+            cycle["error"] = str(exc)
+            await self._notifier.notify_async("Trading bot", f"a cycle failed: {exc}")
+        await self._renew(cycle)
+
+    async def _cycle(self, engine: BotEngine, strategies: StrategySet) -> int:
+        """Takes in what is closed and new of each symbol, and answers with how many candles that were."""
+        if engine.needs_resume:
+            await engine.resume(self._clock.now())
+        taken_in = 0
+        timeframe = self._settings.timeframe
+        for symbol in self._settings.symbols:
+            now, last = self._clock.now(), engine.last_candle(symbol)
+            if last is None:
+                before = min(strategies.warm_up, MAX_CANDLES)
+                engine.warm_up(symbol, await self._market.candles_async(symbol, timeframe, before, at=now))
+                await engine.save()
+                continue
+            for candle in await self._market.candles_after_async(symbol, timeframe, last, MAX_CANDLES, until=now):
+                if self._stopping.is_set():
+                    break
+                await engine.on_candle(symbol, candle, at=self._clock.now())
+                taken_in += 1
+        return taken_in
+
+    async def _keep_the_lease(self) -> None:
+        """Beside the cycles, since one may take longer than a lease."""
+        while not self._stopping.is_set():
+            await self._pause(self._settings.lease_seconds / 3)
+            await self._renew(None)
+
+    async def _renew(self, last_cycle: dict[str, Any] | None) -> None:
+        until = self._clock.now() + self._lease()
+        try:
+            await self._bots.change_async(renewed(self._holder, until=until, last_cycle=last_cycle))
+        except LeaseLost as exc:
+            self._lost(exc)
+        except Exception:
+            logger.exception("the bot's lease could not be renewed")
+
+    def _lost(self, error: LeaseLost) -> None:
+        if not self._stopping.is_set():
+            logger.warning("the bot stops here: %s", error)
+            self._stopping.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.lease_seconds)
+
+
+async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | None = None) -> None:
+    """Runs the bot until `stop` is set, or SIGINT or SIGTERM comes. Without settings it reads the process's own.
+
+    Raises SettingsError, BotIsRunning where a bot is to run on this store already, and what TradingBotAsync.start does.
+    """
+    settings = settings or load_settings()
+    async with contextlib.AsyncExitStack() as opened:
+        windows = opened.enter_context(contextlib.closing(open_store(settings)))
+        bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
+        market = opened.enter_context(contextlib.closing(open_market(settings)))
+        broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
+        notifier = open_notifier([url.get_secret_value() for url in settings.bot.notify_urls])
+        bot = TradingBotAsync(
+            settings.bot,
+            market=market,
+            broker=broker,
+            windows=windows,
+            bots=bots,
+            window=settings.window,
+            notifier=notifier,
+        )
+        await bots.change_async(started(settings.bot, at=SystemClock().now()))
+        try:
+            await bot.start()
+            await _until(bot, stop or _stop_by_signal())
+        finally:
+            await bots.change_async(stopped())
+
+
+def run_main_async() -> None:
+    """The bot as a process of its own."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(main_async())
+
+
+async def _until(bot: TradingBotAsync, stop: asyncio.Event) -> None:
+    ends = {asyncio.create_task(bot.wait()), asyncio.create_task(stop.wait())}
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in ends:
+            task.cancel()
+        await bot.stop()
+
+
+def _stop_by_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+if __name__ == "__main__":
+    run_main_async()

@@ -1,0 +1,50 @@
+"""What a bot is told, from any process and either side: steps on its row, and what the row says of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.bot.store.base import BotRow, Step
+from shared.clock import utc_text
+from shared.errors import BotIsRunning, BotIsStopped
+from shared.settings import BotSettings
+
+
+def started(settings: BotSettings, *, at: datetime) -> Step:
+    """The bot is to run with these settings. What it remembers stays. Raises BotIsRunning."""
+
+    def step(row: BotRow) -> BotRow:
+        if row.desired == "running":
+            raise BotIsRunning
+        return replace(row, desired="running", config=config_of(settings), started_at=at)
+
+    return step
+
+
+def stopped() -> Step:
+    """The bot is to finish what is in flight, and end. Raises BotIsStopped."""
+
+    def step(row: BotRow) -> BotRow:
+        if row.desired == "stopped":
+            raise BotIsStopped
+        return replace(row, desired="stopped", started_at=None)
+
+    return step
+
+
+def config_of(settings: BotSettings) -> dict[str, Any]:
+    """The settings as JSON values, without what holds keys; `BotSettings` takes them back."""
+    return settings.model_dump(mode="json", exclude={"notify_urls"})
+
+
+def status_of(row: BotRow, settings: BotSettings) -> dict[str, Any]:
+    """As the wire shows it; `settings` are those of a bot that was never started. Symbols are parted by commas."""
+    config: Mapping[str, Any] = row.config or config_of(settings)
+    return {
+        "status": row.desired,
+        "started_at": None if row.started_at is None else utc_text(row.started_at),
+        "symbol": ",".join(config["symbols"]),
+        "strategies": list(config["strategies"]),
+        "last_cycle": row.last_cycle,
+    }
