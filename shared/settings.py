@@ -1,7 +1,9 @@
 """The settings: typed, from a TOML file and the environment; built once by each entry point and passed in."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -32,6 +34,20 @@ def _file_path(path: Path) -> Path:
     return path
 
 
+def _decimal(given: Any) -> Any:
+    """A decimal in quotes, or a whole number: a bare fraction has been a binary one since the file was read."""
+    if isinstance(given, str) and _DECIMAL.fullmatch(given):
+        return Decimal(given)
+    return Decimal(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+_DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+Rate = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(ge=0, le=Decimal("0.1"), description='a decimal in quotes from "0" to "0.1", such as "0.001"'),
+]
+Currency = Annotated[str, Field(pattern="^[A-Z0-9]{1,16}$")]
 EndpointName = Annotated[str, Field(pattern="^[A-Z]+ /.*$")]
 EndpointNames = Annotated[list[EndpointName], Field(description='a list of endpoints, such as ["POST /api/search"]')]
 
@@ -174,6 +190,31 @@ class CutoverSettings(_Section):
     full_mismatches_per_second: Annotated[float, _seconds(0, 1_000_000)] = 2.0
 
 
+class BrokerSettings(_Section):
+    """Where orders go. The paper broker trades at the market's prices with money that is none.
+
+    `balances` seed its account; once it is stored, trading alone changes it.
+    """
+
+    kind: Annotated[Literal["paper"], Field(description='"paper"')] = "paper"
+    balances: Annotated[
+        dict[Currency, Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0)]],
+        Field(
+            description="a table of currencies, such as USD, each with a decimal in quotes of at least 0 and at most "
+            '18 digits on either side of the point, such as { USD = "10000" }'
+        ),
+    ] = {"USD": Decimal(10_000)}
+    quanta: Annotated[
+        dict[Currency, Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=1)]],
+        Field(
+            description="a table of currencies, such as USD, each with a decimal in quotes greater than 0 and at most "
+            '1, such as { USD = "0.01" }'
+        ),
+    ] = {}
+    fee_rate: Rate = Decimal("0.001")
+    slippage_rate: Rate = Decimal("0.0005")
+
+
 class Settings(BaseSettings):
     """All settings. Made directly, it takes what it is given and reads neither file nor environment."""
 
@@ -187,6 +228,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     bridge: BridgeSettings = BridgeSettings()
     cutover: CutoverSettings = CutoverSettings()
+    broker: BrokerSettings = BrokerSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -14,20 +14,26 @@ from shared.errors import (
     BodyTooLarge,
     BrokenStrategy,
     CalendarUnavailable,
+    ClientOrderIdReused,
     ConfigBeyondLegacy,
     ExchangeRefused,
     ExchangeUnavailable,
+    InsufficientBalance,
     InvalidField,
     KeyReused,
     MalformedBody,
     MarketUnavailable,
+    NothingToReduce,
+    OrderClosed,
     OutcomeUnknown,
     PermitConflict,
     Reason,
     Refused,
     ServedByLegacy,
     StoreUnavailable,
+    TooManyOpenOrders,
     TradingWindowError,
+    UnknownOrder,
     UnknownPermit,
     UnknownSymbol,
     UnknownWindow,
@@ -37,7 +43,16 @@ from shared.errors import (
 from shared.fields import validated
 from shared.store.base import IdempotencyKey
 from shared.window_config import EndHour, StartHour, TradesPerDay
-from shared.wire_fields import ExactDecimal, QueryDate, QueryLimit, QuerySymbol, Side, Strategy, Symbol, plain_decimal
+from shared.wire_fields import (
+    ExactDecimal,
+    QueryDate,
+    QueryLimit,
+    QuerySymbol,
+    Side,
+    Strategy,
+    Symbol,
+    plain_decimal,
+)
 
 MAX_QUERY_PARAMETERS = 1000
 
@@ -166,6 +181,9 @@ def answer_to(error: TradingWindowError) -> tuple[int, dict[str, Any]]:
     """The status and the JSON body of the contract's answer to an error."""
     if isinstance(error, Refused):
         return _refusal(error.reasons[0])
+    if isinstance(error, InsufficientBalance):
+        amounts = {"currency": error.currency, "needed": error.needed, "available": error.available}
+        return 409, {"error": str(error), **amounts}
     status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
     return status, {"error": str(error)}
 
@@ -176,13 +194,18 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     UnknownWindow: 404,
     UnknownPermit: 404,
     UnknownSymbol: 404,
+    UnknownOrder: 404,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
     ServedByLegacy: 409,
     WindowExists: 409,
     PermitConflict: 409,
+    OrderClosed: 409,
+    NothingToReduce: 409,
+    TooManyOpenOrders: 409,
     KeyReused: 422,
     BrokenStrategy: 503,
+    ClientOrderIdReused: 422,
     CalendarUnavailable: 503,
     ConfigBeyondLegacy: 503,
     StoreUnavailable: 503,

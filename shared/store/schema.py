@@ -1,6 +1,6 @@
 """The tables of the store. Imported by migrations and their tests only: it costs SQLAlchemy."""
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData()
 
@@ -70,4 +70,45 @@ Index(
     ledger.c.sequence,
     sqlite_where=_WITH_SUBJECT,
     postgresql_where=_WITH_SUBJECT,
+)
+
+paper_accounts = Table(
+    "paper_accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False, comment="counts changes from 1"),
+    Column("state", Text, nullable=False, comment="JSON: money and holdings; the open orders are in their own rows"),
+)
+
+paper_orders = Table(
+    "paper_orders",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="counts the account's orders from 1"),
+    Column("client_order_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("quantity", Text, nullable=False, comment="a decimal, as are all amounts"),
+    Column("price", Text),
+    Column("reduces", Boolean, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("filled_quantity", Text, nullable=False),
+    Column("average_price", Text),
+    Column("fee", Text, nullable=False),
+    Column("realized_pnl", Text, nullable=False),
+    Column("created_at", Text, nullable=False, comment="ISO 8601, UTC"),
+    Column("updated_at", Text, nullable=False, comment="ISO 8601, UTC"),
+    sqlite_with_rowid=False,
+)
+
+Index("paper_orders_client_order_id", paper_orders.c.account_id, paper_orders.c.client_order_id, unique=True)
+Index("paper_orders_status", paper_orders.c.account_id, paper_orders.c.status, paper_orders.c.number)
+Index("paper_orders_symbol", paper_orders.c.account_id, paper_orders.c.symbol, paper_orders.c.number)
+Index(
+    "paper_orders_symbol_status",
+    paper_orders.c.account_id,
+    paper_orders.c.symbol,
+    paper_orders.c.status,
+    paper_orders.c.number,
 )

@@ -1,17 +1,11 @@
 """The store in an SQLite file: the embedded default, shared by all the processes of one machine."""
 
-import asyncio
-import os
 import sqlite3
-import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from shared.errors import StoreUnavailable, UnknownWindow
+from shared.errors import UnknownWindow
 from shared.store.base import (
     Applied,
     IdempotencyKey,
@@ -22,7 +16,7 @@ from shared.store.base import (
     carry_out,
     to_json,
 )
-from shared.store.group_commit import GroupCommit, Job
+from shared.store.sqlite_file import SQLiteFile
 from shared.store.sqlite_rows import (
     entry_row,
     read_kept,
@@ -36,11 +30,6 @@ from shared.store.sqlite_rows import (
 from shared.window import NEW_STATE, AnswerT, Asking, Snapshot, Transition
 from shared.window_config import WindowConfig
 
-SCHEMA_REVISION = "0002"
-"""The newest migration; a file that has it is used without loading the machinery of migrations."""
-
-T = TypeVar("T")
-
 
 class SQLiteStore:
     """A Store in one SQLite file (WAL, `synchronous=FULL`).
@@ -52,56 +41,44 @@ class SQLiteStore:
     def __init__(
         self, path: Path | str, *, busy_timeout_seconds: float = 5.0, max_waiting_writes: int = 10_000
     ) -> None:
-        self.path = Path(path)
-        self._busy_timeout_seconds = busy_timeout_seconds
-        self._max_waiting_writes = max_waiting_writes
-        self._opening = threading.Lock()
-        self._process: _Process | None = None
-        self._of_parents: list[_Process] = []
+        self._file = SQLiteFile(
+            path, batch=_Batch, busy_timeout_seconds=busy_timeout_seconds, max_waiting_writes=max_waiting_writes
+        )
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
 
     def prepare(self) -> None:
         """Makes the folder and the newest schema where they are missing, and leaves nothing open.
 
         Raises StoreUnavailable with a sentence for the operator.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StoreUnavailable(f"the folder of {self.path} can't be made: {exc.strerror}") from exc
-        revision, journal_mode = _translated(self._condition)
-        # A copy that was made with VACUUM INTO has the schema, but not the mode.
-        if revision != SCHEMA_REVISION or journal_mode != "wal":
-            from shared.store.migrate import migrate  # noqa: PLC0415 - half a second and 40 MB, once in a file's life
-
-            migrate(self.path, current=revision)
+        self._file.prepare()
 
     def create(self, window_id: str, config: WindowConfig) -> Snapshot:
-        return self._opened().writer.run(lambda batch: batch.create(window_id, config))
+        return self._file.write(lambda batch: batch.create(window_id, config))
 
     async def create_async(self, window_id: str, config: WindowConfig) -> Snapshot:
-        process = await self._opened_async()
-        return await process.writer.run_async(lambda batch: batch.create(window_id, config))
+        return await self._file.write_async(lambda batch: batch.create(window_id, config))
 
     def window_ids(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
-        return self._read(self._opened(), lambda connection: read_window_ids(connection, after, limit))
+        return self._file.read(lambda connection: read_window_ids(connection, after, limit))
 
     async def window_ids_async(self, *, after: str | None = None, limit: int = 50) -> tuple[str, ...]:
-        process = await self._opened_async()
-        return self._read(process, lambda connection: read_window_ids(connection, after, limit))
+        return await self._file.read_async(lambda connection: read_window_ids(connection, after, limit))
 
     def snapshot(self, window_id: str) -> Snapshot:
-        return self._read(self._opened(), lambda connection: read_window(connection, window_id))
+        return self._file.read(lambda connection: read_window(connection, window_id))
 
     async def snapshot_async(self, window_id: str) -> Snapshot:
-        process = await self._opened_async()
-        return self._read(process, lambda connection: read_window(connection, window_id))
+        return await self._file.read_async(lambda connection: read_window(connection, window_id))
 
     def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
-        return self._read(self._opened(), lambda connection: read_ledger(connection, window_id, query))
+        return self._file.read(lambda connection: read_ledger(connection, window_id, query))
 
     async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
-        process = await self._opened_async()
-        return self._read(process, lambda connection: read_ledger(connection, window_id, query))
+        return await self._file.read_async(lambda connection: read_ledger(connection, window_id, query))
 
     def apply(
         self,
@@ -113,7 +90,7 @@ class SQLiteStore:
         asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         write = Write(window_id=window_id, transition=transition, instant=instant, key=key, asks=asks)
-        return self._opened().writer.run(lambda batch: batch.apply(write))
+        return self._file.write(lambda batch: batch.apply(write))
 
     async def apply_async(
         self,
@@ -125,142 +102,10 @@ class SQLiteStore:
         asks: Asking | None = None,
     ) -> Applied[AnswerT]:
         write = Write(window_id=window_id, transition=transition, instant=instant, key=key, asks=asks)
-        process = await self._opened_async()
-        return await process.writer.run_async(lambda batch: batch.apply(write))
+        return await self._file.write_async(lambda batch: batch.apply(write))
 
     def close(self) -> None:
-        with self._opening:
-            process = self._process
-            if process is None or process.pid != os.getpid():
-                return
-            self._process = None
-        process.close()
-
-    async def _opened_async(self) -> "_Process":
-        """To open may take a migration and its lock, which no event loop should wait for."""
-        process = self._process
-        if process is not None and process.pid == os.getpid():
-            return process
-        return await asyncio.to_thread(self._opened)
-
-    def _opened(self) -> "_Process":
-        process = self._process
-        if process is not None and process.pid == os.getpid():
-            return process
-        with self._opening:
-            process = self._process
-            if process is not None and process.pid != os.getpid():
-                # Closing an inherited connection would let go of the parent's file; it is kept and never used.
-                self._of_parents.append(process)
-                process = None
-            if process is None:
-                self.prepare()
-                process = self._process = _Process(self._connect, max_waiting_writes=self._max_waiting_writes)
-            return process
-
-    def _read(self, process: "_Process", question: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            connection = process.readers.pop()
-        except IndexError:
-            connection = _translated(self._connect)
-        try:
-            answer = _translated(question, connection)
-        except UnknownWindow:
-            process.give_back(connection)
-            raise
-        except BaseException:
-            # A connection that failed is not used again.
-            connection.close()
-            raise
-        process.give_back(connection)
-        return answer
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy_timeout_seconds, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _condition(self) -> tuple[str | None, str]:
-        """The file's schema revision and journal mode."""
-        connection = self._connect()
-        try:
-            journal_mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
-            return str(row[0]) if row else None, journal_mode
-        finally:
-            connection.close()
-
-
-class _Process:
-    """What one process holds open on the file."""
-
-    def __init__(self, connect: Callable[[], sqlite3.Connection], *, max_waiting_writes: int) -> None:
-        self.pid = os.getpid()
-        self.readers: deque[sqlite3.Connection] = deque()
-        self.writer: GroupCommit[_Batch] = GroupCommit(self._commit, max_waiting=max_waiting_writes)
-        self._connect = connect
-        self._connection: sqlite3.Connection | None = None
-        self._closed = False
-
-    def close(self) -> None:
-        self.writer.close()
-        if self._connection is not None:
-            self._connection.close()
-        self._closed = True
-        self._close_readers()
-
-    def give_back(self, connection: sqlite3.Connection) -> None:
-        self.readers.append(connection)
-        if self._closed:  # the read outlasted the closing
-            self._close_readers()
-
-    def _close_readers(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self.readers.pop().close()
-
-    def _commit(self, jobs: Sequence[Job["_Batch", Any]]) -> None:
-        try:
-            _translated(self._transact, jobs)
-        except Exception as exc:
-            # What one job brought must not fail the others; trouble with the file fails all alike.
-            if len(jobs) == 1 or isinstance(exc.__cause__, sqlite3.OperationalError):
-                raise
-            for job in jobs:
-                job.error = None
-                try:
-                    _translated(self._transact, [job])
-                except Exception as own:
-                    if isinstance(own.__cause__, sqlite3.OperationalError):
-                        raise
-                    job.error = own
-
-    def _transact(self, jobs: Sequence[Job["_Batch", Any]]) -> None:
-        connection = self._connection = self._connection or self._connect()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            batch = _Batch(connection)
-            for job in jobs:
-                try:
-                    job.result = job.work(batch)
-                except sqlite3.Error:
-                    raise
-                except BaseException as exc:  # also what ends a thread: this one belongs to all callers
-                    job.error = exc
-            batch.write()
-            connection.execute("COMMIT")
-        except BaseException:
-            # Closing rolls back, and a file that failed once is opened anew.
-            self._connection = None
-            connection.close()
-            raise
+        self._file.close()
 
 
 class _Batch:
@@ -316,11 +161,3 @@ class _Batch:
         if place in self._kept:
             return self._kept[place]
         return read_kept(self._connection, window_id, key)
-
-
-def _translated(call: Callable[..., T], *arguments: Any) -> T:
-    """The one place where the driver's errors become ours."""
-    try:
-        return call(*arguments)
-    except sqlite3.Error as exc:
-        raise StoreUnavailable(str(exc)) from exc

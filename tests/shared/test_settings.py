@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,13 @@ def test_defaults() -> None:
             "kept_mismatches": 200,
             "full_mismatches_per_second": 2.0,
         },
+        "broker": {
+            "kind": "paper",
+            "balances": {"USD": Decimal(10_000)},
+            "quanta": {},
+            "fee_rate": Decimal("0.001"),
+            "slippage_rate": Decimal("0.0005"),
+        },
     }
 
 
@@ -151,6 +159,12 @@ def test_every_key_can_come_from_the_file() -> None:
         max_native_errors = 0
         kept_mismatches = 1
         full_mismatches_per_second = 0
+        [broker]
+        kind = "paper"
+        balances = { USD = 5, EUR = "0.05" }
+        quanta = { USD = "0.01", JPY = 1 }
+        fee_rate = 0
+        slippage_rate = "0.1"
         [cutover.modes]
         "GET /api/health" = "native"
         "PUT /api/trading-window/config" = { mode = "canary", percent = 5, sample_rate = 0.5 }
@@ -220,6 +234,13 @@ def test_every_key_can_come_from_the_file() -> None:
             "kept_mismatches": 1,
             "full_mismatches_per_second": 0.0,
         },
+        "broker": {
+            "kind": "paper",
+            "balances": {"USD": Decimal(5), "EUR": Decimal("0.05")},
+            "quanta": {"USD": Decimal("0.01"), "JPY": Decimal(1)},
+            "fee_rate": Decimal(0),
+            "slippage_rate": Decimal("0.1"),
+        },
     }
 
 
@@ -274,6 +295,11 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_CUTOVER__MAX_NATIVE_ERRORS": "1000000",
             "TRADEWINDOW_CUTOVER__KEPT_MISMATCHES": "100000",
             "TRADEWINDOW_CUTOVER__FULL_MISMATCHES_PER_SECOND": "1000000",
+            "TRADEWINDOW_BROKER__KIND": "paper",
+            "TRADEWINDOW_BROKER__BALANCES": '{"EUR": "100.10"}',
+            "TRADEWINDOW_BROKER__QUANTA": '{"EUR": "0.01"}',
+            "TRADEWINDOW_BROKER__FEE_RATE": "0.0026",
+            "TRADEWINDOW_BROKER__SLIPPAGE_RATE": "0",
             "HOME": "/home/trader",
         }
     )
@@ -338,6 +364,13 @@ def test_every_key_can_come_from_the_environment() -> None:
             "max_native_errors": 1_000_000,
             "kept_mismatches": 100_000,
             "full_mismatches_per_second": 1_000_000.0,
+        },
+        "broker": {
+            "kind": "paper",
+            "balances": {"EUR": Decimal("100.10")},
+            "quanta": {"EUR": Decimal("0.01")},
+            "fee_rate": Decimal("0.0026"),
+            "slippage_rate": Decimal(0),
         },
     }
 
@@ -414,6 +447,15 @@ def test_a_wrong_variable_is_refused_with_its_key_value_and_bound(variable: str,
     assert refusal({name: text}) == f"{sentence} (from {name})"
 
 
+RATE_RULE = 'a decimal in quotes from "0" to "0.1", such as "0.001"'
+BALANCES_RULE = (
+    "a table of currencies, such as USD, each with a decimal in quotes of at least 0 and at most 18 digits on either "
+    'side of the point, such as { USD = "10000" }'
+)
+QUANTA_RULE = (
+    "a table of currencies, such as USD, each with a decimal in quotes greater than 0 and at most 1, such as "
+    '{ USD = "0.01" }'
+)
 MODES_RULE = (
     "a table of endpoints, each with a mode (legacy, shadow, canary, verify or native) or a table of mode, percent and "
     'sample_rate, such as {"GET /api/health": "native"}'
@@ -448,6 +490,16 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ("[server]\nhost = 1", "server.host: 1 is not an address to listen on, such as 127.0.0.1"),
         ("[store]\nbusy_timeout_seconds = true", "store.busy_timeout_seconds: true is not a number from 0.1 to 60"),
         ("[window]\nstart_hour = 24", "window.start_hour: 24 is not a whole number from 0 to 23"),
+        ('[broker]\nkind = "live"', 'broker.kind: "live" is not "paper"'),
+        ("[broker]\nfee_rate = 0.001", f"broker.fee_rate: 0.001 is not {RATE_RULE}"),
+        ('[broker]\nfee_rate = "0.11"', f'broker.fee_rate: "0.11" is not {RATE_RULE}'),
+        ('[broker]\nslippage_rate = "-0.1"', f'broker.slippage_rate: "-0.1" is not {RATE_RULE}'),
+        ('[broker]\nslippage_rate = "nan"', f'broker.slippage_rate: "nan" is not {RATE_RULE}'),
+        ('[broker.balances]\nEUR = 1\nUSD = "-1"', f'broker.balances: {{"USD": "-1"}} is not {BALANCES_RULE}'),
+        ("[broker.balances]\nUSD = 0.1", f'broker.balances: {{"USD": 0.1}} is not {BALANCES_RULE}'),
+        ('[broker.balances]\nusd = "1"', f'broker.balances: {{"usd": "1"}} is not {BALANCES_RULE}'),
+        ("[broker.quanta]\nUSD = 0", f'broker.quanta: {{"USD": 0}} is not {QUANTA_RULE}'),
+        ("[broker.quanta]\nUSD = 2", f'broker.quanta: {{"USD": 2}} is not {QUANTA_RULE}'),
         ('[cutover.modes]\n"GET /x" = "both"', f'cutover.modes: {{"GET /x": "both"}} is not {MODES_RULE}'),
         (
             "[server]\nprot = 80",
@@ -456,8 +508,8 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ),
         (
             "[sever]\nport = 80",
-            'sever: {"port": 80} is not expected: the sections are server, store, window, market, exchange, limits, '
-            "bridge, cutover",
+            'sever: {"port": 80} is not expected: '
+            "the sections are server, store, window, market, exchange, limits, bridge, cutover, broker",
         ),
         ("server = 80", "server: 80 is not a table of keys"),
     ],

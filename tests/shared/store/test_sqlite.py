@@ -24,7 +24,8 @@ from sqlalchemy import create_engine
 from shared.errors import StoreUnavailable, UnknownWindow
 from shared.store import migrate, migrations, schema
 from shared.store.base import LedgerQuery
-from shared.store.sqlite import SCHEMA_REVISION, SQLiteStore
+from shared.store.sqlite import SQLiteStore
+from shared.store.sqlite_file import SCHEMA_REVISION
 from shared.window import Entry, LedgerEntry, Outcome, WindowState
 from shared.window_config import WindowConfig
 from tests.shared.store.helpers import (
@@ -41,6 +42,7 @@ from tests.shared.store.helpers import (
 )
 
 ALL = LedgerQuery(limit=10_000)
+TABLES = {"windows", "ledger", "paper_accounts", "paper_orders"}
 FAST = 0.05
 """A busy timeout, in seconds, for tests in which the file stays locked."""
 
@@ -149,7 +151,7 @@ def test_the_migrations_make_the_very_tables_and_indexes_of_the_schema(store: SQ
     assert [(kind, name, " ".join((sql or "").split())) for kind, name, sql in migrated] == [
         (kind, name, " ".join((sql or "").split())) for kind, name, sql in declared
     ]
-    assert {name for kind, name, _ in migrated if kind == "table"} == {"windows", "ledger"}
+    assert {name for kind, name, _ in migrated if kind == "table"} == TABLES
 
 
 def test_the_revision_that_the_store_expects_is_the_newest_migration(store: SQLiteStore) -> None:
@@ -204,7 +206,7 @@ def test_a_migration_that_fails_leaves_an_old_file_as_it_was(
     next_migration(body)
     with pytest.raises((StoreUnavailable, LookupError)):
         migrate.migrate(store.path, current=SCHEMA_REVISION)
-    assert tables(store.path) == {"alembic_version", "windows", "ledger"}
+    assert tables(store.path) == {"alembic_version", *TABLES}
     monkeypatch.undo()
     store.prepare()
     assert ids_of(store) == ["1"]
@@ -260,7 +262,7 @@ def test_stores_of_different_files_open_in_threads_at_once(open_store: OpenStore
 
     threads = [in_thread(open_and_create, number) for number in range(8)]
     assert [thread.result(DEADLINE_SECONDS) for thread in threads] == [1] * 8
-    assert [tables(tmp_path / f"{number}.db") for number in range(8)] == [{"alembic_version", "windows", "ledger"}] * 8
+    assert [tables(tmp_path / f"{number}.db") for number in range(8)] == [{"alembic_version", *TABLES}] * 8
 
 
 def test_one_store_opens_once_for_all_threads(open_store: OpenStore) -> None:
@@ -837,7 +839,7 @@ def test_a_file_of_the_first_revision_keeps_its_rows_and_gets_subjects(path: Pat
     found = store.snapshot("w")
     assert (found.config, found.version, found.sequence) == (CONFIG, 3, 2)
     assert found.state == {"trade_day": "2025-03-03", "trades_today": 2, "halt": {"reason": "lunch"}}
-    assert asked(path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert asked(path, "SELECT version_num FROM alembic_version") == [(SCHEMA_REVISION,)]
     assert [(entry.id, entry.data, entry.subject) for entry in store.ledger("w", ALL).entries] == [
         ("b", {}, None),
         ("a", {"price": "1.50"}, None),
