@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.wire import DailyLimitAnswer, ErrorAnswer, OutsideHoursAnswer
+from shared.wire_orders import InsufficientBalanceAnswer
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -23,6 +24,25 @@ UNKNOWN: Responses = {404: {"model": ErrorAnswer, "description": "No such window
 NO_PRICES: Responses = {
     404: {"model": ErrorAnswer, "description": "The market has no such symbol."},
     503: {"model": ErrorAnswer, "description": "The market can't answer."},
+}
+REFUSED_ORDER: Responses = {
+    403: {"model": OutsideHoursAnswer | ErrorAnswer, "description": "Outside the hours, or halted."},
+    404: {"model": ErrorAnswer, "description": "Nothing of this name is traded."},
+    409: {
+        "model": DailyLimitAnswer | InsufficientBalanceAnswer | ErrorAnswer,
+        "description": "The daily limit is reached, the balance is too small, the broker refuses the order, or nobody "
+        "knows yet what came of an order with this key.",
+    },
+    422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."},
+}
+UNKNOWN_ORDER: Responses = {404: {"model": ErrorAnswer, "description": "No such order."}}
+ENDED_ORDER: Responses = {409: {"model": ErrorAnswer, "description": "The order is filled or cancelled already."}}
+UNAVAILABLE_BROKER: Responses = {
+    503: {
+        "model": ErrorAnswer,
+        "description": "The store, the market or the broker can't answer; or nobody knows what came of the order, "
+        "which then keeps its slot until that is known.",
+    }
 }
 
 

@@ -15,6 +15,7 @@ JUDGING_ENDPOINTS = (
     "POST /api/trading-window/trades",
     "GET /api/trading-window/config",
     "PUT /api/trading-window/config",
+    "POST /api/orders",
 )
 """Those whose legacy side goes by the rules. In every mode but `native` it answers some clients, or is compared."""
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
-from fastapi_app.routers import halts, health, market, permits, status, trading_window, windows
+from fastapi_app.routers import halts, health, market, orders, permits, status, trading_window, windows
 from fastapi_app.rule_documents import rule_tags, with_whole_examples
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
@@ -19,7 +19,7 @@ from shared.wire import answer_to
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (trading_window, status, health, market, permits, windows, halts)
+ROUTERS = (trading_window, status, health, market, orders, permits, windows, halts)
 """In the order in which they are asked."""
 
 

@@ -97,7 +97,7 @@ class WindowPermits(WindowAccess):
         if not newest.entries:
             raise UnknownPermit(permit_id)
         data: Any = newest.entries[0].data
-        permit: Permit = {name: data[name] for name in Permit.__annotations__}  # type: ignore[assignment]
+        permit: Permit = {name: data[name] for name in Permit.__annotations__ if name in data}  # type: ignore[assignment]
         if permit["status"] == "pending":
             # It is past its deadline, and nobody has written so yet.
             permit = {**permit, "status": "expired", "deadline": None}

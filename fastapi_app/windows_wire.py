@@ -209,6 +209,9 @@ class PermitModel(BaseModel):
     trade_day: str
     reserved_at: str
     deadline: str | None
+    client_order_id: Annotated[
+        str | None, Field(description="there for a permit of an order of the broker's: its client order id")
+    ] = None
 
 
 class PermitStepAnswer(BaseModel):

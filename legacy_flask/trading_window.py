@@ -1,16 +1,31 @@
 """The old synchronous trading window, with the old arithmetic."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.clock import utc_text
-from shared.errors import ConfigBeyondLegacy, Reason, Refused
+from shared.errors import ConfigBeyondLegacy, OrderOnItsWay, PermitConflict, Reason, Refused, UnknownPermit
+from shared.halts import halt_reasons
 from shared.ports import LivePorts, Ports
 from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.store.memory import MemoryStore
-from shared.window import DEFAULT_WINDOW_ID, Asking, Entry, Outcome, RegisteredTrade, Snapshot, Trade, WindowState
+from shared.upkeep import permit_entry, with_permit, without_permit
+from shared.window import (
+    DEFAULT_WINDOW_ID,
+    MAX_OPEN_PERMITS,
+    Asking,
+    Entry,
+    Outcome,
+    Permit,
+    RegisteredTrade,
+    Snapshot,
+    Trade,
+    Transition,
+    WindowState,
+)
 from shared.window_config import WindowConfig
 from shared.wire import ConfigChange, TradeRequest, TradesQuery
 from shared.wire_fields import plain_decimal
@@ -58,24 +73,94 @@ class TradingWindow:
 
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[RegisteredTrade]:
             _check_that_it_is_known(config)
-            if not _is_open(config, instant):
-                hours = f"{config.start_hour}:00 - {config.end_hour}:00"
-                raise Refused(
-                    Reason(
-                        code="OUTSIDE_HOURS",
-                        sentence=f"outside the trading window {hours}",
-                        value=utc_text(instant),
-                        bound=hours,
-                    )
-                )
-            _, count = _day_and_count(config, state, instant)
-            limit = config.max_trades_per_day
-            if count >= limit:
-                sentence = f"daily trade limit of {limit} reached"
-                raise Refused(Reason(code="DAILY_LIMIT", sentence=sentence, value=count, bound=limit))
+            _check_that_it_is_allowed(config, state, instant)
             return _count(config, state, instant, _Draft(trade_id, request))
 
         return ports.windows.apply(DEFAULT_WINDOW_ID, transition, key=key, asks=Asking(request.symbol)).answer
+
+    def try_send_order(self, order: Mapping[str, Any]) -> str:
+        """Asks and counts in one step before an order goes out, and answers with the id of its permit, which holds the
+        slot until the order's outcome is known. One that reduces a position is asked nothing and takes no slot.
+
+        `order` is as the broker takes it. Raises Refused when the window is halted, closed or used up, and
+        OrderOnItsWay while one of the same client order id is out.
+        """
+        ports = self._ports()
+        permit_id = ports.new_id("permit")
+
+        def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
+            _check_that_it_is_known(config)
+            if _permit_of_order(state, order["client_order_id"]):
+                raise OrderOnItsWay(order["client_order_id"])
+            if not order["reduces"]:
+                _check_that_it_is_allowed(config, state, instant)
+            _check_that_permits_are_left(state)
+            return _send(config, state, instant, permit_id=permit_id, order=order)
+
+        ports.windows.apply(DEFAULT_WINDOW_ID, transition, asks=Asking(order["symbol"]))
+        return permit_id
+
+    def permit_of_order(self, client_order_id: str) -> str | None:
+        """The id of the permit of the order of this name, while it has no end."""
+        window = self._ports().windows.snapshot(DEFAULT_WINDOW_ID)
+        permit = _permit_of_order(window.state, client_order_id)
+        return permit["id"] if permit else None
+
+    def register_order(self, permit_id: str, quantity: str, price: str) -> None:
+        """The order was filled: its slot is a trade's now. A halt puts this off, where the config says so: the permit
+        stays, and whoever reconciles after the halt confirms it."""
+        trade_id = self._ports().new_id("trade")
+
+        def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
+            permit = _open_permit(state, permit_id)
+            halted = () if config.confirm_while_halted else halt_reasons(state, permit["symbol"], instant)
+            if halted:
+                raise Refused(*halted)
+            trade = Trade(
+                id=trade_id,
+                symbol=permit["symbol"],
+                side=permit["side"],
+                quantity=quantity,
+                price=price,
+                strategy=permit["strategy"],
+                executed_at=utc_text(instant),
+                trade_day=permit["trade_day"],
+            )
+            if permit["reduces"]:
+                trade["reduces"] = True
+            confirmed: Permit = {**permit, "status": "confirmed", "deadline": None}
+            entries = (
+                permit_entry(confirmed, entry_id=f"{permit_id}-confirmed", trade_id=trade_id),
+                Entry(id=trade_id, kind="trade", data=trade, trade_day=trade["trade_day"], symbol=trade["symbol"]),
+            )
+            return Outcome(config, without_permit(state, permit, frees_slot=False), entries, None)
+
+        with suppress(Refused):
+            self._step_permit(transition)
+
+    def release_order(self, permit_id: str, why: str) -> None:
+        """There is no trade: the slot is free again."""
+
+        def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+            permit = _open_permit(state, permit_id)
+            released: Permit = {**permit, "status": "released", "deadline": None}
+            entry = permit_entry(released, entry_id=f"{permit_id}-released", reason=why)
+            return Outcome(config, without_permit(state, permit, frees_slot=True), (entry,), None)
+
+        self._step_permit(transition)
+
+    def doubt_order(self, permit_id: str) -> None:
+        """Nobody knows what came of the order: its permit keeps the slot until that is known."""
+
+        def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+            permit = _open_permit(state, permit_id)
+            if permit["status"] == "in_doubt":
+                raise PermitConflict(permit_id, permit["status"], "in doubt")
+            in_doubt: Permit = {**permit, "status": "in_doubt", "deadline": None}
+            entry = permit_entry(in_doubt, entry_id=f"{permit_id}-in-doubt")
+            return Outcome(config, with_permit(state, in_doubt), (entry,), None)
+
+        self._step_permit(transition)
 
     def trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
@@ -103,6 +188,11 @@ class TradingWindow:
             return Outcome(after, state, (Entry(id=entry_id, kind="config", data=data),), after.legacy_keys())
 
         return ports.windows.apply(DEFAULT_WINDOW_ID, transition).answer
+
+    def _step_permit(self, transition: Transition[None]) -> None:
+        """Another request may have taken the step, or ended the permit."""
+        with suppress(UnknownPermit, PermitConflict):
+            self._ports().windows.apply(DEFAULT_WINDOW_ID, transition)
 
     def _ports(self) -> Ports:
         if self._given_ports is not None:
@@ -144,6 +234,42 @@ def _check_that_it_is_known(config: WindowConfig) -> None:
         raise ConfigBeyondLegacy(config.beyond_legacy)
 
 
+def _check_that_it_is_allowed(config: WindowConfig, state: WindowState, instant: datetime) -> None:
+    """Raises Refused."""
+    if not _is_open(config, instant):
+        hours = f"{config.start_hour}:00 - {config.end_hour}:00"
+        sentence = f"outside the trading window {hours}"
+        raise Refused(Reason(code="OUTSIDE_HOURS", sentence=sentence, value=utc_text(instant), bound=hours))
+    _, count = _day_and_count(config, state, instant)
+    limit = config.max_trades_per_day
+    if count >= limit:
+        sentence = f"daily trade limit of {limit} reached"
+        raise Refused(Reason(code="DAILY_LIMIT", sentence=sentence, value=count, bound=limit))
+
+
+def _check_that_permits_are_left(state: WindowState) -> None:
+    """Raises Refused."""
+    count = len(state.get("permits", {}))
+    if count >= MAX_OPEN_PERMITS:
+        sentence = f"{MAX_OPEN_PERMITS} permits are out"
+        raise Refused(Reason(code="PERMIT_LIMIT", sentence=sentence, value=count, bound=MAX_OPEN_PERMITS))
+
+
+def _permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
+    for permit in state.get("permits", {}).values():
+        if permit.get("client_order_id") == client_order_id:
+            return permit
+    return None
+
+
+def _open_permit(state: WindowState, permit_id: str) -> Permit:
+    """Raises UnknownPermit for one that has its end."""
+    permit = state.get("permits", {}).get(permit_id)
+    if permit is None:
+        raise UnknownPermit(permit_id)
+    return permit
+
+
 def _is_open(config: WindowConfig, instant: datetime) -> bool:
     hour = instant.astimezone(ZoneInfo(config.timezone)).hour
     return config.start_hour <= hour < config.end_hour
@@ -168,3 +294,33 @@ def _count(config: WindowConfig, state: WindowState, instant: datetime, draft: _
         (Entry(id=trade["id"], kind="trade", data=trade, trade_day=day, symbol=trade["symbol"]),),
         RegisteredTrade(trade=trade, trades_today=count, remaining_trades=max(0, config.max_trades_per_day - count)),
     )
+
+
+def _send(
+    config: WindowConfig, state: WindowState, instant: datetime, *, permit_id: str, order: Mapping[str, Any]
+) -> Outcome[None]:
+    """A slot is reserved, unless the order only reduces a position, and the order goes out."""
+    day, count = _day_and_count(config, state, instant)
+    pending = Permit(
+        id=permit_id,
+        symbol=order["symbol"],
+        side=order["side"],
+        quantity=order["quantity"],
+        price=order["price"],
+        strategy=None,
+        reduces=order["reduces"],
+        status="pending",
+        trade_day=day,
+        reserved_at=utc_text(instant),
+        deadline=utc_text(instant + timedelta(seconds=config.permit_seconds)),
+        client_order_id=order["client_order_id"],
+    )
+    in_doubt_from = utc_text(instant + timedelta(seconds=config.in_doubt_after_seconds))
+    sent: Permit = {**pending, "status": "sent", "deadline": in_doubt_from}
+    if not order["reduces"]:
+        state = {**state, "trade_day": day, "trades_today": count + 1}
+    entries = (
+        permit_entry(pending, entry_id=f"{permit_id}-reserved"),
+        permit_entry(sent, entry_id=f"{permit_id}-sent"),
+    )
+    return Outcome(config, with_permit(state, sent), entries, None)

@@ -283,6 +283,14 @@ class TooManyOpenOrders(TradingWindowError):
         super().__init__(f"{limit} orders are open, as many as may")
 
 
+class OrderOnItsWay(TradingWindowError):
+    """An order that was sent under this client order id, and nobody knows yet what came of it."""
+
+    def __init__(self, client_order_id: str) -> None:
+        self.client_order_id = client_order_id
+        super().__init__("an order with this key is on its way, and what comes of it isn't known yet")
+
+
 class ClientOrderIdReused(TradingWindowError):
     """A client order id under which another order was placed."""
 

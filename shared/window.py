@@ -49,6 +49,8 @@ class Permit(TypedDict):
     trade_day: str
     reserved_at: str
     deadline: str | None
+    client_order_id: NotRequired[str]
+    """The name under which the broker knows the order, by which its outcome can be asked for."""
 
 
 class Tally(TypedDict):

@@ -25,6 +25,7 @@ from shared.errors import (
     MarketUnavailable,
     NothingToReduce,
     OrderClosed,
+    OrderOnItsWay,
     OutcomeUnknown,
     PermitConflict,
     Reason,
@@ -192,6 +193,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     WindowExists: 409,
     PermitConflict: 409,
     OrderClosed: 409,
+    OrderOnItsWay: 409,
     NothingToReduce: 409,
     TooManyOpenOrders: 409,
     KeyReused: 422,
@@ -203,7 +205,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     MarketUnavailable: 503,
     ExchangeUnavailable: 503,
     ExchangeRefused: 502,
-    OutcomeUnknown: 504,
+    OutcomeUnknown: 503,
 }
 
 

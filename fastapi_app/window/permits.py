@@ -9,7 +9,7 @@ from fastapi_app.window.order import Order
 from fastapi_app.window.rules import registered, trade_of
 from fastapi_app.window.slots import counted_on, free_slots, trading_day
 from shared.clock import utc_text
-from shared.errors import PermitConflict, PermitStatus, Refused, UnknownPermit
+from shared.errors import OrderOnItsWay, PermitConflict, PermitStatus, Refused, UnknownPermit
 from shared.halts import halt_reasons
 from shared.upkeep import permit_entry, with_permit, without_permit
 from shared.window import Entry, Outcome, Permit, Trade, Transition, WindowState
@@ -22,7 +22,7 @@ class ConfirmedPermit(PermitAnswer):
     trade: Trade
 
 
-def reservation(permit_id: str, order: Order) -> Transition[PermitAnswer]:
+def reservation(permit_id: str, order: Order, client_order_id: str | None = None) -> Transition[PermitAnswer]:
     """Takes a slot if every rule allows the order; else raises Refused with every reason."""
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
@@ -43,12 +43,35 @@ def reservation(permit_id: str, order: Order) -> Transition[PermitAnswer]:
             reserved_at=utc_text(instant),
             deadline=_after(instant, config.permit_seconds),
         )
+        if client_order_id is not None:
+            permit["client_order_id"] = client_order_id
         changed = with_permit(state, permit)
         if not order.reduces:
             changed = {**changed, "trade_day": day, "trades_today": counted_on(day, state) + 1}
         return _stepped(config, changed, instant, permit, permit_entry(permit, entry_id=f"{permit_id}-reserved"))
 
     return transition
+
+
+def reservation_of_sent(permit_id: str, order: Order, client_order_id: str) -> Transition[PermitAnswer]:
+    """Reserves a slot, and notes in the same step that the order goes out under this name; no two that are out have
+    one name. Raises OrderOnItsWay, and Refused as `reservation` does."""
+    reserve, send = reservation(permit_id, order, client_order_id), sending(permit_id)
+
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
+        if permit_of_order(state, client_order_id) is not None:
+            raise OrderOnItsWay(client_order_id)
+        reserved = reserve(config, state, instant)
+        sent = send(config, reserved.state, instant)
+        return sent._replace(entries=(*reserved.entries, *sent.entries))
+
+    return transition
+
+
+def permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
+    """The permit of the order of this name, while it has no end."""
+    permits = state.get("permits", {}).values()
+    return next((permit for permit in permits if permit.get("client_order_id") == client_order_id), None)
 
 
 def sending(permit_id: str) -> Transition[PermitAnswer]:

@@ -748,7 +748,7 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (MarketUnavailable("no route"), 503, {"error": "the market can't answer: no route"}),
         (ExchangeUnavailable("no route"), 503, {"error": "the exchange can't answer: no route"}),
         (ExchangeRefused("InsufficientFunds", "too little"), 502, {"error": "the exchange refuses: too little"}),
-        (OutcomeUnknown("it broke"), 504, {"error": "nobody knows what came of it at the exchange: it broke"}),
+        (OutcomeUnknown("it broke"), 503, {"error": "nobody knows what came of it at the exchange: it broke"}),
         (
             CandleFileError(Path("btc.csv"), "it is not UTF-8"),
             500,

@@ -1,0 +1,162 @@
+"""Orders of the window `default` by the new side's rules: a permit, the order, a trade for what was filled.
+
+An order goes out once. Whatever breaks on the way, its permit keeps the slot until the broker has told what came of it.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from fastapi_app.window import permits
+from fastapi_app.window.order import Order
+from shared.broker.base import OrderRequest
+from shared.broker.service import arguments_of, is_for
+from shared.clock import utc_text
+from shared.errors import (
+    ClientOrderIdReused,
+    KeyReused,
+    OutcomeUnknown,
+    PermitConflict,
+    Refused,
+    TradingWindowError,
+    UnknownPermit,
+)
+from shared.ports import Ports
+from shared.store.base import IdempotencyKey
+from shared.window import DEFAULT_WINDOW_ID, AnswerT, Asking, Transition
+from shared.wire_fields import plain_decimal
+from shared.wire_orders import NewOrder, client_order_id_of
+
+Json = dict[str, Any]
+
+
+async def place_order(ports: Ports, order: NewOrder, *, key: IdempotencyKey | None = None) -> Json:
+    """The order as the broker has it. With a key that was used for an equal order it is that one, as it is now.
+
+    Raises KeyReused, and what `place` raises.
+    """
+    if key is None:
+        return await place(ports, order.request(ports.new_id("order")))
+    try:
+        return await place(ports, order.request(client_order_id_of(key)), may_be_known=True)
+    except ClientOrderIdReused:
+        raise KeyReused(key.value) from None
+
+
+async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = False) -> Json:
+    """Sends an order, and answers with it as the broker has it by then. With `may_be_known` the broker is asked first
+    whether it has one of this client order id: that is the answer then, and nothing is sent.
+
+    Raises Refused where the window does, OrderOnItsWay while nobody knows what came of an order of this client order
+    id, ClientOrderIdReused for that of another order, and what the broker raises: with OutcomeUnknown the permit is in
+    doubt.
+    """
+    if may_be_known:
+        known = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=request.client_order_id)
+        if known is not None:
+            if not is_for(known, request):
+                raise ClientOrderIdReused(request.client_order_id)
+            await _settle(ports, known)
+            return dict(known)
+    permit_id, request = await _reserve(ports, request)
+    placed = await _send(ports, request, permit_id)
+    order: Json = placed["order"]
+    if placed["placed"]:
+        await _settle(ports, order)
+    else:
+        await _release(ports, permit_id, "another request has placed the order")
+    return order
+
+
+async def cancel(ports: Ports, order_id: str) -> Json:
+    """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
+    at = utc_text(ports.instant())
+    order: Json = await ports.outbound.effect_async("broker", "cancel", order_id=order_id, at=at)
+    await _settle(ports, order)
+    return order
+
+
+async def reconcile(ports: Ports) -> None:
+    """Asks the broker what came of each order that is out, and ends its permit by the answer: a trade for what was
+    filled, the slot back for what was not. What is still open stays so. An order that the broker doesn't know is
+    given up once it is older than the config's `in_doubt_after_seconds`: until then it may be on its way."""
+    snapshot = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
+    given_up = utc_text(ports.instant() - timedelta(seconds=snapshot.config.in_doubt_after_seconds))
+    for permit in snapshot.state.get("permits", {}).values():
+        client_order_id = permit.get("client_order_id")
+        if client_order_id is None:
+            continue
+        order = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=client_order_id)
+        if order is not None:
+            await _settle(ports, order)
+        elif permit["reserved_at"] <= given_up:
+            await _release(ports, permit["id"], "the broker knows no such order")
+
+
+async def _reserve(ports: Ports, request: OrderRequest) -> tuple[str, OrderRequest]:
+    """A permit that is marked as sent, and the request, which says by now whether it only reduces a position."""
+    if not request.reduces:
+        reduces = await ports.outbound.read_async(
+            "broker",
+            "reduces",
+            symbol=request.symbol,
+            side=request.side,
+            quantity=plain_decimal(request.quantity),
+            at=utc_text(ports.instant()),
+        )
+        request = replace(request, reduces=reduces)
+    order = Order(
+        symbol=request.symbol,
+        side=request.side,
+        quantity=plain_decimal(request.quantity),
+        price=None if request.price is None else plain_decimal(request.price),
+        reduces=request.reduces,
+    )
+    permit_id = ports.new_id("permit")
+    transition = permits.reservation_of_sent(permit_id, order, request.client_order_id)
+    await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition, asks=Asking(request.symbol))
+    return permit_id, request
+
+
+async def _send(ports: Ports, request: OrderRequest, permit_id: str) -> Json:
+    """What the broker answers. A broker's errors say that there is no order, but for OutcomeUnknown and faults."""
+    try:
+        placed: Json = await ports.outbound.effect_async(
+            "broker", "place", **arguments_of(request), at=utc_text(ports.instant())
+        )
+    except Exception as error:
+        if isinstance(error, TradingWindowError) and not isinstance(error, OutcomeUnknown):
+            await _release(ports, permit_id, str(error))
+        else:
+            await _apply_unless_ended(ports, permits.doubting(permit_id))
+        raise
+    return placed
+
+
+async def _settle(ports: Ports, order: Json) -> None:
+    """Ends the permit of an order that isn't open any more, if it has no end yet."""
+    if order["status"] == "open":
+        return
+    window = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
+    permit = permits.permit_of_order(window.state, order["client_order_id"])
+    if permit is None:
+        return
+    if not Decimal(order["filled_quantity"]):
+        await _release(ports, permit["id"], f"the order is {order['status']}")
+        return
+    filled = Order(quantity=order["filled_quantity"], price=order["average_price"])
+    # A halt, where the config says so, keeps the permit as it is: whoever reconciles after it confirms it.
+    with suppress(Refused):
+        await _apply_unless_ended(ports, permits.confirmation(permit["id"], ports.new_id("trade"), filled))
+
+
+async def _release(ports: Ports, permit_id: str, why: str) -> None:
+    await _apply_unless_ended(ports, permits.release(permit_id, why))
+
+
+async def _apply_unless_ended(ports: Ports, transition: Transition[AnswerT]) -> None:
+    """A step of a permit that another request may take at the same time."""
+    with suppress(UnknownPermit, PermitConflict):
+        await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition)

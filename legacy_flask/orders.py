@@ -1,0 +1,97 @@
+"""Orders by the old window's arithmetic: a permit, the order, a trade for what was filled.
+
+An order goes out once. Whatever breaks on the way, its permit keeps the slot until the broker has told what came of it.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from legacy_flask.trading_window import TradingWindow
+from shared.broker.base import OrderRequest
+from shared.broker.service import arguments_of, is_for
+from shared.clock import utc_text
+from shared.errors import ClientOrderIdReused, KeyReused, OutcomeUnknown, TradingWindowError
+from shared.ports import Ports
+from shared.store.base import IdempotencyKey
+from shared.wire_fields import plain_decimal
+from shared.wire_orders import NewOrder, client_order_id_of
+
+Json = dict[str, Any]
+
+
+class Orders:
+    """One request's orders, at the broker behind its ports and under its trading window."""
+
+    def __init__(self, ports: Ports, window: TradingWindow) -> None:
+        self._ports = ports
+        self._window = window
+        self._at = utc_text(ports.instant())
+
+    def place(self, order: NewOrder, *, key: IdempotencyKey | None) -> Json:
+        """The order as the broker has it. With a key that was used for an equal order it is that one, as it is now.
+
+        Raises KeyReused, Refused where the window does, OrderOnItsWay while nobody knows what came of an order with
+        this key, and what the broker raises: with OutcomeUnknown the permit is in doubt.
+        """
+        if key is None:
+            return self._place(order.request(self._ports.new_id("order")))
+        request = order.request(client_order_id_of(key))
+        known: Json | None = self._ports.outbound.read(
+            "broker", "order_by_client_id", client_order_id=request.client_order_id
+        )
+        if known is None:
+            try:
+                return self._place(request)
+            except ClientOrderIdReused:
+                raise KeyReused(key.value) from None
+        if not is_for(known, request):
+            raise KeyReused(key.value)
+        self._settle(known)
+        return known
+
+    def cancel(self, order_id: str) -> Json:
+        """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
+        order: Json = self._ports.outbound.effect("broker", "cancel", order_id=order_id, at=self._at)
+        self._settle(order)
+        return order
+
+    def _place(self, request: OrderRequest) -> Json:
+        reduces = self._ports.outbound.read(
+            "broker",
+            "reduces",
+            symbol=request.symbol,
+            side=request.side,
+            quantity=plain_decimal(request.quantity),
+            at=self._at,
+        )
+        arguments = {**arguments_of(request), "reduces": reduces}
+        permit_id = self._window.try_send_order(arguments)
+        try:
+            placed = self._ports.outbound.effect("broker", "place", **arguments, at=self._at)
+        except OutcomeUnknown:
+            self._window.doubt_order(permit_id)
+            raise
+        except TradingWindowError as error:
+            self._window.release_order(permit_id, str(error))
+            raise
+        except Exception:
+            self._window.doubt_order(permit_id)
+            raise
+        order: Json = placed["order"]
+        if placed["placed"]:
+            self._settle(order)
+        else:
+            self._window.release_order(permit_id, "another request has placed the order")
+        return order
+
+    def _settle(self, order: Json) -> None:
+        """Ends the permit of an order that isn't open any more, if it has no end yet."""
+        if order["status"] == "open":
+            return
+        permit_id = self._window.permit_of_order(order["client_order_id"])
+        if permit_id is None:
+            return
+        if Decimal(order["filled_quantity"]):
+            self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
+        else:
+            self._window.release_order(permit_id, f"the order is {order['status']}")
