@@ -9,14 +9,16 @@ import socket
 from datetime import timedelta
 from typing import Any
 
-from fastapi_app.bot.desk import BotBroker, OrderDesk, OrderIds
+from fastapi_app.bot.desk import OrderDesk
 from fastapi_app.bot.engine import BotEngine
 from fastapi_app.bot.memory import BotMemory
 from fastapi_app.trading_window_async import get_trading_window_async
+from shared.bot.broker import BotBroker
 from shared.bot.control import started, status_of, stopped
 from shared.bot.lease import released, renewed, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
 from shared.bot.opening import open_bot_store
+from shared.bot.order_ids import OrderIds
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
 from shared.broker.opening import open_broker

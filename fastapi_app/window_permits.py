@@ -38,6 +38,22 @@ class WindowPermits(WindowAccess):
             return Decision(at=ports.instant(), reasons=refusal.reasons)
         return Decision(at=ports.instant(), reserved=applied.answer)
 
+    async def reserve_sent(
+        self, request: OrderRequest | Mapping[str, Any] | None = None, *, client_order_id: str
+    ) -> Decision:
+        """As `reserve` and `mark_sent` in one step, for an order that goes out at once under this name.
+
+        Raises OrderOnItsWay while a permit of this name has no end.
+        """
+        ports = await self._ports()
+        order = Order.of(request)
+        transition = permits.reservation_of_sent(ports.new_id("permit"), order, client_order_id)
+        try:
+            applied = await ports.windows.apply_async(self._window_id, transition, asks=Asking(order.symbol))
+        except Refused as refusal:
+            return Decision(at=ports.instant(), reasons=refusal.reasons)
+        return Decision(at=ports.instant(), reserved=applied.answer)
+
     async def mark_sent(self, permit_id: str, *, key: IdempotencyKey | None = None) -> PermitAnswer:
         """The order goes out: the permit expires no more, and is in doubt after `in_doubt_after_seconds`.
 

@@ -34,14 +34,14 @@ class Orders:
         this key, and what the broker raises: with OutcomeUnknown the permit is in doubt.
         """
         if key is None:
-            return self._place(order.request(self._ports.new_id("order")))
+            return self.send(order.request(self._ports.new_id("order")))
         request = order.request(client_order_id_of(key))
         known: Json | None = self._ports.outbound.read(
             "broker", "order_by_client_id", client_order_id=request.client_order_id
         )
         if known is None:
             try:
-                return self._place(request)
+                return self.send(request)
             except ClientOrderIdReused:
                 raise KeyReused(key.value) from None
         if not is_for(known, request):
@@ -55,8 +55,9 @@ class Orders:
         self._settle(order)
         return order
 
-    def _place(self, request: OrderRequest) -> Json:
-        reduces = self._ports.outbound.read(
+    def send(self, request: OrderRequest, *, strategy: str | None = None) -> Json:
+        """Sends an order of a client order id that the broker doesn't know yet. Raises as `place`."""
+        reduces = request.reduces or self._ports.outbound.read(
             "broker",
             "reduces",
             symbol=request.symbol,
@@ -65,7 +66,7 @@ class Orders:
             at=self._at,
         )
         arguments = {**arguments_of(request), "reduces": reduces}
-        permit_id = self._window.try_send_order(arguments)
+        permit_id = self._window.try_send_order({**arguments, "strategy": strategy})
         try:
             placed = self._ports.outbound.effect("broker", "place", **arguments, at=self._at)
         except OutcomeUnknown:

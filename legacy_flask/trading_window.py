@@ -82,8 +82,8 @@ class TradingWindow:
         """Asks and counts in one step before an order goes out, and answers with the id of its permit, which holds the
         slot until the order's outcome is known. One that reduces a position is asked nothing and takes no slot.
 
-        `order` is as the broker takes it. Raises Refused when the window is halted, closed or used up, and
-        OrderOnItsWay while one of the same client order id is out.
+        `order` is as the broker takes it, with the strategy's name or None. Raises Refused when the window is halted,
+        closed or used up, and OrderOnItsWay while one of the same client order id is out.
         """
         ports = self._ports()
         permit_id = ports.new_id("permit")
@@ -307,7 +307,7 @@ def _send(
         side=order["side"],
         quantity=order["quantity"],
         price=order["price"],
-        strategy=None,
+        strategy=order["strategy"],
         reduces=order["reduces"],
         status="pending",
         trade_day=day,

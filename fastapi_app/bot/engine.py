@@ -7,20 +7,25 @@ carried out is saved with what comes next: to carry it out once more finds what 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from fastapi_app.bot.desk import BotBroker, Carried, OrderDesk
+from fastapi_app.bot.desk import Carried, OrderDesk, StillOpen
 from fastapi_app.bot.memory import BotMemory
+from shared.bot.broker import BotBroker
 from shared.bot.decisions import Wishes, day_of, due, end_of_day, funds_of, intents_of, traded, wishes, with_day
-from shared.bot.events import Event
+from shared.bot.events import Event, told
 from shared.bot.notifier import Notifier
 from shared.bot.risk import Refusal
 from shared.bot.state import BotState, Intent
 from shared.bot.strategy_set import StrategySet
 from shared.candle import Candle
+from shared.errors import OutcomeUnknown
 from shared.settings import BotSettings
+
+logger = logging.getLogger(__name__)
 
 _BEGIN = datetime.min.replace(tzinfo=UTC)
 STALE = Refusal("STALE", "the signal is too old: its candle closed more than a candle's length ago")
@@ -99,6 +104,8 @@ class BotEngine:
     async def on_candle(self, symbol: str, candle: Candle, *, at: datetime) -> None:
         """Takes in a closed candle; `at` is the instant at which that happens, its close or later."""
         self.needs_resume = True
+        if self._state.intents:
+            await self._carry_out(self._state.intents, at=at, resumed=True)
         if await self._broker.on_candle_async(symbol, candle, at=at) and self._reconcile is not None:
             await self._reconcile()
         if self._strategies.heavy:
@@ -111,7 +118,7 @@ class BotEngine:
         if at >= self._day_ends:
             state = await self._on_day_of(at)
         holding = state.holdings.get(symbol)
-        if signals or holding is not None:
+        if (signals or holding is not None) and not self._waits(symbol):
             wished = wishes(holding, candle, signals)
             if wished.leaves is not None or wished.entry is not None:
                 await self._act(wished, symbol, candle, at)
@@ -123,6 +130,10 @@ class BotEngine:
         """Durable when it returns; without it, at most `save_every` candles are taken in again after a crash."""
         self._unsaved = 0
         await self._memory.save(self.state)
+
+    def _waits(self, symbol: str) -> bool:
+        """Whether it isn't known yet what came of an order of this symbol."""
+        return any(intent.symbol == symbol for intent in self._state.intents)
 
     async def _on_day_of(self, at: datetime) -> BotState:
         self._state = state = with_day(self._state, at, await self._broker.balances_async(at=at))
@@ -160,9 +171,14 @@ class BotEngine:
             if not intent.reduces and intent.symbol in self._state.holdings:
                 carried = Carried(None, "STILL_HELD", "the position before it is still there")
             else:
-                carried = await self._desk.carry_out(
-                    intent, at=at or intent.at, fresh_for=self._length, resumed=resumed
-                )
+                try:
+                    carried = await self._desk.carry_out(
+                        intent, at=at or intent.at, fresh_for=self._length, resumed=resumed
+                    )
+                except (OutcomeUnknown, StillOpen) as exc:
+                    logger.warning("the bot's order %s waits: %s", intent.client_order_id, exc)
+                    await self._notifier.notify_async("Trading bot", f"an order waits: {exc}")
+                    continue
             await self._settle(intent, carried)
 
     async def _settle(self, intent: Intent, carried: Carried) -> None:
@@ -176,10 +192,7 @@ class BotEngine:
                 self._state = self._state.with_holding(intent.symbol, None)
             return
         self._state = traded(self._state, intent, order, self._settings).counted(intent.purpose)
-        text = (
-            f"{intent.purpose.replace('_', '-')}: {intent.side} {order.filled_quantity:f} {intent.symbol} at "
-            f"{order.average_price:f}, by {intent.strategy}: {intent.reason}"
-        )
+        text = told(intent, order)
         if self._observe is not None:
             event = Event(
                 "traded", intent.at, intent.symbol, intent.strategy, intent.purpose, text, intent=intent, order=order

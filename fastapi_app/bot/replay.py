@@ -12,13 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from fastapi_app.bot.desk import OrderDesk, OrderIds
+from fastapi_app.bot.desk import OrderDesk
 from fastapi_app.bot.engine import BotEngine
 from fastapi_app.bot.memory import BotMemory
 from fastapi_app.trading_window_async import get_trading_window_async
 from shared.bot.events import Event
 from shared.bot.lease import taken
 from shared.bot.notifier import NoNotifier
+from shared.bot.order_ids import OrderIds
 from shared.bot.store.base import BotStore
 from shared.bot.store.memory import MemoryBotStore
 from shared.bot.store.sqlite import SQLiteBotStore

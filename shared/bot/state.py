@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from shared.broker.base import OrderSide
+from shared.broker.base import OrderRequest, OrderSide
 from shared.clock import utc_text
 from shared.strategies.base import Direction
 from shared.wire_fields import plain_decimal
@@ -35,6 +35,16 @@ class Intent:
     @property
     def reduces(self) -> bool:
         return self.purpose != "entry"
+
+    def request(self) -> OrderRequest:
+        return OrderRequest(
+            client_order_id=self.client_order_id,
+            symbol=self.symbol,
+            side=self.side,
+            type="market",
+            quantity=self.quantity,
+            reduces=self.reduces,
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {

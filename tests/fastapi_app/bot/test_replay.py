@@ -63,7 +63,7 @@ async def test_a_run_that_is_killed_at_any_write_ends_as_if_it_had_not_been() ->
         else:
             break
         assert told(await replayed(candles, bot=bot, window=ALWAYS, stores=stores, save_every=20)) == expected
-    assert kills > 2 * 4 * len(expected["orders"])
+    assert kills > 2 * 3 * len(expected["orders"])
 
 
 async def test_a_run_that_is_killed_again_and_again_ends_too() -> None:

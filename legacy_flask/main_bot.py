@@ -1,0 +1,200 @@
+"""The old bot: one synchronous loop. Mended in one thing: each order's trade is registered, where the old code
+registered one for a whole cycle."""
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from legacy_flask.orders import Orders
+from legacy_flask.trading_window import TradingWindow
+from shared.bot.broker import BotBroker
+from shared.bot.control import started, stopped
+from shared.bot.decisions import day_of, due, funds_of, intents_of, traded, wishes, with_day
+from shared.bot.events import ORDER_REFUSED, told
+from shared.bot.lease import released, renewed, saved, taken
+from shared.bot.notifier import LogNotifier, Notifier, open_notifier
+from shared.bot.opening import open_bot_store
+from shared.bot.order_ids import OrderIds
+from shared.bot.state import BotState, Intent
+from shared.bot.store.base import BotStore
+from shared.bot.strategy_set import StrategySet
+from shared.broker.opening import open_broker
+from shared.broker.service import BrokerService
+from shared.candle import Candle
+from shared.clock import Clock, SystemClock
+from shared.errors import LeaseLost, OutcomeUnknown, Refused, TradingWindowError
+from shared.market.base import Market
+from shared.market.opening import open_market
+from shared.market_prices import MarketPrices
+from shared.ports import LivePorts
+from shared.settings import BotSettings, Settings, load_settings
+from shared.store.base import Store
+from shared.store.opening import open_store
+from shared.strategies.registry import StrategyRegistry
+from shared.wire_fields import MAX_CANDLES
+
+logger = logging.getLogger(__name__)
+
+
+class TradingBot:
+    """Reads the market, asks its strategies and the trading window `default`, sends orders, registers their trades.
+
+    The window has to be in `windows` already. What it remembers is saved after each candle in which something happened:
+    unlike the new bot, it doesn't finish what an earlier run was in the middle of.
+    """
+
+    def __init__(
+        self,
+        settings: BotSettings,
+        *,
+        market: Market,
+        broker: BotBroker,
+        windows: Store,
+        bots: BotStore,
+        clock: Clock | None = None,
+        notifier: Notifier | None = None,
+        registry: StrategyRegistry | None = None,
+    ) -> None:
+        """Raises UnknownStrategy, BrokenStrategy and InvalidField for what the settings name."""
+        self._settings = settings
+        self._market = market
+        self._broker = broker
+        self._bots = bots
+        self._clock = clock or SystemClock()
+        self._notifier = notifier or LogNotifier()
+        self._strategies = StrategySet(settings, registry)
+        self._ids = OrderIds()
+        services = {"broker": BrokerService(broker)}
+        self._live = LivePorts(store=windows, clock=self._clock, ids=self._ids, services=services)
+        self._holder = f"{socket.gethostname()}-{os.getpid()}"
+        self._stopping = threading.Event()
+        self._candles: dict[str, datetime] = {}
+        self._state = BotState()
+
+    @property
+    def state(self) -> BotState:
+        """What is remembered now."""
+        return replace(self._state, candles=dict(self._candles), strategies=self._strategies.snapshots())
+
+    def start(self) -> None:
+        """Takes the lease, and goes on with what was saved. Raises LeaseHeld while another process runs the bot."""
+        now = self._clock.now()
+        row = self._bots.change(taken(self._holder, at=now, until=now + self._lease()))
+        if row.state is not None:
+            self._state = BotState.of_json(row.state)
+            self._candles = dict(self._state.candles)
+            self._strategies.restore(self._state.strategies)
+        self._stopping.clear()
+
+    def run(self) -> None:
+        """Cycles until `stop` is called from another thread, or the lease is lost; `start` comes before it."""
+        try:
+            while not self._stopping.is_set():
+                self._guarded_cycle()
+                self._stopping.wait(self._settings.cycle_seconds)
+        finally:
+            self._bots.change(released(self._holder))
+
+    def stop(self) -> None:
+        """Lets the cycle that is under way finish."""
+        self._stopping.set()
+
+    def cycle(self) -> None:
+        """Takes in what is closed and new of each symbol."""
+        timeframe = self._settings.timeframe
+        for symbol in self._settings.symbols:
+            now, last = self._clock.now(), self._candles.get(symbol)
+            if last is None:
+                before = min(self._strategies.warm_up, MAX_CANDLES)
+                for candle in self._market.candles(symbol, timeframe, before, at=now):
+                    self._strategies.on_candle(symbol, candle)
+                    self._candles[symbol] = candle.timestamp
+                continue
+            for candle in self._market.candles_after(symbol, timeframe, last, MAX_CANDLES, until=now):
+                self.on_candle(symbol, candle, at=self._clock.now())
+
+    def on_candle(self, symbol: str, candle: Candle, *, at: datetime) -> None:
+        """Takes in a closed candle; `at` is the instant at which that happens, its close or later."""
+        self._broker.on_candle(symbol, candle, at=at)
+        signals = self._strategies.on_candle(symbol, candle)
+        self._candles[symbol] = candle.timestamp
+        if self._state.day is None or day_of(at) > self._state.day:
+            self._state = with_day(self._state, at, self._broker.balances(at=at))
+        wished = wishes(self._state.holdings.get(symbol), candle, signals)
+        funds = funds_of(self._broker.balances(at=at), symbol, self._state) if wished.entry else None
+        intents, refusal = intents_of(
+            wished, symbol=symbol, candle=candle, at=at, state=self._state, settings=self._settings, funds=funds
+        )
+        if refusal is not None:
+            self._state = self._state.counted(refusal.code)
+        for intent in intents:
+            self._state = replace(due(self._state, [intent]), intents=())
+            self._trade(intent)
+        if intents:
+            self._bots.change(saved(self._holder, self.state.to_json()))
+
+    def _trade(self, intent: Intent) -> None:
+        """One order, and its trade."""
+        if not intent.reduces and intent.symbol in self._state.holdings:
+            self._state = self._state.counted("STILL_HELD")
+            return
+        self._ids.client_order_id = intent.client_order_id
+        ports = self._live.for_request()
+        try:
+            Orders(ports, TradingWindow({}, ports=ports)).send(intent.request(), strategy=intent.strategy)
+        except Refused as refusal:
+            self._state = self._state.counted(refusal.reasons[0].code)
+            return
+        except OutcomeUnknown:
+            raise
+        except TradingWindowError as error:
+            logger.warning("the order %s was refused: %s", intent.client_order_id, error)
+            self._state = self._state.counted(ORDER_REFUSED)
+            return
+        order = self._broker.order_by_client_id(intent.client_order_id)
+        if order is not None and order.filled_quantity:
+            self._state = traded(self._state, intent, order, self._settings).counted(intent.purpose)
+            self._notifier.notify("Trading bot", told(intent, order))
+
+    def _guarded_cycle(self) -> None:
+        try:
+            self.cycle()
+            self._bots.change(renewed(self._holder, until=self._clock.now() + self._lease()))
+        except LeaseLost as exc:
+            logger.warning("the bot stops here: %s", exc)
+            self._stopping.set()
+        except Exception as exc:
+            logger.exception("a cycle of the bot failed; the next one goes on")
+            self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.lease_seconds)
+
+
+def main(settings: Settings | None = None) -> None:
+    """Runs the bot until it is interrupted. Without settings it reads the process's own."""
+    settings = settings or load_settings()
+    with contextlib.ExitStack() as opened:
+        windows = opened.enter_context(contextlib.closing(open_store(settings)))
+        bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
+        market = opened.enter_context(contextlib.closing(open_market(settings)))
+        broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
+        notifier = open_notifier([url.get_secret_value() for url in settings.bot.notify_urls])
+        bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
+        bots.change(started(settings.bot, at=SystemClock().now()))
+        try:
+            bot.start()
+            bot.run()
+        except KeyboardInterrupt:
+            logger.info("the bot was interrupted")
+        finally:
+            bots.change(stopped())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    main()
