@@ -205,7 +205,7 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
         market = opened.enter_context(contextlib.closing(open_market(settings)))
         broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
-        notifier = open_notifier([url.get_secret_value() for url in settings.bot.notify_urls])
+        notifier = open_notifier(settings.bot)
         bot = TradingBotAsync(
             settings.bot,
             market=market,

@@ -183,7 +183,7 @@ def main(settings: Settings | None = None) -> None:
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
         market = opened.enter_context(contextlib.closing(open_market(settings)))
         broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
-        notifier = open_notifier([url.get_secret_value() for url in settings.bot.notify_urls])
+        notifier = open_notifier(settings.bot)
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
         bots.change(started(settings.bot, at=SystemClock().now()))
         try:

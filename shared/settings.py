@@ -241,7 +241,8 @@ class BotSettings(_Section):
     """What the bot trades, by which strategies, and how much it may risk.
 
     `risk_per_trade` and `max_daily_loss` are parts of the equity, `stop_loss` and `take_profit` parts of the entry's
-    price; a `take_profit` of 0 is none. `strategies` are asked in their order, with these parameters.
+    price; a `take_profit` of 0 is none. `strategies` are asked in their order, with these parameters. `notify_urls` are
+    Apprise's, parted by spaces; they hold keys, and come from the environment alone.
     """
 
     symbols: Annotated[
@@ -269,9 +270,7 @@ class BotSettings(_Section):
     quantity_step: Annotated[WrittenDecimal, _part(above="0", most="1")] = Decimal("0.000001")
     cycle_seconds: Annotated[float, _seconds(0.05, 3_600)] = 5.0
     lease_seconds: Annotated[float, _seconds(1, 600)] = 15.0
-    notify_urls: Annotated[
-        list[SecretStr], Field(description="a list of Apprise URLs; they hold keys, so set them by the environment")
-    ] = []
+    notify_urls: Secret = None
 
 
 class Settings(BaseSettings):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shared.errors import SettingsError
+from shared.settings import BotSettings
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class AppriseNotifier:
         await asyncio.to_thread(self.notify, title, text)
 
 
-def open_notifier(urls: Sequence[str]) -> Notifier:
-    """The log where there are no URLs. Raises as AppriseNotifier."""
-    return AppriseNotifier(urls) if urls else LogNotifier()
+def open_notifier(settings: BotSettings) -> Notifier:
+    """The log where the settings name no URLs. Raises as AppriseNotifier."""
+    urls = settings.notify_urls
+    return LogNotifier() if urls is None else AppriseNotifier(urls.get_secret_value().split())

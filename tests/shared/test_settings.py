@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from shared.errors import SettingsError
 from shared.settings import Settings, StoreSettings, load_settings
@@ -91,6 +92,20 @@ def test_defaults() -> None:
             "fee_rate": Decimal("0.001"),
             "slippage_rate": Decimal("0.0005"),
         },
+        "bot": {
+            "symbols": ["BTC-USD"],
+            "timeframe": "1m",
+            "strategies": {"ema_crossover": {}},
+            "risk_per_trade": Decimal("0.01"),
+            "stop_loss": Decimal("0.02"),
+            "take_profit": Decimal("0.04"),
+            "max_open_positions": 1,
+            "max_daily_loss": Decimal("0.05"),
+            "quantity_step": Decimal("0.000001"),
+            "cycle_seconds": 5.0,
+            "lease_seconds": 15.0,
+            "notify_urls": None,
+        },
     }
 
 
@@ -165,6 +180,20 @@ def test_every_key_can_come_from_the_file() -> None:
         quanta = { USD = "0.01", JPY = 1 }
         fee_rate = 0
         slippage_rate = "0.1"
+        [bot]
+        symbols = ["ETH-USD", "BTC-USD"]
+        timeframe = "5m"
+        risk_per_trade = "0.1"
+        stop_loss = "0.5"
+        take_profit = 0
+        max_open_positions = 100
+        max_daily_loss = 1
+        quantity_step = 1
+        cycle_seconds = 0.05
+        lease_seconds = 600
+        [bot.strategies.ema_crossover]
+        fast = 3
+        [bot.strategies.rsi]
         [cutover.modes]
         "GET /api/health" = "native"
         "PUT /api/trading-window/config" = { mode = "canary", percent = 5, sample_rate = 0.5 }
@@ -241,6 +270,20 @@ def test_every_key_can_come_from_the_file() -> None:
             "fee_rate": Decimal(0),
             "slippage_rate": Decimal("0.1"),
         },
+        "bot": {
+            "symbols": ["ETH-USD", "BTC-USD"],
+            "timeframe": "5m",
+            "strategies": {"ema_crossover": {"fast": 3}, "rsi": {}},
+            "risk_per_trade": Decimal("0.1"),
+            "stop_loss": Decimal("0.5"),
+            "take_profit": Decimal(0),
+            "max_open_positions": 100,
+            "max_daily_loss": Decimal(1),
+            "quantity_step": Decimal(1),
+            "cycle_seconds": 0.05,
+            "lease_seconds": 600.0,
+            "notify_urls": None,
+        },
     }
 
 
@@ -300,6 +343,18 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BROKER__QUANTA": '{"EUR": "0.01"}',
             "TRADEWINDOW_BROKER__FEE_RATE": "0.0026",
             "TRADEWINDOW_BROKER__SLIPPAGE_RATE": "0",
+            "TRADEWINDOW_BOT__SYMBOLS": '["ETH-USD"]',
+            "TRADEWINDOW_BOT__TIMEFRAME": "1h",
+            "TRADEWINDOW_BOT__STRATEGIES": '{"rsi": {"period": 7}}',
+            "TRADEWINDOW_BOT__RISK_PER_TRADE": "0.005",
+            "TRADEWINDOW_BOT__STOP_LOSS": "0.01",
+            "TRADEWINDOW_BOT__TAKE_PROFIT": "0.03",
+            "TRADEWINDOW_BOT__MAX_OPEN_POSITIONS": "2",
+            "TRADEWINDOW_BOT__MAX_DAILY_LOSS": "0.1",
+            "TRADEWINDOW_BOT__QUANTITY_STEP": "0.001",
+            "TRADEWINDOW_BOT__CYCLE_SECONDS": "1",
+            "TRADEWINDOW_BOT__LEASE_SECONDS": "30",
+            "TRADEWINDOW_BOT__NOTIFY_URLS": "json://127.0.0.1 mailto://a:b@example.org",
             "HOME": "/home/trader",
         }
     )
@@ -371,6 +426,20 @@ def test_every_key_can_come_from_the_environment() -> None:
             "quanta": {"EUR": Decimal("0.01")},
             "fee_rate": Decimal("0.0026"),
             "slippage_rate": Decimal(0),
+        },
+        "bot": {
+            "symbols": ["ETH-USD"],
+            "timeframe": "1h",
+            "strategies": {"rsi": {"period": 7}},
+            "risk_per_trade": Decimal("0.005"),
+            "stop_loss": Decimal("0.01"),
+            "take_profit": Decimal("0.03"),
+            "max_open_positions": 2,
+            "max_daily_loss": Decimal("0.1"),
+            "quantity_step": Decimal("0.001"),
+            "cycle_seconds": 1.0,
+            "lease_seconds": 30.0,
+            "notify_urls": SecretStr("json://127.0.0.1 mailto://a:b@example.org"),
         },
     }
 
@@ -447,6 +516,7 @@ def test_a_wrong_variable_is_refused_with_its_key_value_and_bound(variable: str,
     assert refusal({name: text}) == f"{sentence} (from {name})"
 
 
+SYMBOLS_RULE = 'a list of 1 to 20 symbols, each once, such as ["BTC-USD"]'
 RATE_RULE = 'a decimal in quotes from "0" to "0.1", such as "0.001"'
 BALANCES_RULE = (
     "a table of currencies, such as USD, each with a decimal in quotes of at least 0 and at most 18 digits on either "
@@ -500,6 +570,21 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ('[broker.balances]\nusd = "1"', f'broker.balances: {{"usd": "1"}} is not {BALANCES_RULE}'),
         ("[broker.quanta]\nUSD = 0", f'broker.quanta: {{"USD": 0}} is not {QUANTA_RULE}'),
         ("[broker.quanta]\nUSD = 2", f'broker.quanta: {{"USD": 2}} is not {QUANTA_RULE}'),
+        ("[bot]\nsymbols = []", f"bot.symbols: [] is not {SYMBOLS_RULE}"),
+        (
+            '[bot]\nsymbols = ["BTC-USD", "BTC-USD"]',
+            f'bot.symbols: ["BTC-USD", "BTC-USD"] is not {SYMBOLS_RULE}',
+        ),
+        ('[bot]\ntimeframe = "2m"', 'bot.timeframe: "2m" is not one of 1m, 5m, 15m, 1h, 1d'),
+        (
+            '[bot]\nrisk_per_trade = "0"',
+            'bot.risk_per_trade: "0" is not a decimal in quotes greater than "0" and at most "0.1", such as "0.01"',
+        ),
+        (
+            '[bot]\ntake_profit = "11"',
+            'bot.take_profit: "11" is not a decimal in quotes of at least "0" and at most "10", such as "0.01"',
+        ),
+        ("[bot]\nmax_open_positions = 0", "bot.max_open_positions: 0 is not a whole number from 1 to 100"),
         (
             '[cutover]\nclient_key_headers = ["x-client id"]',
             'cutover.client_key_headers: ["x-client id"] is not a list of header names; the first that a request has '
@@ -514,7 +599,7 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         (
             "[sever]\nport = 80",
             'sever: {"port": 80} is not expected: '
-            "the sections are server, store, window, market, exchange, limits, bridge, cutover, broker",
+            "the sections are server, store, window, market, exchange, limits, bridge, cutover, broker, bot",
         ),
         ("server = 80", "server: 80 is not a table of keys"),
     ],
