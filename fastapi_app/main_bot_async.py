@@ -12,6 +12,7 @@ from typing import Any
 from fastapi_app.bot.desk import OrderDesk
 from fastapi_app.bot.engine import BotEngine
 from fastapi_app.bot.memory import BotMemory
+from fastapi_app.orders import reconcile
 from fastapi_app.trading_window_async import get_trading_window_async
 from shared.bot.broker import BotBroker
 from shared.bot.control import started, status_of, stopped
@@ -22,11 +23,13 @@ from shared.bot.order_ids import OrderIds
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
 from shared.broker.opening import open_broker
+from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
 from shared.errors import BotIsRunning, BotIsStopped, LeaseLost
 from shared.market.base import Market
 from shared.market.opening import open_market
 from shared.market_prices import MarketPrices
+from shared.ports import LivePorts
 from shared.settings import BotSettings, Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import open_store
@@ -69,11 +72,12 @@ class TradingBotAsync:
         self._notifier = notifier or LogNotifier()
         self._registry = registry
         self._holder = holder or f"{socket.gethostname()}-{os.getpid()}"
+        self._live = LivePorts(store=windows, clock=self._clock, services={"broker": BrokerService(broker)})
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Takes the lease, finishes what an earlier run has left, and begins its cycles in a task.
+        """Takes the lease, and begins its cycles in a task; the first one finishes what an earlier run has left.
 
         Raises BotIsRunning, LeaseHeld while another process runs the bot, UnknownStrategy, BrokenStrategy, InvalidField
         for what the settings name, and StoreUnavailable.
@@ -146,7 +150,11 @@ class TradingBotAsync:
         await self._renew(cycle)
 
     async def _cycle(self, engine: BotEngine, strategies: StrategySet) -> int:
-        """Takes in what is closed and new of each symbol, and answers with how many candles that were."""
+        """Settles what became of orders that were out, then takes in what is closed and new of each symbol.
+
+        Answers with how many candles that were.
+        """
+        await reconcile(self._live.for_request())
         if engine.needs_resume:
             await engine.resume(self._clock.now())
         taken_in = 0

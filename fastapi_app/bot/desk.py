@@ -1,5 +1,6 @@
 """Where the bot's intents become orders: permit, order, trade; each step durable, and none done twice."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -8,7 +9,15 @@ from shared.bot.events import ORDER_REFUSED
 from shared.bot.order_ids import OrderIds
 from shared.bot.state import Intent
 from shared.broker.base import Broker, Order
-from shared.errors import OutcomeUnknown, PermitStatus, Reason, TradingWindowError, UnknownPermit
+from shared.errors import (
+    OutcomeUnknown,
+    PermitConflict,
+    PermitStatus,
+    Reason,
+    Refused,
+    TradingWindowError,
+    UnknownPermit,
+)
 from shared.wire_fields import plain_decimal
 
 
@@ -88,7 +97,9 @@ class OrderDesk:
             return Carried(None, ORDER_REFUSED, why)
         self._ids.client_order_id = intent.client_order_id
         price = None if order.average_price is None else plain_decimal(order.average_price)
-        await self._window.confirm(permit_id, {"quantity": plain_decimal(order.filled_quantity), "price": price})
+        # Who reconciles may have been quicker; a halt, where the config says so, leaves it to who reconciles after it.
+        with suppress(PermitConflict, Refused):
+            await self._window.confirm(permit_id, {"quantity": plain_decimal(order.filled_quantity), "price": price})
         return Carried(order)
 
     async def _status(self, permit_id: str) -> PermitStatus | None:

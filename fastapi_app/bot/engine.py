@@ -8,7 +8,7 @@ carried out is saved with what comes next: to carry it out once more finds what 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -48,12 +48,10 @@ class BotEngine:
         memory: BotMemory,
         notifier: Notifier,
         observe: Callable[[Event], None] | None = None,
-        reconcile: Callable[[], Awaitable[None]] | None = None,
         save_every: int = 1,
     ) -> None:
-        """`observe` is told of each trade and refusal. `reconcile` settles permits of orders that were not the bot's,
-        when it resumes and when a candle has filled some. `save_every` says after how many candles at the latest what
-        the bot remembers is saved; where something happened it always is."""
+        """`observe` is told of each trade and refusal. `save_every` says after how many candles at the latest what the
+        bot remembers is saved; where something happened it always is."""
         self._settings = settings
         self._strategies = strategies
         self._desk = desk
@@ -61,7 +59,6 @@ class BotEngine:
         self._memory = memory
         self._notifier = notifier
         self._observe = observe
-        self._reconcile = reconcile
         self._save_every = save_every
         self._length = timedelta(seconds=settings.timeframe.seconds)
         self._state = BotState()
@@ -88,8 +85,6 @@ class BotEngine:
         self._candles = dict(state.candles)
         self._state = state
         self._day_ends = _BEGIN if state.day is None else end_of_day(state.day)
-        if self._reconcile is not None:
-            await self._reconcile()
         if state.intents:
             await self._carry_out(state.intents, at=at, resumed=True)
             await self.save()
@@ -106,8 +101,7 @@ class BotEngine:
         self.needs_resume = True
         if self._state.intents:
             await self._carry_out(self._state.intents, at=at, resumed=True)
-        if await self._broker.on_candle_async(symbol, candle, at=at) and self._reconcile is not None:
-            await self._reconcile()
+        await self._broker.on_candle_async(symbol, candle, at=at)
         if self._strategies.heavy:
             signals = await asyncio.to_thread(self._strategies.on_candle, symbol, candle)
         else:
