@@ -82,7 +82,7 @@ class TradingBotAsync:
         Raises BotIsRunning, LeaseHeld while another process runs the bot, UnknownStrategy, BrokenStrategy, InvalidField
         for what the settings name, and StoreUnavailable.
         """
-        if self._running is not None and not self._running.done():
+        if self.is_running:
             raise BotIsRunning
         strategies = await asyncio.to_thread(StrategySet, self._settings, self._registry)
         now = self._clock.now()
@@ -102,6 +102,11 @@ class TradingBotAsync:
         self._stopping.set()
         running, self._running = self._running, None
         await running
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this process runs the bot."""
+        return self._running is not None and not self._running.done()
 
     async def wait(self) -> None:
         """Until it stops: by `stop`, or because the lease was lost."""

@@ -1,0 +1,256 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastapi_app.bot.replay import ReplayStores
+from fastapi_app.main_bot_async import TradingBotAsync, main_async
+from shared.bot.control import started
+from shared.bot.opening import open_bot_store
+from shared.broker.base import OrderRequest, OrdersQuery
+from shared.broker.opening import rules_of
+from shared.candle import Candle, Timeframe
+from shared.clock import FrozenClock
+from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, MarketUnavailable
+from shared.market.recorded import RecordedMarket
+from shared.market_prices import MarketPrices
+from shared.settings import BotSettings, Settings, StoreSettings
+from shared.store.base import LedgerQuery
+from shared.window import DEFAULT_WINDOW_ID
+from shared.window_config import WindowConfig
+from tests.fastapi_app.bot.bench import FREE, MINUTE, Messages, TestedBroker
+from tests.fastapi_app.bot.runs import BTC, QUICK
+from tests.shared.strategies.markets import START, drifting
+
+SETTINGS = BotSettings(strategies=QUICK, cycle_seconds=0.05, lease_seconds=30)
+
+
+class Market(RecordedMarket):
+    """Recorded candles, and errors where a test wants them."""
+
+    fails = False
+
+    def candles_after(
+        self, symbol: str, timeframe: Timeframe, after: datetime | None, limit: int, *, until: datetime | None = None
+    ) -> tuple[Candle, ...]:
+        if self.fails:
+            raise MarketUnavailable("it is closed for the day")
+        return super().candles_after(symbol, timeframe, after, limit, until=until)
+
+
+class World:
+    """What bots of several processes share; it starts an hour into drawn candles."""
+
+    def __init__(self) -> None:
+        self.clock = FrozenClock(START + timedelta(hours=1))
+        self.market = Market({BTC: drifting(21, length=2_000)}, timeframe=Timeframe.MINUTE, source="drawn")
+        self.stores = ReplayStores.in_memory(FREE)
+        self.broker = TestedBroker(prices=MarketPrices(self.market), books=self.stores.books, rules=rules_of(FREE))
+        self.messages = Messages()
+        self.bots: list[TradingBotAsync] = []
+
+    def bot(self, holder: str) -> TradingBotAsync:
+        bot = TradingBotAsync(
+            SETTINGS,
+            market=self.market,
+            broker=self.broker,
+            windows=self.stores.windows,
+            bots=self.stores.bot,
+            window=WindowConfig(max_trades_per_day=1_000),
+            clock=self.clock,
+            notifier=self.messages,
+            holder=holder,
+        )
+        self.bots.append(bot)
+        return bot
+
+    def row(self) -> Any:
+        return self.stores.bot.read()
+
+    def orders(self) -> int:
+        return len(self.broker.orders(OrdersQuery(limit=10_000)))
+
+    async def trades(self) -> int:
+        page = await self.stores.windows.ledger_async(DEFAULT_WINDOW_ID, LedgerQuery(kind="trade", limit=10_000))
+        return len(page.entries)
+
+    async def minutes(self, number: int, bot: TradingBotAsync) -> None:
+        """Lets as many minutes pass, each with a cycle of the bot at least."""
+        for _ in range(number):
+            self.clock.step(MINUTE)
+            expected = (self.clock.now() - MINUTE).isoformat()
+            await until(lambda expected=expected: newest(self.row()) >= expected or bot.is_running is False)  # type: ignore[misc]
+
+
+def newest(row: Any) -> str:
+    """When the newest candle that is remembered opened; empty before the first."""
+    return "" if row.state is None else str(row.state["candles"].get(BTC, "")).replace("Z", "+00:00")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for lies in a store
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    for bot in world.bots:
+        if bot.is_running:
+            await bot.stop()
+
+
+async def test_it_trades_until_it_is_stopped_with_a_trade_for_each_order(world: World) -> None:
+    bot = world.bot("one")
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    assert world.orders() == 0  # what was before it began is for its strategies alone
+    await world.minutes(12, bot)
+    await bot.stop()
+    orders = world.orders()
+    assert orders >= 2
+    assert await world.trades() == orders
+    assert len(world.messages.texts) == orders
+    assert world.row().holder is None
+    world.clock.step(5 * MINUTE)
+    await asyncio.sleep(0.2)
+    assert world.orders() == orders
+
+
+async def test_status_tells_what_the_row_says(world: World) -> None:
+    bot = world.bot("one")
+    assert await bot.status() == {
+        "status": "stopped",
+        "started_at": None,
+        "symbol": BTC,
+        "strategies": ["ema_crossover"],
+        "last_cycle": None,
+    }
+    await world.stores.bot.change_async(started(SETTINGS, at=world.clock.now()))
+    await bot.start()
+    await until(lambda: world.row().last_cycle is not None)
+    told = await world.bot("another process").status()
+    assert (told["status"], told["started_at"]) == ("running", "2026-03-04T01:00:00.000000Z")
+    assert told["last_cycle"] == {"at": "2026-03-04T01:00:00.000000Z", "candles": 0, "error": None}
+
+
+async def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = world.bot("one")
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    world.market.fails = True
+    await until(lambda: (world.row().last_cycle or {}).get("error") is not None)
+    assert world.row().last_cycle["error"] == "the market can't answer: it is closed for the day"
+    failure = next(record for record in caplog.records if record.levelno == logging.ERROR)
+    assert failure.exc_info is not None
+    assert isinstance(failure.exc_info[1], MarketUnavailable)
+    world.market.fails = False
+    await until(lambda: world.row().last_cycle["error"] is None)
+    await world.minutes(2, bot)
+
+
+async def test_a_broker_that_fails_once_costs_no_order_and_doubles_none(world: World) -> None:
+    bot = world.bot("one")
+    failures = iter(range(2))
+
+    def fails(_request: OrderRequest) -> None:
+        if next(failures, None) is not None:
+            raise RuntimeError("a fault")
+
+    world.broker.before = fails
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    await world.minutes(30, bot)
+    await bot.stop()
+    orders = world.broker.orders(OrdersQuery(limit=10_000))
+    assert orders
+    assert len({order.client_order_id for order in orders}) == len(orders) == await world.trades()
+
+
+async def test_one_process_runs_it_and_another_goes_on_when_the_lease_has_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = world.bot("one"), world.bot("two")
+    await one.start()
+    await until(lambda: newest(world.row()) != "")
+    with pytest.raises(LeaseHeld, match="run by one"):
+        await two.start()
+    await world.minutes(10, one)
+    # The first one goes silent, as one that hangs does; its lease ends.
+    monkeypatch.setattr(one, "_renew", lambda _cycle: asyncio.sleep(0))
+    world.clock.step(2 * MINUTE)
+    await asyncio.sleep(0.2)
+    await two.start()
+    assert world.row().holder == "two"
+    await world.minutes(10, two)
+    await until(lambda: not one.is_running)
+    await two.stop()
+    assert world.orders() == await world.trades() >= 4
+
+
+async def test_stop_finishes_the_order_that_is_on_its_way(world: World) -> None:
+    bot = world.bot("one")
+    placing = asyncio.Event()
+
+    class Slow(TestedBroker):
+        async def place_async(self, request: OrderRequest, *, at: datetime) -> Any:
+            placing.set()
+            await asyncio.sleep(0.2)
+            return await super().place_async(request, at=at)
+
+    world.broker.__class__ = Slow
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    while not placing.is_set():
+        world.clock.step(MINUTE)
+        await asyncio.sleep(0.06)
+    await bot.stop()
+    assert world.orders() == await world.trades() >= 1
+    assert world.row().state["intents"] == []
+
+
+async def test_it_is_started_once_and_stopped_once(world: World) -> None:
+    bot = world.bot("one")
+    with pytest.raises(BotIsStopped):
+        await bot.stop()
+    await bot.start()
+    with pytest.raises(BotIsRunning):
+        await bot.start()
+    await bot.stop()
+    with pytest.raises(BotIsStopped):
+        await bot.stop()
+    await bot.start()
+    await bot.stop()
+
+
+async def test_the_process_of_its_own_runs_on_a_file_and_leaves_the_bot_stopped(state_file: Path) -> None:
+    settings = Settings(
+        store=StoreSettings(path=state_file),
+        bot=BotSettings(strategies=QUICK, risk_per_trade=Decimal("0.001"), cycle_seconds=0.05),
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(main_async(settings, stop=stop))
+    store = open_bot_store(settings.store)
+    try:
+        await until(lambda: running.done() or store.read().last_cycle is not None)
+        row = store.read()
+        assert (row.desired, row.config and row.config["risk_per_trade"]) == ("running", "0.001")
+        assert row.state is not None
+        assert list(row.state["candles"]) == [BTC]  # warmed up on what the synthetic market was before
+        with pytest.raises(BotIsRunning):
+            await main_async(settings, stop=stop)
+        stop.set()
+        await running
+        assert (store.read().desired, store.read().holder) == ("stopped", None)
+    finally:
+        stop.set()
+        store.close()
