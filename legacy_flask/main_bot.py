@@ -8,6 +8,7 @@ import socket
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from legacy_flask.orders import Orders
 from legacy_flask.trading_window import TradingWindow
@@ -25,8 +26,8 @@ from shared.bot.strategy_set import StrategySet
 from shared.broker.opening import open_broker
 from shared.broker.service import BrokerService
 from shared.candle import Candle
-from shared.clock import Clock, SystemClock
-from shared.errors import LeaseLost, OutcomeUnknown, Refused, TradingWindowError
+from shared.clock import Clock, SystemClock, utc_text
+from shared.errors import LeaseLost, OutcomeUnknown, Refused, StoreUnavailable, TradingWindowError
 from shared.market.base import Market
 from shared.market.opening import open_market
 from shared.market_prices import MarketPrices
@@ -103,8 +104,9 @@ class TradingBot:
         """Lets the cycle that is under way finish."""
         self._stopping.set()
 
-    def cycle(self) -> None:
-        """Takes in what is closed and new of each symbol."""
+    def cycle(self) -> int:
+        """Takes in what is closed and new of each symbol, and answers with how many candles that were."""
+        taken_in = 0
         timeframe = self._settings.timeframe
         for symbol in self._settings.symbols:
             now, last = self._clock.now(), self._candles.get(symbol)
@@ -116,6 +118,8 @@ class TradingBot:
                 continue
             for candle in self._market.candles_after(symbol, timeframe, last, MAX_CANDLES, until=now):
                 self.on_candle(symbol, candle, at=self._clock.now())
+                taken_in += 1
+        return taken_in
 
     def on_candle(self, symbol: str, candle: Candle, *, at: datetime) -> None:
         """Takes in a closed candle; `at` is the instant at which that happens, its close or later."""
@@ -161,15 +165,23 @@ class TradingBot:
             self._notifier.notify("Trading bot", told(intent, order))
 
     def _guarded_cycle(self) -> None:
+        told: dict[str, Any] = {"at": utc_text(self._clock.now()), "candles": 0, "error": None}
         try:
-            self.cycle()
-            self._bots.change(renewed(self._holder, until=self._clock.now() + self._lease()))
+            try:
+                told["candles"] = self.cycle()
+            except LeaseLost:
+                raise
+            except Exception as exc:
+                logger.exception("a cycle of the bot failed; the next one goes on")
+                told["error"] = str(exc)
+                self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+            until = self._clock.now() + self._lease()
+            self._bots.change(renewed(self._holder, until=until, last_cycle=told))
         except LeaseLost as exc:
             logger.warning("the bot stops here: %s", exc)
             self._stopping.set()
-        except Exception as exc:
-            logger.exception("a cycle of the bot failed; the next one goes on")
-            self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+        except StoreUnavailable:
+            logger.exception("the bot's lease could not be renewed")
 
     def _lease(self) -> timedelta:
         return timedelta(seconds=self._settings.lease_seconds)
