@@ -90,6 +90,20 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             **unavailable,
         },
         "GET /api/orderbook/{symbol}": {"200": {"OrderBookAnswer"}, "400": {"ErrorAnswer"}, **unknown, **unavailable},
+        "GET /api/orders": {"200": {"OrdersAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
+        "POST /api/orders": {
+            "201": {"OrderAnswer"},
+            **unknown,
+            **unreadable,
+            "403": {"OutsideHoursAnswer", "ErrorAnswer"},
+            "409": {"DailyLimitAnswer", "InsufficientBalanceAnswer", "ErrorAnswer"},
+            "422": {"ErrorAnswer"},
+            **unavailable,
+        },
+        "GET /api/orders/{order_id}": {"200": {"OrderAnswer"}, **unknown, **unavailable},
+        "DELETE /api/orders/{order_id}": {"200": {"OrderAnswer"}, **unknown, "409": {"ErrorAnswer"}, **unavailable},
+        "GET /api/balances": {"200": {"BalancesAnswer"}, **unavailable},
+        "GET /api/positions": {"200": {"PositionsAnswer"}, **unavailable},
         "GET /api/trading-window": {"200": {"WindowStateAnswer"}, **unavailable},
         "GET /api/trading-window/can-trade": {"200": {"CanTrade"}, **unavailable},
         "GET /api/trading-window/config": {"200": {"ConfigAnswer"}, **unavailable},
@@ -221,6 +235,19 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         ("CandlesAnswer", {"symbol", "timeframe", "candles"}),
         ("CandleAnswer", {"timestamp", "open", "high", "low", "close", "volume"}),
         ("OrderBookAnswer", {"symbol", "bids", "asks"}),
+        ("OrdersAnswer", {"orders", "count"}),
+        (
+            "OrderAnswer",
+            {
+                *("id", "client_order_id", "symbol", "side", "type", "quantity", "price", "reduces", "status"),
+                *("filled_quantity", "average_price", "fee", "realized_pnl", "created_at", "updated_at"),
+            },
+        ),
+        ("BalancesAnswer", {"balances"}),
+        ("BalanceAnswer", {"currency", "available", "total"}),
+        ("PositionsAnswer", {"positions"}),
+        ("PositionAnswer", {"symbol", "side", "quantity", "entry_price", "unrealized_pnl"}),
+        ("InsufficientBalanceAnswer", {"error", "currency", "needed", "available"}),
         ("ErrorAnswer", {"error"}),
         ("OutsideHoursAnswer", {"error", "trading_hours"}),
         ("DailyLimitAnswer", {"error", "trades_today", "max_trades_per_day"}),
@@ -258,6 +285,29 @@ def test_the_trade_s_body_shows_each_field_s_rule(document: Any) -> None:
         ]
     assert {"type": "null"} in properties["strategy"]["anyOf"]
     assert all(each["description"] for each in properties.values())
+
+
+def test_the_order_s_body_shows_each_field_s_rule(document: Any) -> None:
+    schema = operation(document, "POST /api/orders")["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["symbol", "side", "type", "quantity"]
+    assert schema["additionalProperties"] is False
+    properties = schema["properties"]
+    assert list(properties) == ["symbol", "side", "type", "quantity", "price"]
+    assert properties["type"]["enum"] == ["market", "limit"]
+    assert properties["price"]["description"].endswith("which a limit order needs and a market order can't have")
+    assert {"type": "null"} in properties["price"]["anyOf"]
+    assert all(each["description"] for each in properties.values())
+    (key,) = operation(document, "POST /api/orders")["parameters"]
+    assert (key["name"], key["in"], key["required"]) == ("Idempotency-Key", "header", False)
+
+
+def test_the_orders_query_shows_each_parameter_s_rule(document: Any) -> None:
+    parameters = {one["name"]: one for one in operation(document, "GET /api/orders")["parameters"]}
+    assert list(parameters) == ["status", "symbol", "limit"]
+    assert {(one["in"], one["required"]) for one in parameters.values()} == {("query", False)}
+    assert parameters["status"]["description"] == '"open", "filled", "cancelled" or "rejected"'
+    limit = parameters["limit"]["schema"]
+    assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 500, 50)
 
 
 def test_the_config_s_body_shows_each_key_and_its_bounds(document: Any) -> None:
@@ -327,6 +377,8 @@ def test_no_other_endpoint_takes_parameters_or_a_body(document: Any) -> None:
         if one.get("parameters") or one.get("requestBody")
     }
     assert with_parameters == {
+        "GET /api/orders",
+        "POST /api/orders",
         "GET /api/trading-window/trades",
         "POST /api/trading-window/trades",
         "PUT /api/trading-window/config",

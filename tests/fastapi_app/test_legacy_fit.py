@@ -27,9 +27,12 @@ JUDGING = (
     "POST /api/trading-window/trades",
     "GET /api/trading-window/config",
     "PUT /api/trading-window/config",
+    "POST /api/orders",
 )
 ALL_NATIVE: dict[str, Mode] = dict.fromkeys(JUDGING, "native")
 CONFIG = "/api/windows/default/config"
+ORDERS = "/api/orders"
+ORDER = {"symbol": "BTC-USD", "side": "buy", "type": "market", "quantity": "0.50"}
 DEFAULTS = {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
 
 BEYOND: dict[str, dict[str, Any]] = {
@@ -132,7 +135,7 @@ async def test_the_old_side_that_meets_such_a_config_answers_503_and_counts_noth
     sentence = "the window's config needs the new side, for the old one doesn't know: cooldown_seconds"
     for name in JUDGING:
         method, path = name.split(" ")
-        body = {"POST": TRADE, "PUT": {"end_hour": 9}}.get(method)
+        body = {LEGACY_TRADES: TRADE, ORDERS: ORDER}.get(path) or {"PUT": {"end_hour": 9}}.get(method)
         assert await legacy.ask(method, path, body, status=503) == {"error": sentence}
     assert legacy.everything() == before
     await legacy.ask("PUT", CONFIG, {"cooldown_seconds": 0})

@@ -15,6 +15,8 @@ from werkzeug.test import run_wsgi_app
 
 from fastapi_app.app import create_app
 from legacy_flask.app import create_app as create_flask_app
+from shared.broker.account import Account
+from shared.broker.base import Order
 from shared.clock import FrozenClock
 from shared.ids import FrozenIds
 from shared.market.service import MarketService
@@ -24,10 +26,13 @@ from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerPage, LedgerQuery, Store
 from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowState
 from shared.window_config import WindowConfig
+from tests.parity.broker import WorldBroker
 from tests.parity.case import (
     HOST,
     Answer,
     At,
+    BrokerFails,
+    CandleTrades,
     Case,
     Event,
     HaltedBy,
@@ -53,6 +58,9 @@ Serve = Callable[[Request], tuple[Answer, str | None]]
 class Leftovers:
     window: Snapshot
     ledger: LedgerPage
+    account: Account
+    orders: tuple[Order, ...]
+    """The broker's, oldest first."""
 
 
 class Breakable:
@@ -78,11 +86,16 @@ class World:
         self.clock = FrozenClock(_instant(case.at))
         self._breakable: Any = Breakable(store)
         self._market: Any = Breakable(FixedMarket())
+        self._broker = WorldBroker(self._market, self.clock)
         self.live_ports = LivePorts(
             store=self._breakable,
             clock=self.clock,
             ids=FrozenIds(),
-            services={"market": MarketService(self._market), **(services or {})},
+            services={
+                "market": MarketService(self._market),
+                "broker": self._broker.service,
+                **(services or {}),
+            },
         )
         store.create(DEFAULT_WINDOW_ID, WindowConfig.parse(case.config))
         self._write(
@@ -97,6 +110,8 @@ class World:
         return Leftovers(
             window=self.store.snapshot(DEFAULT_WINDOW_ID),
             ledger=self.store.ledger(DEFAULT_WINDOW_ID, LedgerQuery(limit=10_000)),
+            account=self._broker.account,
+            orders=self._broker.orders(),
         )
 
     def take(self, step: Step, serve: Serve) -> tuple[Answer, str | None] | None:
@@ -118,6 +133,10 @@ class World:
                 self._breakable.error = fault
             case MarketFails(fault):
                 self._market.error = fault
+            case BrokerFails():
+                self._broker.fails(event)
+            case CandleTrades():
+                self._broker.meet(event)
 
     def _write(
         self,

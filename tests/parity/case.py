@@ -86,13 +86,31 @@ class MarketFails:
     error: Exception | None
 
 
-Event = At | HaltedBy | MovedTo | StoreFails | MarketFails
+@dataclass(frozen=True, slots=True)
+class BrokerFails:
+    """The broker raises this, whatever it is asked, or when `only` this method is called: at once, or `afterwards`,
+    when what it was asked for is done; None mends it."""
+
+    error: Exception | None
+    only: str | None = None
+    afterwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CandleTrades:
+    """Bitcoin is traded at this price, in a candle that opens and ends now; the paper broker is shown it."""
+
+    price: str
+
+
+Event = At | HaltedBy | MovedTo | StoreFails | MarketFails | BrokerFails | CandleTrades
 Step = tuple[Request, Answer] | Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Left:
-    """The window after the last step: its state, and the ledger entries that the steps added.
+    """The window after the last step: its state, and the ledger entries that the steps added. `permits` are those
+    without an end, by id, with their status; `orders` the broker's, oldest first, such as `paper-1 filled 0.50`.
 
     Tally and times of the last trades are held against what was left in the cases that write them down; between the
     arms they always are.
@@ -103,6 +121,8 @@ class Left:
     halt: str | None = None
     tally: Tally | None = None
     last_trades: Mapping[str, str] | None = None
+    permits: Mapping[str, str] = field(default_factory=dict)
+    orders: tuple[str, ...] = ()
     version: int = 1
     config: Mapping[str, Any] = field(default_factory=dict)
     ledger: tuple[LedgerEntry, ...] = ()
@@ -139,11 +159,11 @@ def head(target: str) -> Request:
 def post_trade(body: str | bytes, *headers: tuple[str, str], key: str | None = None) -> Request:
     """With JSON's Content-Type and the body's Content-Length unless `headers` bring others."""
     keys = () if key is None else (("Idempotency-Key", key),)
-    return _with_body("POST", "/api/trading-window/trades", body, headers + keys)
+    return with_body("POST", "/api/trading-window/trades", body, headers + keys)
 
 
 def put_config(body: str | bytes, *headers: tuple[str, str]) -> Request:
-    return _with_body("PUT", "/api/trading-window/config", body, headers)
+    return with_body("PUT", "/api/trading-window/config", body, headers)
 
 
 def stray(method: str, target: str, *headers: tuple[str, str], body: bytes = b"") -> Request:
@@ -156,7 +176,7 @@ def without_content_type(request: Request) -> Request:
     return replace(request, headers=tuple(header for header in request.headers if header[0] != "Content-Type"))
 
 
-def _with_body(method: str, target: str, body: str | bytes, headers: tuple[tuple[str, str], ...]) -> Request:
+def with_body(method: str, target: str, body: str | bytes, headers: tuple[tuple[str, str], ...]) -> Request:
     raw = body.encode() if isinstance(body, str) else body
     given = {name for name, _ in headers}
     usual = (("Content-Type", JSON), ("Content-Length", str(len(raw))))

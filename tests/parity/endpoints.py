@@ -6,15 +6,21 @@ from urllib.parse import unquote
 from tests.parity.case import Request
 
 BOTH_SIDES = (
+    "DELETE /api/orders/<order_id>",
+    "GET /api/balances",
     "GET /api/health",
     "GET /api/market/ohlcv/<symbol>",
     "GET /api/market/ticker/<symbol>",
     "GET /api/orderbook/<symbol>",
+    "GET /api/orders",
+    "GET /api/orders/<order_id>",
+    "GET /api/positions",
     "GET /api/status",
     "GET /api/trading-window/can-trade",
     "GET /api/trading-window/config",
     "GET /api/trading-window/trades",
     "GET /api/trading-window/within-window",
+    "POST /api/orders",
     "POST /api/trading-window/trades",
     "PUT /api/trading-window/config",
 )

@@ -16,6 +16,7 @@ from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from shared.window import LedgerEntry, Snapshot, WindowState
 from shared.window_config import WindowConfig
+from shared.wire_fields import plain_decimal
 from tests.parity.arms import ARMS, ARMS_OF_NATIVE_ONLY, Arm, Leftovers, World, serving, sides
 from tests.parity.case import Answer, Case, Left, Request
 from tests.parity.cases import CASES
@@ -89,9 +90,13 @@ def _check_left(case: Case, before: Leftovers, after: Leftovers) -> None:
     assert added == case.leaves.ledger
     state: dict[str, Any] = {**after.window.state}
     tally, last_trades = state.pop("tally", None), state.pop("last_trades", None)
+    permits = {permit["id"]: permit["status"] for permit in state.pop("permits", {}).values()}
     plain = cast("WindowState", state)
     expected = _snapshot(case, case.leaves, sequence=len(old) + len(case.leaves.ledger))
     assert after.window._replace(state=plain) == expected
+    assert permits == case.leaves.permits
+    shown = tuple(f"{order.id} {order.status} {plain_decimal(order.filled_quantity)}" for order in after.orders)
+    assert shown == case.leaves.orders
     assert case.leaves.tally in (None, tally)
     assert case.leaves.last_trades in (None, last_trades)
 

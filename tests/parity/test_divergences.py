@@ -18,6 +18,7 @@ from shared.store.sqlite import SQLiteStore
 from tests.parity.arms import Leftovers, World
 from tests.parity.case import Answer
 from tests.parity.divergences.answers import ANSWERS
+from tests.parity.divergences.broker import BROKER
 from tests.parity.divergences.calls import CALLS
 from tests.parity.divergences.conditions import CONDITIONS
 from tests.parity.divergences.ledger_reads import LEDGER_READS
@@ -32,7 +33,7 @@ from tests.parity.divergences.writes import WRITES
 from tests.parity.endpoints import BOTH_SIDES
 from tests.parity.product import Product, running_product, told
 
-DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *WRITES, *CALLS]
+DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *BROKER, *WRITES, *CALLS]
 ON_SQLITE = [*RULES[:2], *LEDGER_READS[:2], *WRITES[:4]]
 
 REQUEST_COUNT = sum(isinstance(step, tuple) for step in TRAFFIC)

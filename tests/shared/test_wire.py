@@ -29,6 +29,7 @@ from shared.errors import (
     MarketUnavailable,
     NothingToReduce,
     OrderClosed,
+    OrderOnItsWay,
     OutcomeUnknown,
     PermitConflict,
     Reason,
@@ -748,6 +749,11 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (MarketUnavailable("no route"), 503, {"error": "the market can't answer: no route"}),
         (ExchangeUnavailable("no route"), 503, {"error": "the exchange can't answer: no route"}),
         (ExchangeRefused("InsufficientFunds", "too little"), 502, {"error": "the exchange refuses: too little"}),
+        (
+            OrderOnItsWay("key-1"),
+            409,
+            {"error": "an order with this key is on its way, and what comes of it isn't known yet"},
+        ),
         (OutcomeUnknown("it broke"), 503, {"error": "nobody knows what came of it at the exchange: it broke"}),
         (
             CandleFileError(Path("btc.csv"), "it is not UTF-8"),
@@ -787,7 +793,7 @@ def test_every_error_has_its_answer() -> None:
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
         *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
         *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
-        *(TooManyOpenOrders, ClientOrderIdReused),
+        *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

@@ -18,6 +18,8 @@ from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerQuery
 from shared.store.memory import MemoryStore
 from shared.window_config import WindowConfig
+from tests.parity.broker import WorldBroker
+from tests.parity.market import FixedMarket
 
 MONDAY_NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 MAX_BODY_BYTES = 4_096
@@ -59,7 +61,12 @@ class Bench:
         self.store = MemoryStore()
         self.store.create("default", WindowConfig())
         self.clock = FrozenClock(MONDAY_NOON)
-        self._live_ports = LivePorts(store=self.store, clock=self.clock, ids=FrozenIds())
+        self._live_ports = LivePorts(
+            store=self.store,
+            clock=self.clock,
+            ids=FrozenIds(),
+            services={"broker": WorldBroker(FixedMarket(), self.clock).service},
+        )
         self._app = _app(frozenset((modes or {}).items()), max_body_bytes)
         transport = httpx.ASGITransport(self._with_ports, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://window.test")

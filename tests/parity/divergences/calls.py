@@ -35,7 +35,7 @@ def a_call_has_an_argument_of_another_type(native: Native) -> None:
 @CALLS.at(POST_TRADE, "effects.calls[0].arguments.fee")
 def an_argument_is_left_out(native: Native) -> None:
     async def place(ports: Ports, trade: Json, _fee: str) -> None:
-        await ports.outbound.effect_async("broker", "place", symbol=trade["symbol"], quantity=trade["quantity"])
+        await ports.outbound.effect_async("desk", "place", symbol=trade["symbol"], quantity=trade["quantity"])
         await ports.outbound.effect_async("notifier", "tell", trade_id=trade["id"])
 
     native.place_order = place
@@ -86,7 +86,7 @@ def calls_come_in_another_order(native: Native) -> None:
 def a_call_has_another_argument_before_a_question_that_was_not_recorded(native: Native) -> None:
     async def place(ports: Ports, trade: Json, fee: str) -> None:
         await _order(ports, {**trade, "quantity": f"{trade['quantity']}0"}, fee)
-        await ports.outbound.read_async("broker", "position", symbol=trade["symbol"])
+        await ports.outbound.read_async("desk", "position", symbol=trade["symbol"])
 
     native.place_order = place
 
@@ -108,4 +108,4 @@ def _with_trade(change: Callable[[Json], Json]) -> PlaceOrder:
 
 
 async def _order(ports: Ports, trade: Json, fee: str) -> None:
-    await ports.outbound.effect_async("broker", "place", symbol=trade["symbol"], quantity=trade["quantity"], fee=fee)
+    await ports.outbound.effect_async("desk", "place", symbol=trade["symbol"], quantity=trade["quantity"], fee=fee)

@@ -1,5 +1,5 @@
-"""Calls of services outside, which neither side of the product makes yet: both are given the same here, by which a
-trade that was registered is ordered and told of."""
+"""Calls of services outside that the product does not have: both sides are given the same here, by which a trade that
+was registered is ordered at a desk, and told of."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class Outside:
         self.calls: list[Call] = []
 
     def services(self) -> dict[str, object]:
-        return {name: _Service(name, self.calls) for name in ("broker", "notifier")}
+        return {name: _Service(name, self.calls) for name in ("desk", "notifier")}
 
 
 class _Service:
@@ -47,10 +47,10 @@ def add_orders_to_legacy(flask_app: Flask) -> None:
 
     def post_trade() -> tuple[FlaskResponse, int]:
         outbound = current_ports().outbound
-        fee = outbound.read("broker", "fee")
+        fee = outbound.read("desk", "fee")
         answer, status = view()
         trade = answer.get_json()["trade"]
-        outbound.effect("broker", "place", symbol=trade["symbol"], quantity=trade["quantity"], fee=fee)
+        outbound.effect("desk", "place", symbol=trade["symbol"], quantity=trade["quantity"], fee=fee)
         outbound.effect("notifier", "tell", trade_id=trade["id"])
         return answer, status
 
@@ -61,7 +61,7 @@ def add_orders_to_native(native: Native) -> None:
     def make(handler: Handler) -> Handler:
         async def post_trade(request: Request) -> Response:
             ports = ports_of(request)
-            fee = await ports.outbound.read_async("broker", "fee")
+            fee = await ports.outbound.read_async("desk", "fee")
             response = await handler(request)
             if response.status_code < 300:
                 await native.place_order(ports, content_of(response)["trade"], fee)
@@ -73,5 +73,5 @@ def add_orders_to_native(native: Native) -> None:
 
 
 async def place_order(ports: Ports, trade: Json, fee: str) -> None:
-    await ports.outbound.effect_async("broker", "place", symbol=trade["symbol"], quantity=trade["quantity"], fee=fee)
+    await ports.outbound.effect_async("desk", "place", symbol=trade["symbol"], quantity=trade["quantity"], fee=fee)
     await ports.outbound.effect_async("notifier", "tell", trade_id=trade["id"])
