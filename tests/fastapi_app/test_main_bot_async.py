@@ -10,6 +10,7 @@ import pytest
 
 from fastapi_app.bot.replay import ReplayStores
 from fastapi_app.main_bot_async import TradingBotAsync, main_async
+from fastapi_app.trading_window_async import TradingWindowAsync
 from shared.bot.control import started
 from shared.bot.opening import open_bot_store
 from shared.broker.base import OrderRequest, OrdersQuery
@@ -156,6 +157,18 @@ async def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs
     world.market.fails = False
     await until(lambda: world.row().last_cycle["error"] is None)
     await world.minutes(2, bot)
+
+
+async def test_each_cycle_settles_orders_that_others_have_left_on_their_way(world: World) -> None:
+    """Such as a request's, whose process ended between the order and its trade."""
+    window = TradingWindowAsync(store=world.stores.windows, clock=world.clock)
+    await window.reserve_sent({"symbol": BTC, "side": "buy", "quantity": "1"}, client_order_id="by-hand")
+    order = OrderRequest(client_order_id="by-hand", symbol=BTC, side="buy", type="market", quantity=Decimal(1))
+    await world.broker.place_async(order, at=world.clock.now())
+    await world.bot("one").start()
+    await until(lambda: world.row().last_cycle is not None)
+    assert await window.open_permits() == []
+    assert await world.trades() == 1
 
 
 async def test_a_broker_that_fails_once_costs_no_order_and_doubles_none(world: World) -> None:

@@ -106,6 +106,23 @@ def test_an_order_the_broker_refuses_gives_its_slot_back() -> None:
     assert world.stores.windows.snapshot(DEFAULT_WINDOW_ID).state["trades_today"] == 0
 
 
+def test_an_exit_that_was_refused_is_tried_again_with_the_next_candle() -> None:
+    world = World()
+    world.bot.start()
+    world.bot.cycle()
+    while not world.bot.state.holdings:
+        world.minutes(1)
+    world.broker.fails = StoreUnavailable("the disk is full")
+    while world.bot.state.holdings[BTC].exit_due is None:
+        world.minutes(1)
+    before = world.bot.state.holdings[BTC]
+    world.broker.fails = None
+    world.minutes(1)
+    assert world.bot.state.holdings.get(BTC) != before
+    assert world.bot.state.counts["exit"] == 1
+    assert world.trades() == world.orders()
+
+
 def test_a_restart_goes_on_with_what_was_saved() -> None:
     world = World()
     world.bot.start()
