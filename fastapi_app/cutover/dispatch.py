@@ -101,7 +101,7 @@ class Cutover:
             self.store,
             self._evidence,
             self._registered(initial_modes or {}),
-            on_modes=self._put_in_force,
+            on_table=self._put_in_force,
             poll_seconds=settings.poll_seconds,
         )
         self._guard = Guard(self._sync.decide, self.plan, max_native_errors=settings.max_native_errors)
@@ -209,9 +209,9 @@ class Cutover:
         self.store.close()
         return table
 
-    def _put_in_force(self, modes: Mapping[str, EndpointMode]) -> None:
+    def _put_in_force(self, table: ModeTable) -> None:
         """Swaps the whole table. Called from several threads, one at a time."""
-        self._plans = plans_of(self.inventory, modes, self._plans)
+        self._plans = plans_of(self.inventory, table, self._plans)
 
     def plan(self, endpoint: str) -> Plan | None:
         """How an endpoint is served in this process, by its name such as `GET /api/health`."""
