@@ -80,6 +80,13 @@ def refusal(*arguments: str) -> str:
     return sentence.removeprefix("tradewindow cutover: ")
 
 
+def wrong_use(*arguments: str) -> str:
+    """What the command line's own parser says, without the frame around it."""
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
 def rows(text: str) -> list[list[str]]:
     """The cells of each line; two spaces and more part them."""
     return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
@@ -273,12 +280,25 @@ def test_an_endpoint_that_is_no_text_is_none(store: SQLiteCutoverStore, command:
     assert sentence.startswith(r"'GET /\\udcff' is not an endpoint: ")
 
 
+@pytest.mark.parametrize("limit", ["0", "9" * 20, "ten", "1.5"])
 @pytest.mark.parametrize("command", [["log"], ["mismatches"], ["show", BOTH.name]])
-def test_a_limit_has_a_bound(store: SQLiteCutoverStore, command: list[str]) -> None:
-    result = run(*command, "--limit", "9" * 20, "--state", str(store.path))
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "'--limit'" in result.stderr
-    assert "1000000" in result.stderr
+def test_a_limit_has_a_bound(store: SQLiteCutoverStore, command: list[str], limit: str) -> None:
+    sentence = f"Invalid value for '--limit': \"{limit}\" is not a whole number from 1 to 1000000"
+    assert sentence in wrong_use(*command, "--limit", limit, "--state", str(store.path))
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["mismatches", "abc"], "'[ID]': \"abc\" is not a whole number from 1"),
+        (["mismatches", "0"], "'[ID]': \"0\" is not a whole number from 1"),
+        (["set", BOTH.name, "canary", "--percent", "5%"], "'--percent': \"5%\" is not a number from 0 to 100"),
+        (["set", BOTH.name, "shadow", "--sample-rate", "all"], "'--sample-rate': \"all\" is not a number from 0 to 1"),
+        (["set", BOTH.name, "shadow", "--version", "v1"], "'--version': \"v1\" is not a whole number from 0"),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_option_and_the_rule(command: list[str], sentence: str) -> None:
+    assert f"Invalid value for {sentence}" in wrong_use(*command)
 
 
 def test_show_takes_one_endpoint(store: SQLiteCutoverStore) -> None:

@@ -527,7 +527,7 @@ async def test_a_calendar_says_how_far_it_knows_and_warns_before(bench: Bench) -
     assert end["warning"].startswith(f"the calendar XSTO is known until {known_until}, and from then on the window")
 
 
-OVERNIGHT_AT_AN_EXCHANGE = {"intervals": [{"start": "22:00", "end": "06:00"}], "calendar": "XSTO"}
+OVERNIGHT_AT_AN_EXCHANGE: dict[str, Any] = {"intervals": [{"start": "22:00", "end": "06:00"}], "calendar": "XSTO"}
 
 
 async def test_a_window_that_never_opens_says_so(bench: Bench) -> None:
