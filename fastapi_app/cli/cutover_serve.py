@@ -150,7 +150,7 @@ def _cutover(pair: _Pair) -> Cutover:
         initial_modes=settings.cutover.modes,
         settings=settings.cutover,
         bridge_options=bridge_options(settings),
-        admin_token=admin_token(settings.cutover.token_path),
+        admin_token=partial(admin_token, settings.cutover.token_path),
     )
 
 

@@ -53,7 +53,8 @@ class Cutover:
 
     Without `inventory` it reads the route tables of Flask and of Starlette or FastAPI. `store` keeps modes and
     evidence; without one they live as long as the process. `initial_modes` seed the endpoints that the store doesn't
-    know. With `effects`, requests that write are compared, too. With `admin_token`, the HTTP API is at /cutover.
+    know. With `effects`, requests that write are compared, too. With `admin_token`, the HTTP API is at /cutover;
+    it is called last, so that a start that fails makes no token.
     `bridge_options` are arguments of `Bridge`.
 
     HEAD follows its GET. Every request that no endpoint claims goes to legacy: OPTIONS, 404, 405 and slash redirects
@@ -75,7 +76,7 @@ class Cutover:
         accepted: Sequence[AcceptedDifference] = (),
         settings: CutoverSettings | None = None,
         bridge_options: Mapping[str, Any] | None = None,
-        admin_token: str | None = None,
+        admin_token: Callable[[], str] | None = None,
     ) -> None:
         if native is None and legacy is None:
             raise ValueError("a cutover needs a native app, a legacy app, or both")
@@ -118,7 +119,7 @@ class Cutover:
             stop_comparing=self._stop_comparing,
             off_loop=partial(_off_loop, self._judging_threads),
         )
-        self._admin = None if admin_token is None else admin_app(self, token=admin_token, prefix=PREFIX)
+        self._admin = None if admin_token is None else admin_app(self, token=admin_token(), prefix=PREFIX)
 
     @property
     def bridge(self) -> Bridge | None:
