@@ -239,7 +239,8 @@ def mismatches(
     native: Annotated[
         str | None,
         typer.Option(
-            help="For the test, another native app: module:name, or module:factory(); alone, one with both sides."
+            help="For the test, another native app: module:name, or module:factory(); without --state, one with both "
+            "sides will do."
         ),
     ] = None,
     legacy: Annotated[str | None, typer.Option(help="For the test, another legacy app, in the same way.")] = None,
@@ -359,6 +360,7 @@ def _user() -> str:
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:
     if is_own and not any(given.values()):
         return {**OWN_SIDES}
-    if given["native"] is None:
-        raise _WrongUse("a test of other apps needs --native, and --legacy: module:name, or module:factory()")
+    # An app that has both sides is this product's; a state of others says nothing of where their two are.
+    if given["native"] is None or (given["legacy"] is None and not is_own):
+        raise _WrongUse("a test of other apps needs --native and --legacy: module:name, or module:factory()")
     return given

@@ -26,6 +26,7 @@ from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.inventory.endpoints import Endpoint, Inventory, take_inventory
+from fastapi_app.cutover.inventory.since_last import changed_since
 from fastapi_app.cutover.modes.clients import client_key, is_in_canary
 from fastapi_app.cutover.modes.guard import Guard
 from fastapi_app.cutover.modes.plan import NO_PLANS, Plan, plans_of
@@ -197,7 +198,10 @@ class Cutover:
 
     def _registered(self, initial_modes: Mapping[str, EndpointMode]) -> ModeTable:
         _check(initial_modes, self.inventory.endpoints)
+        before = self.store.endpoints()
         table = self.store.register(self.inventory.endpoints, initial_modes, at=datetime.now(UTC))
+        for sentence in changed_since(before, self.inventory.endpoints, table.modes):
+            logger.warning("%s", sentence)
         for name, mode in initial_modes.items():
             if table.modes[name] != mode:
                 logger.warning(

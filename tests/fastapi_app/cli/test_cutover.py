@@ -161,12 +161,39 @@ def test_list_shows_each_endpoint_with_its_mode_and_what_the_comparisons_found(s
     ]
 
 
-@pytest.mark.parametrize("columns", ["80", "20"])
-def test_list_on_a_narrow_terminal_has_a_line_for_each_endpoint(
-    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, columns: str
+def test_list_on_a_terminal_that_is_not_wide_leaves_out_what_counts_least(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_evidence(store)
-    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert output(store, "list").splitlines() == [
+        "endpoint                   sides   mode    compared  matches  mismatches",
+        "────────────────────────────────────────────────────────────────────────",
+        "GET /api/both              both    legacy      1235     1230           1",
+        "POST /api/other            both    legacy         0        0           0",
+        "GET /api/old/<int:number>  legacy  legacy         0        0           0",
+        "GET /api/new               native  native         0        0           0",
+        "Not shown, for want of width: newest change, accepted, skipped.",
+        f"4 endpoints; the table of modes is at version 1, in {store.path}.",
+    ]
+
+
+def test_list_folds_a_rule_that_is_too_long(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.register([replace(BOTH, rule="/api/" + "long/" * 20), OTHER], {}, at=INSTANT)
+    monkeypatch.setenv("COLUMNS", "70")
+    heading, line, *shown = output(store, "list").splitlines()[:5]
+    assert heading.split() == ["endpoint", "mode", "compared", "mismatches"]
+    assert max(map(len, [heading, line, *shown])) <= 70
+    assert len({len(row) for row in (heading, line, *shown)}) == 1
+    assert shown[0].startswith("GET ")
+    assert shown[1].startswith("/api/long/long/")
+
+
+def test_list_on_the_narrowest_terminal_has_a_line_for_each_endpoint(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_evidence(store)
+    monkeypatch.setenv("COLUMNS", "20")
     assert output(store, "list").splitlines() == [
         "GET /api/both  both  legacy  1235 compared, 1 mismatched, 4 accepted, 3 skipped",
         "POST /api/other  both  legacy  0 compared, 7 skipped",
@@ -202,6 +229,9 @@ def test_an_endpoint_that_lost_the_side_of_its_mode_is_shown_with_the_one_it_has
     shown = [cell for row in rows(output(store, *command)) for cell in row]
     assert "canary 5%, but legacy alone has it" in shown
     assert "GET /api/new" not in shown
+    (explained,) = (cell for cell in shown if "the mode needs a side that the newest start did not have." in cell)
+    assert "cutover serve --native" in explained
+    assert explained.startswith("GET /api/both: ") is (command == ["list"])
 
 
 def test_list_into_a_pipe_breaks_no_line(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -584,9 +614,16 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
         (["--as-test"], "--as-test needs the id of a mismatch"),
         (
             ["1", "--as-test"],
-            "a test of other apps needs --native, and --legacy: module:name, or module:factory()",
+            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
         ),
-        (["1", "--as-test", "--native", "app"], "'app' is neither module:name nor module:name()"),
+        (
+            ["1", "--as-test", "--native", "new.app:app"],
+            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
+        ),
+        (
+            ["1", "--as-test", "--native", "app", "--legacy", "old:app"],
+            "'app' is neither module:name nor module:name()",
+        ),
     ],
 )
 def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:
@@ -682,5 +719,20 @@ def test_what_help_shows_can_be_typed(store: SQLiteCutoverStore) -> None:
     ]
     assert [words[0] for words in typed] == ["set", "set", "set", "mismatches", "mismatches", "mismatches"]
     for words in typed:
-        apps = ["--native", "new:app"] if "--as-test" in words else []
+        apps = ["--native", "new:app", "--legacy", "old:app"] if "--as-test" in words else []
         output(store, *words, *apps)
+
+
+def test_a_folder_that_may_not_be_written_is_named(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.close()
+    folder = store.path.parent
+
+    def no_connection(*_arguments: Any, **_options: Any) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    # Root may write to any folder, so permissions alone would prove nothing.
+    monkeypatch.setattr(sqlite3, "connect", no_connection)
+    monkeypatch.setattr(os, "access", lambda file, mode: Path(file) != folder or not mode & os.W_OK)
+    assert refusal("list", "--state", str(store.path)) == (
+        f"the state file {store.path} can't be used: this user may not read and write {folder} (cutover.path, --state)"
+    )
