@@ -41,6 +41,11 @@ class Raw(NamedTuple):
         return f"{text[:400]!r}{f' … {len(text)} bytes' if len(text) > 400 else ''}"
 
 
+def asks_of(endpoint: str) -> bool:
+    """Whether there are requests to it here: an order has to be there before it is shown or cancelled."""
+    return "<order_id>" not in endpoint
+
+
 def requests_to(endpoint: str) -> list[Raw]:
     """At least so many; the hand-written ones all, then as many as it takes with bytes that a seed has drawn."""
     method, path = endpoint.encode().split()[0], path_of(endpoint).encode()
@@ -55,7 +60,8 @@ def requests_to(endpoint: str) -> list[Raw]:
     # What Flask doesn't know it can't find, by no method.
     wrong_method = 404 if endpoint in NATIVE_ONLY else 405
     longer = 405 if endpoint.endswith(">") else 404
-    requests = [*written, *_wrong_methods(path, wrong_method, longer), *_broken_http(method, path)]
+    below = 405 if endpoint.endswith("/orders") else 404
+    requests = [*written, *_wrong_methods(path, wrong_method, longer, below), *_broken_http(method, path)]
     return requests + list(islice(endless, max(0, REQUESTS_EACH - len(requests))))
 
 
@@ -160,6 +166,24 @@ _BODIES = {
             "strategy": _NO_STRATEGY,
         },
         optional=frozenset({"strategy"}),
+        takes_key=True,
+    ),
+    "POST /api/orders": _Body(
+        fields={
+            "symbol": '"BTC-USD"',
+            "side": '"buy"',
+            "type": '"limit"',
+            "quantity": '"0.5"',
+            "price": "9.10",
+        },
+        wrong={
+            "symbol": _NO_SYMBOL,
+            "side": _NO_SIDE,
+            "type": [*_NO_SIDE, '"market"', '"LIMIT"'],
+            "quantity": _NO_DECIMAL,
+            "price": _NO_DECIMAL,
+        },
+        optional=frozenset(),
         takes_key=True,
     ),
     "PUT /api/trading-window/config": _Body(
@@ -297,14 +321,16 @@ def _odd_gets(path: bytes) -> Iterator[Raw]:
     yield Raw(200, b"GET", path, [JSON], b"x" * TEN_MB)
 
 
-def _wrong_methods(path: bytes, status: int, longer: int) -> Iterator[Raw]:
-    """`longer` is the status where more letters stand behind the path: those of another symbol, or of nothing."""
+def _wrong_methods(path: bytes, status: int, longer: int, below: int) -> Iterator[Raw]:
+    """`longer` is the status where more letters stand behind the path: those of another symbol, or of nothing; `below`
+    that where one more part does."""
     for method in (b"PATCH", b"DELETE", b"TRACE", b"PURGE", b"PROPFIND", b"MKCOL", b"LOCK", b"SEARCH", b"CONNECT"):
         yield Raw(status, method, path, closes=method == b"CONNECT")
     for method in (b"PATCH", b"DELETE", b"PROPFIND"):
         yield Raw(status, method, path, [JSON], b'{"max_trades_per_day":9}')
     yield Raw(status, b"PATCH", path, [JSON], b"x" * TEN_MB)
-    for suffix in (b"/", b"//", b"/x", b"%2f", b"/../trades/"):
+    yield Raw(below, b"POST", path + b"/x", [JSON], b"{}")
+    for suffix in (b"/", b"//", b"%2f", b"/../trades/"):
         yield Raw(404, b"POST", path + suffix, [JSON], b"{}")
     for suffix in (b"%00", b"%ff", b"%20", b";x"):
         yield Raw(longer, b"POST", path + suffix, [JSON], b"{}")
@@ -343,6 +369,7 @@ _WRONG_PARAMETERS = {
         *(b"", b"btc-usd", b"BTC--USD", b"-", b"BTC-", b"BTC%20USD", b"BTC%00USD", b"%ff", b"%C3%89", b"A" * 33),
         *(b"A" * 5000, b"%F0%9F%92%B0", b"'%20OR%201=1--", b"%2e%2e%2f", b"BTC-USD%0d%0aX:1", b"%ED%A0%80", b"[]"),
     ],
+    b"status": [b"", b"OPEN", b"done", b"open%00", b"%20open", b"%ff", b"null", b"[open]", b"open,filled", b"o" * 5000],
     b"timeframe": [
         b"",
         b"1M",
@@ -364,6 +391,7 @@ _WRONG_PARAMETERS = {
     ],
 }
 _PARAMETERS: dict[str, Sequence[bytes]] = {
+    "GET /api/orders": (b"status", b"symbol", b"limit"),
     "GET /api/trading-window/trades": (b"date", b"symbol", b"limit"),
     "GET /api/market/ohlcv/<symbol>": (b"timeframe", b"limit"),
     "GET /api/orderbook/<symbol>": (b"limit",),

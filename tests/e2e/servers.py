@@ -23,8 +23,17 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 MARKET = ("GET /api/market/ticker/<symbol>", "GET /api/market/ohlcv/<symbol>", "GET /api/orderbook/<symbol>")
+BROKER = (
+    "GET /api/balances",
+    "GET /api/positions",
+    "GET /api/orders",
+    "POST /api/orders",
+    "GET /api/orders/<order_id>",
+    "DELETE /api/orders/<order_id>",
+)
 ENDPOINTS = (
     *MARKET,
+    *BROKER,
     "GET /api/health",
     "GET /api/status",
     "GET /api/trading-window/within-window",

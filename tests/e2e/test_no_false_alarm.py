@@ -11,7 +11,7 @@ import pytest
 from shared.modes import Mode, Side
 from tests.e2e.operators import Operator
 from tests.e2e.servers import DEADLINE_SECONDS, ENDPOINTS, new_app, settings, wait_for
-from tests.e2e.state_file import check_books, read_books
+from tests.e2e.state_file import check_books, check_orders, read_books, read_orders, read_trades_of_orders
 from tests.e2e.visitors import CONFIG, MAX_BODY_BYTES, TRADES, Visitors
 from tests.parity.endpoints import path_of
 
@@ -107,9 +107,12 @@ def _check_ledger(visitors: Visitors, state: Path) -> None:
     books = read_books(state)
     check_books(books)
     assert all(len(set(ids)) == 1 for ids in visitors.told_by_key.values())
-    trades = [row for row in books.rows if row.kind == "trade"]
+    of_orders = {trade for _, trade in read_trades_of_orders(state)}
+    trades = [row for row in books.rows if row.kind == "trade" and row.id not in of_orders]
     assert {row.key: row.id for row in trades if row.key} == {key: ids[0] for key, ids in visitors.told_by_key.items()}
     assert sorted(row.id for row in trades if not row.key) == sorted(visitors.told_without_key)
+    check_orders(state)
+    assert read_orders(state).keys() == visitors.orders
 
 
 def _say(line: str) -> None:

@@ -16,6 +16,7 @@ MAX_BODY_BYTES = 4_096
 
 TRADES = "/api/trading-window/trades"
 CONFIG = "/api/trading-window/config"
+ORDERS = "/api/orders"
 
 
 class Asked(NamedTuple):
@@ -71,6 +72,8 @@ class Visitors:
         self.told_without_key: list[str] = []
         """The ids of trades."""
         self.told_by_key: dict[str, list[str]] = {}
+        self.orders: set[str] = set()
+        """The client order ids of those that were taken."""
         self.may_go = asyncio.Event()
         """While it isn't set, nobody asks."""
         self.stopping = False
@@ -100,7 +103,9 @@ class Visitors:
         path = asked.path.partition("?")[0]
         self.statuses[f"{asked.method} {path}", told.status] += 1
         self.sides[told.headers["x-cutover-side"]] += 1
-        if asked.method == "POST" and told.status == 201:
+        if asked.method == "POST" and path == ORDERS and told.status == 201:
+            self.orders.add(json.loads(told.body)["client_order_id"])
+        elif asked.method == "POST" and told.status == 201:
             trade_id = json.loads(told.body)["trade"]["id"]
             key = asked.headers.get("Idempotency-Key")
             if key is None:
@@ -177,6 +182,41 @@ def _trade_with_key_of_another(draw: random.Random) -> Asked:
     )
 
 
+def _order(draw: random.Random) -> Asked:
+    """Most are taken until the money is gone; what reduces brings some back. A limit far away rests."""
+    body: dict[str, Any] = {
+        "symbol": draw.choice(["BTC-USD", "BTC-USD", "ETH-USD", "XRP-USD"]),
+        "side": draw.choice(["buy", "buy", "sell"]),
+        "type": "market",
+        "quantity": draw.choice(["0.001", "0.0020", 1000]),
+    }
+    if draw.random() < 0.1:
+        body |= {"type": "limit", "side": "buy", "price": "0.01"}
+    return _sent("POST", ORDERS, body)
+
+
+def _order_with_shared_key(draw: random.Random) -> Asked:
+    key = f"shared-{draw.randrange(100)}"
+    return _with_key(_order(random.Random(key)), key)
+
+
+def _bad_order(draw: random.Random) -> Asked:
+    wrong: Any = draw.choice([{"type": "limit", "symbol": "BTC-USD", "side": "buy", "quantity": 1}, {}, [], {"id": 1}])
+    return _sent("POST", ORDERS, wrong)
+
+
+def _account(draw: random.Random) -> Asked:
+    order = f"{ORDERS}/{draw.choice(['BTC-USD', 'paper-1', f'paper-{draw.randrange(1, 200)}'])}"
+    path = draw.choice(
+        ["/api/balances", "/api/positions", ORDERS, f"{ORDERS}?status=open&limit=5", f"{ORDERS}?limit=0", order]
+    )
+    return Asked("GET", path)
+
+
+def _cancellation(draw: random.Random) -> Asked:
+    return Asked("DELETE", f"{ORDERS}/{draw.choice(['BTC-USD', f'paper-{draw.randrange(1, 200)}'])}")
+
+
 def _bad_trade(draw: random.Random) -> Asked:
     wrong: Any = draw.choice(
         [
@@ -251,6 +291,11 @@ _KINDS: dict[Callable[[random.Random], Asked], int] = {
     _trade_with_new_key: 10,
     _trade_with_shared_key: 10,
     _trade_with_key_of_another: 3,
+    _order: 8,
+    _order_with_shared_key: 5,
+    _bad_order: 1,
+    _account: 8,
+    _cancellation: 3,
     _bad_trade: 4,
     _unreadable: 3,
     _bad_key: 2,

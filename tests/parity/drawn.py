@@ -11,11 +11,13 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
-from shared.errors import MarketUnavailable, StoreUnavailable
+from shared.errors import ExchangeUnavailable, MarketUnavailable, OutcomeUnknown, StoreUnavailable
 from shared.modes import EndpointMode, Mode
 from tests.parity.case import (
     JSON,
     At,
+    BrokerFails,
+    CandleTrades,
     Case,
     Event,
     HaltedBy,
@@ -27,6 +29,7 @@ from tests.parity.case import (
     put_config,
     trade_of,
 )
+from tests.parity.case_orders import ORDERS, delete_order, post_order
 from tests.parity.endpoints import BOTH_SIDES, path_of
 
 
@@ -108,6 +111,22 @@ config_changes = st.fixed_dictionaries(
 headers = st.sampled_from(
     [(), (), (), (), (("Content-Type", "text/plain"),), (("Content-Type", "application/vnd.bot+json; a=b"),)]
 )
+good_orders = st.builds(
+    lambda order, limit: {**order, **({"type": "limit", "price": limit} if limit else {"type": "market"})},
+    st.fixed_dictionaries(
+        {
+            "symbol": st.sampled_from(["BTC-USD", "BTC-USD", "BTC-USD", "ETH-USD", "XRP-USD"]),
+            "side": st.sampled_from(["buy", "buy", "sell"]),
+            "quantity": st.sampled_from(["0.50", "0.50", "0.5", 1, "0.10", "2"]),
+        }
+    ),
+    st.sampled_from([None, None, None, "64000.0", "64250.15", 65_000]),
+)
+bad_orders = st.dictionaries(
+    st.sampled_from(["symbol", "side", "type", "quantity", "price", "reduces", "é"]), json_values, min_size=1
+)
+new_orders = good_orders | st.builds(lambda good, bad: {**good, **bad}, good_orders, bad_orders)
+
 keys = st.sampled_from([None, None, None, "one", "one", "two", "a b"])
 
 
@@ -122,11 +141,22 @@ posts = st.builds(lambda body, extra, key: post_trade(body, *extra, key=key), bo
 good_posts = st.builds(lambda trade, key: post_trade(_raw(trade), key=key), good_trades, keys)
 puts = st.builds(lambda body, extra: put_config(body, *extra), bodies_of_changes, headers)
 
+order_posts = st.builds(
+    lambda order, extra, key: post_order(order, *extra, key=key),
+    new_orders.map(_raw) | st.binary(max_size=40),
+    headers,
+    keys,
+)
+good_order_posts = st.builds(lambda order, key: post_order(_raw(order), key=key), good_orders, keys)
+order_ids = st.sampled_from(["paper-1", "paper-1", "paper-2", "paper-3", "paper-9", "x"])
+
 query_values = st.sampled_from(
-    ["", "1", "2", "0", "x", "2025-03-03", "2025-03-04", "BTC-USD", "5m", "1d", "%ff", "%2B1"]
+    ["", "1", "2", "0", "x", "open", "filled", "2025-03-03", "2025-03-04", "BTC-USD", "5m", "1d", "%ff", "%2B1"]
 ) | st.text(max_size=4).map(quote)
 queries = st.lists(
-    st.tuples(st.sampled_from(["date", "symbol", "timeframe", "limit", "limit", "other"]), query_values).map("=".join),
+    st.tuples(st.sampled_from(["date", "symbol", "status", "timeframe", "limit", "limit", "other"]), query_values).map(
+        "=".join
+    ),
     max_size=3,
 ).map("&".join)
 symbols = st.one_of(
@@ -149,6 +179,12 @@ def _reads(paths: st.SearchStrategy[str]) -> st.SearchStrategy[Request]:
 
 reads = _reads(paths)
 market_reads = _reads(market_paths)
+order_reads = _reads(
+    st.sampled_from(["/api/orders", "/api/balances", "/api/positions"]) | order_ids.map(lambda name: f"{ORDERS}/{name}")
+)
+orders = st.one_of(
+    good_order_posts, good_order_posts, good_order_posts, order_posts, order_ids.map(delete_order), order_reads
+)
 strays = st.builds(
     lambda method, path, tail: Request(
         method=method, target=path + tail, headers=(("Content-Type", JSON), ("Content-Length", "2")), body=b"{}"
@@ -166,13 +202,27 @@ clients = st.sampled_from(
 )
 requests = st.builds(
     lambda request, client: replace(request, headers=(*request.headers, *client)),
-    st.one_of(good_posts, good_posts, good_posts, reads, reads, posts, puts, strays, oversized),
+    st.one_of(good_posts, good_posts, good_posts, orders, orders, reads, reads, posts, puts, strays, oversized),
     clients,
 )
 faults = st.sampled_from([StoreFails(StoreUnavailable("the disk is gone")), StoreFails(RuntimeError("a fault"))])
 market_faults = st.sampled_from(
     [MarketFails(MarketUnavailable("the exchange is away")), MarketFails(RuntimeError("a fault"))]
 )
+
+broker_faults = st.builds(
+    BrokerFails,
+    st.sampled_from(
+        [OutcomeUnknown("the connection was lost"), ExchangeUnavailable("no route"), RuntimeError("a fault")]
+    ),
+    only=st.sampled_from([None, "place", "place", "cancel", "order_by_client_id", "positions"]),
+) | st.builds(
+    BrokerFails,
+    st.sampled_from([OutcomeUnknown("the connection was lost"), RuntimeError("a fault")]),
+    only=st.sampled_from(["place", "cancel"]),
+    afterwards=st.just(True),
+)
+candles = st.sampled_from(["63000", "64000.0", "66000"]).map(CandleTrades)
 
 # with every comparison made, some, or none
 modes = st.sampled_from(
@@ -197,6 +247,9 @@ scenes: st.SearchStrategy[tuple[Request | Event | Moved, ...]] = st.one_of(
     st.tuples(st.sampled_from(ZONES).map(MovedTo), requests),
     st.tuples(st.just(HaltedBy("maintenance")), requests, st.just(HaltedBy(None))),
     st.tuples(faults, requests, st.just(StoreFails(None))),
+    st.tuples(orders, orders, orders),
+    st.tuples(orders, broker_faults, orders, orders, st.just(BrokerFails(None)), orders),
+    st.tuples(orders, instants.map(lambda instant: At(instant.isoformat())), candles, orders),
     st.tuples(market_reads, market_faults, market_reads, requests, st.just(MarketFails(None))),
 )
 

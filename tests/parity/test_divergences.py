@@ -3,7 +3,7 @@ client notices."""
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from shared.store.base import Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from tests.parity.arms import Leftovers, World
-from tests.parity.case import Answer
+from tests.parity.case import Answer, Case, Event, Request
+from tests.parity.divergences import order_traffic, traffic
 from tests.parity.divergences.answers import ANSWERS
 from tests.parity.divergences.broker import BROKER
 from tests.parity.divergences.calls import CALLS
@@ -27,7 +28,7 @@ from tests.parity.divergences.orders import Call, Outside, add_orders_to_legacy,
 from tests.parity.divergences.requests import REQUESTS
 from tests.parity.divergences.rules import RULES
 from tests.parity.divergences.seeding import Divergence, Native
-from tests.parity.divergences.traffic import BEFORE, MAX_BODY_BYTES, TRAFFIC
+from tests.parity.divergences.traffic import MAX_BODY_BYTES
 from tests.parity.divergences.unnoticeable import UNNOTICEABLE
 from tests.parity.divergences.writes import WRITES
 from tests.parity.endpoints import BOTH_SIDES
@@ -36,7 +37,21 @@ from tests.parity.product import Product, running_product, told
 DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *BROKER, *WRITES, *CALLS]
 ON_SQLITE = [*RULES[:2], *LEDGER_READS[:2], *WRITES[:4]]
 
-REQUEST_COUNT = sum(isinstance(step, tuple) for step in TRAFFIC)
+
+@dataclass(frozen=True, eq=False)
+class Traffic:
+    """Requests, and what is there before the first of them."""
+
+    before: Case
+    steps: Sequence[tuple[Request, int] | Event]
+
+    @property
+    def request_count(self) -> int:
+        return sum(isinstance(step, tuple) for step in self.steps)
+
+
+WINDOW_TRAFFIC = Traffic(traffic.BEFORE, traffic.TRAFFIC)
+ORDER_TRAFFIC = Traffic(order_traffic.BEFORE, order_traffic.TRAFFIC)
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +77,25 @@ class Found:
 
 
 @pytest.fixture(scope="module")
-def usual(product: Product) -> Seen:
+def usual(product: Product) -> Mapping[Traffic, Seen]:
     """Without a comparison."""
-    seen, found = _run(product, MemoryStore(), "legacy")
-    assert [answer.status for answer in seen.answers] == [step[1] for step in TRAFFIC if isinstance(step, tuple)]
-    assert not found.counts
-    return seen
+    found = {each: _run(product, each, MemoryStore(), "legacy") for each in (WINDOW_TRAFFIC, ORDER_TRAFFIC)}
+    for each, (seen, compared) in found.items():
+        assert [answer.status for answer in seen.answers] == [step[1] for step in each.steps if isinstance(step, tuple)]
+        assert not compared.counts
+    return {each: seen for each, (seen, _) in found.items()}
 
 
-def _run(product: Product, store: Store, mode: Mode) -> tuple[Seen, Found]:
-    return product.loop.run(_send_traffic(product, store, mode))
+def _run(product: Product, sent: Traffic, store: Store, mode: Mode) -> tuple[Seen, Found]:
+    return product.loop.run(_send(product, sent, store, mode))
 
 
-async def _send_traffic(product: Product, store: Store, mode: Mode) -> tuple[Seen, Found]:
+async def _send(product: Product, sent: Traffic, store: Store, mode: Mode) -> tuple[Seen, Found]:
     outside = Outside()
-    world = World(BEFORE, store, services=outside.services())
+    world = World(sent.before, store, services=outside.services())
     await product.move(dict.fromkeys(BOTH_SIDES, EndpointMode(mode=mode)))
     answers: list[Answer] = []
-    for step in TRAFFIC:
+    for step in sent.steps:
         if isinstance(step, tuple):
             answer, side = await product.ask(world, step[0])
             assert side == "legacy"
@@ -104,7 +120,7 @@ def _name(divergence: Divergence) -> str:
 
 @pytest.mark.parametrize("divergence", DIVERGENCES, ids=_name)
 def test_it_is_found_and_no_client_notices(
-    divergence: Divergence, product: Product, usual: Seen, monkeypatch: pytest.MonkeyPatch
+    divergence: Divergence, product: Product, usual: Mapping[Traffic, Seen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _check(divergence, product, MemoryStore(), usual, monkeypatch)
 
@@ -113,7 +129,7 @@ def test_it_is_found_and_no_client_notices(
 def test_it_is_found_on_sqlite(
     divergence: Divergence,
     product: Product,
-    usual: Seen,
+    usual: Mapping[Traffic, Seen],
     monkeypatch: pytest.MonkeyPatch,
     empty_file: Path,
     tmp_path: Path,
@@ -126,12 +142,17 @@ def test_it_is_found_on_sqlite(
 
 
 def _check(
-    divergence: Divergence, product: Product, store: Store, usual: Seen, monkeypatch: pytest.MonkeyPatch
+    divergence: Divergence,
+    product: Product,
+    store: Store,
+    usual: Mapping[Traffic, Seen],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    sent = ORDER_TRAFFIC if divergence in BROKER else WINDOW_TRAFFIC
     divergence.seed(_native(product, divergence.endpoint, monkeypatch))
-    seen, found = _run(product, store, "shadow")
+    seen, found = _run(product, sent, store, "shadow")
 
-    assert seen == usual
+    assert seen == usual[sent]
     where = {
         name: {difference.path for one in found.mismatches if one.endpoint == name for difference in one.differences}
         for name in {one.endpoint for one in found.mismatches}
@@ -146,22 +167,26 @@ def _check(
     for key, count in found.counts.items():
         by_outcome[key.outcome] += count
     mismatches = len(found.mismatches)
-    assert by_outcome == {"match": REQUEST_COUNT - mismatches, "mismatch": mismatches}
+    assert by_outcome == {"match": sent.request_count - mismatches, "mismatch": mismatches}
 
 
 @pytest.mark.parametrize("divergence", [None, *UNNOTICEABLE], ids=lambda one: one.name if one else "nothing")
 def test_what_no_client_can_notice_is_a_match(
-    divergence: Divergence | None, product: Product, usual: Seen, monkeypatch: pytest.MonkeyPatch
+    divergence: Divergence | None,
+    product: Product,
+    usual: Mapping[Traffic, Seen],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     native = _native(product, divergence.endpoint if divergence else "", monkeypatch)
     if divergence is not None:
         divergence.seed(native)
-    seen, found = _run(product, MemoryStore(), "shadow")
+    for sent in (WINDOW_TRAFFIC, ORDER_TRAFFIC):
+        seen, found = _run(product, sent, MemoryStore(), "shadow")
 
-    assert seen == usual
-    assert not found.mismatches, told(found.mismatches)
-    assert {key.outcome for key in found.counts} == {"match"}
-    assert found.counts.total() == REQUEST_COUNT
+        assert seen == usual[sent]
+        assert not found.mismatches, told(found.mismatches)
+        assert {key.outcome for key in found.counts} == {"match"}
+        assert found.counts.total() == sent.request_count
 
 
 def test_there_are_enough_with_names_of_their_own() -> None:

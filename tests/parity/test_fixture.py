@@ -18,6 +18,7 @@ from shared.store.memory import MemoryStore
 from shared.window import Outcome
 from tests.parity.arms import World
 from tests.parity.case import HOST, Case, Request, get, head, post_trade, put_config, trade_of
+from tests.parity.case_orders import LIMIT_ORDER, MARKET_ORDER, delete_order, post_order
 from tests.parity.endpoints import BOTH_SIDES, endpoint_of
 
 CASE = Case(
@@ -74,6 +75,7 @@ def _told(world: World) -> Mapping[str, Any]:
     return {
         "window": {**left.window._asdict(), "config": left.window.config.model_dump()},
         "ledger": [{**asdict(entry), "instant": entry.instant.isoformat()} for entry in left.ledger.entries],
+        "orders": [order.to_json() for order in left.orders],
     }
 
 
@@ -99,6 +101,16 @@ def worlds(parity: Parities) -> Worlds:
         (get("/api/market/ohlcv/BTC-USD?timeframe=2m"), 400),
         (get("/api/orderbook/ETH-USD"), 200),
         (head("/api/orderbook/ETH-USD"), 200),
+        (get("/api/balances"), 200),
+        (get("/api/positions"), 200),
+        (get("/api/orders?status=open"), 200),
+        (get("/api/orders?status=done"), 400),
+        (get("/api/orders/paper-1"), 404),
+        (post_order(LIMIT_ORDER), 201),
+        (post_order(MARKET_ORDER, key="one"), 201),
+        (post_order(MARKET_ORDER.replace("0.50", "2")), 409),
+        (post_order("{}"), 400),
+        (delete_order("paper-1"), 404),
         (post_trade(BODY), 201),
         (post_trade(BODY, key="one"), 201),
         (post_trade("{"), 400),
@@ -124,6 +136,17 @@ def test_what_one_request_leaves_the_next_one_finds(worlds: Worlds) -> None:
     assert worlds.ask(post_trade(BODY)).status == 201
     assert worlds.ask(get(TRADES)).body.count(b'"id":"trade-') == 4
     assert worlds.new.left().window.state["trades_today"] == 4
+
+
+def test_what_one_order_leaves_the_next_one_finds(worlds: Worlds) -> None:
+    assert worlds.ask(post_order(LIMIT_ORDER, key="one")).status == 201
+    assert worlds.ask(post_order(LIMIT_ORDER, key="one")).status == 201
+    assert worlds.ask(post_order(MARKET_ORDER)).status == 409
+    assert worlds.ask(delete_order("paper-1")).status == 200
+    assert worlds.ask(post_order(MARKET_ORDER)).status == 201
+    assert worlds.ask(get("/api/orders")).body.count(b'"id":"paper-') == 2
+    assert worlds.ask(get("/api/positions")).body.count(b'"side":"long"') == 1
+    assert worlds.new.left().window.state["trades_today"] == 3
 
 
 def test_a_state_that_differs_is_told(worlds: Worlds) -> None:

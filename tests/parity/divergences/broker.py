@@ -1,17 +1,19 @@
 """Native endpoints that place, cancel or show orders otherwise."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request, Response
 
 from fastapi_app import orders
 from fastapi_app.requests import json_answer
-from fastapi_app.window import permits
+from fastapi_app.window import decision, permits
 from shared.errors import OrderClosed, OutcomeUnknown
 from shared.ports import Ports
-from tests.parity.divergences.seeding import Divergences, Handler, Json, Native, content_of
-from tests.parity.divergences.traffic import (
+from shared.window import Outcome, WindowState
+from shared.window_config import WindowConfig
+from tests.parity.divergences.order_traffic import (
     DELETE_ORDER,
     GET_BALANCES,
     GET_ORDER,
@@ -19,6 +21,7 @@ from tests.parity.divergences.traffic import (
     GET_POSITIONS,
     POST_ORDER,
 )
+from tests.parity.divergences.seeding import WRITTEN, Divergences, Handler, Json, Native, content_of
 
 BROKER = Divergences()
 
@@ -186,6 +189,33 @@ def an_order_that_was_refused_keeps_its_slot(native: Native) -> None:
         return wrong
 
     native.replace(orders, "_release", make)
+
+
+@BROKER.at(POST_ORDER, "status", "body.error", "body.trading_hours", times=1)
+def an_order_is_not_asked_for_the_hour(native: Native) -> None:
+    native.replace(decision, "schedule_of", lambda schedule_of: lambda _config: schedule_of(WindowConfig()))
+
+
+@BROKER.at(POST_ORDER, "status", *WRITTEN)
+def the_limit_is_not_asked(native: Native) -> None:
+    native.replace(decision, "reached_limits", lambda _: lambda *_: [])
+
+
+@BROKER.at(POST_ORDER, f"{WINDOW}.state.trades_today", times=2)
+def what_reduces_takes_a_slot(native: Native) -> None:
+    def make(reserve: Any) -> Any:
+        async def wrong(ports: Ports, request: Any) -> Any:
+            permit_id, reserved = await reserve(ports, request)
+            if reserved.reduces:
+                await ports.windows.apply_async("default", one_more)
+            return permit_id, reserved
+
+        return wrong
+
+    def one_more(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+        return Outcome(config, {**state, "trades_today": state["trades_today"] + 1}, (), None)
+
+    native.replace(orders, "_reserve", make)
 
 
 @BROKER.at(DELETE_ORDER, f"{WINDOW}", LEDGER, times=1)

@@ -12,7 +12,7 @@ from shared.errors import StoreUnavailable, TradingWindowError
 from shared.window import WindowState
 from shared.window_config import WindowConfig
 from tests.parity.divergences.seeding import WRITTEN, Divergences, Handler, Native, content_of
-from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_STATUS, GET_WITHIN_WINDOW, POST_ORDER, POST_TRADE
+from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_STATUS, GET_WITHIN_WINDOW, POST_TRADE
 
 CONDITIONS = Divergences()
 
@@ -114,11 +114,7 @@ def a_fault_is_told_in_full(native: Native) -> None:
     POST_TRADE,
     "body.trades_today",
     "status",
-    also={
-        GET_CAN_TRADE: ["body.can_trade"],
-        GET_STATUS: ["body.trading_window.can_trade"],
-        POST_ORDER: ["status", *WRITTEN],
-    },
+    also={GET_CAN_TRADE: ["body.can_trade"], GET_STATUS: ["body.trading_window.can_trade"]},
 )
 def the_count_goes_on_after_midnight(native: Native) -> None:
     def counted(_day: str, state: WindowState) -> int:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
+from fastapi_app import requests
 from fastapi_app.routers import trading_window
 from shared.errors import InvalidField
 from shared.store.base import IdempotencyKey
@@ -123,17 +124,17 @@ def a_field_is_normalised(native: Native) -> None:
 
 @REQUESTS.at(POST_TRADE, "status", *WRITTEN, times=1)
 def a_malformed_key_is_taken_for_none(native: Native) -> None:
-    def make(idempotency_key: Any) -> Any:
-        def read(*arguments: Any, **options: Any) -> IdempotencyKey | None:
+    def make(read_idempotency_key: Any) -> Any:
+        def read(header: str | None, **options: Any) -> IdempotencyKey | None:
             try:
-                key: IdempotencyKey | None = idempotency_key(*arguments, **options)
+                key: IdempotencyKey | None = read_idempotency_key(header, **options)
             except InvalidField:
                 return None
             return key
 
         return read
 
-    native.replace(trading_window, "idempotency_key", make)
+    native.replace(requests, "read_idempotency_key", make)
 
 
 # The first trade of a day has the day's entry in front of it.
@@ -141,7 +142,7 @@ def a_malformed_key_is_taken_for_none(native: Native) -> None:
     POST_TRADE, "effects.ledger.default[0].key", "effects.ledger.default[1].key", *WRITTEN, "body.trade.id", "status"
 )
 def idempotency_keys_are_ignored(native: Native) -> None:
-    native.replace(trading_window, "idempotency_key", lambda _: lambda *_arguments, **_options: None)
+    native.replace(requests, "read_idempotency_key", lambda _: lambda *_arguments, **_options: None)
 
 
 @REQUESTS.at(
@@ -201,11 +202,11 @@ def _change_trade(native: Native, **fields: Any) -> None:
 
 
 def _change_key(native: Native, **fields: str) -> None:
-    def make(idempotency_key: Any) -> Any:
-        def read(*arguments: Any, **options: Any) -> IdempotencyKey | None:
-            key: IdempotencyKey | None = idempotency_key(*arguments, **options)
+    def make(read_idempotency_key: Any) -> Any:
+        def read(header: str | None, **options: Any) -> IdempotencyKey | None:
+            key: IdempotencyKey | None = read_idempotency_key(header, **options)
             return key and replace(key, **fields)
 
         return read
 
-    native.replace(trading_window, "idempotency_key", make)
+    native.replace(requests, "read_idempotency_key", make)

@@ -14,7 +14,7 @@ from shared.errors import Reason
 from shared.window import RegisteredTrade, Transition, WindowState
 from shared.window_config import WindowConfig
 from tests.parity.divergences.seeding import WRITTEN, Divergences, Native
-from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_STATUS, GET_WITHIN_WINDOW, POST_ORDER, POST_TRADE
+from tests.parity.divergences.traffic import GET_CAN_TRADE, GET_STATUS, GET_WITHIN_WINDOW, POST_TRADE
 
 RULES = Divergences()
 
@@ -57,7 +57,7 @@ def the_limit_stops_one_trade_early(native: Native) -> None:
     "effects.windows.default.state.trades_today",
     "effects.ledger.default[0].key.answer.trades_today",
     "status",
-    also={GET_CAN_TRADE: ["body.can_trade"], POST_ORDER: ["status", "body.trades_today", *WRITTEN]},
+    also={GET_CAN_TRADE: ["body.can_trade"]},
 )
 def the_count_is_off_by_one(native: Native) -> None:
     native.rule("counted_on", lambda counted: lambda day, state: counted(day, state) + 1)
@@ -100,11 +100,7 @@ def the_day_is_that_of_another_zone(native: Native) -> None:
 @RULES.at(
     GET_WITHIN_WINDOW,
     "body.within_window",
-    also={
-        GET_STATUS: ["body.trading_window.within_window"],
-        POST_TRADE: ["status", *WRITTEN],
-        POST_ORDER: ["status", *WRITTEN],
-    },
+    also={GET_STATUS: ["body.trading_window.within_window"], POST_TRADE: ["status", *WRITTEN]},
 )
 def the_hours_are_those_of_another_zone(native: Native) -> None:
     _with_schedule_of(native, timezone="UTC")
@@ -113,11 +109,7 @@ def the_hours_are_those_of_another_zone(native: Native) -> None:
 @RULES.at(
     GET_WITHIN_WINDOW,
     "body.within_window",
-    also={
-        GET_STATUS: ["body.trading_window.within_window"],
-        POST_TRADE: ["status", *WRITTEN],
-        POST_ORDER: ["status"],
-    },
+    also={GET_STATUS: ["body.trading_window.within_window"], POST_TRADE: ["status", *WRITTEN]},
 )
 def the_hours_are_ignored(native: Native) -> None:
     _with_schedule_of(native, start_hour=0, end_hour=24)

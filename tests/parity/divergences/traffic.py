@@ -1,9 +1,8 @@
 """Requests under which every divergence of the table shows, what happens around them, and the status of each answer."""
 
-from shared.errors import MarketUnavailable, OutcomeUnknown, StoreUnavailable
+from shared.errors import MarketUnavailable, StoreUnavailable
 from tests.parity.case import (
     At,
-    BrokerFails,
     Case,
     Event,
     HaltedBy,
@@ -16,7 +15,6 @@ from tests.parity.case import (
     put_config,
     trade_of,
 )
-from tests.parity.case_orders import LIMIT_ORDER, MARKET_ORDER, ORDERS, delete_order, post_order
 
 MAX_BODY_BYTES = 1_024
 
@@ -42,16 +40,6 @@ POST_TRADE = f"POST {TRADES}"
 GET_TICKER = f"GET {TICKER}/<symbol>"
 GET_CANDLES = f"GET {CANDLES}/<symbol>"
 GET_ORDER_BOOK = f"GET {ORDER_BOOK}/<symbol>"
-
-BALANCES = "/api/balances"
-POSITIONS = "/api/positions"
-
-GET_BALANCES = f"GET {BALANCES}"
-GET_POSITIONS = f"GET {POSITIONS}"
-GET_ORDERS = f"GET {ORDERS}"
-POST_ORDER = f"POST {ORDERS}"
-GET_ORDER = f"GET {ORDERS}/<order_id>"
-DELETE_ORDER = f"DELETE {ORDERS}/<order_id>"
 
 BITCOIN = '{"symbol":"BTC-USD","side":"buy","quantity":"0.50","price":"64250.10"}'
 ETHER = '{"symbol":"ETH-USD","side":"sell","quantity":"1.5","price":"1850","strategy":"återköp"}'
@@ -152,38 +140,4 @@ TRAFFIC: tuple[tuple[Request, int] | Event, ...] = (
     (get(f"{ORDER_BOOK}/BTC-USD?limit=0"), 400),
     MarketFails(None),
     (head(f"{TICKER}/ETH-USD"), 200),
-    # Orders, on a new day with one slot: one that rests takes it.
-    At("2025-03-05T08:15:00Z"),
-    (get(BALANCES), 200),
-    (get(POSITIONS), 200),
-    (post_order(LIMIT_ORDER.replace(',"price":"64000.0"', "")), 400),
-    (post_order(MARKET_ORDER, key="a b"), 400),
-    (post_order(MARKET_ORDER.replace("0.50", "2")), 409),
-    (post_order(LIMIT_ORDER, key="one"), 201),
-    (post_order(LIMIT_ORDER, key="one"), 201),
-    (post_order(MARKET_ORDER, key="one"), 422),
-    (post_order(MARKET_ORDER), 409),
-    (get(f"{ORDERS}/paper-1"), 200),
-    (get(f"{ORDERS}/paper-2"), 404),
-    (delete_order("paper-1"), 200),
-    (delete_order("paper-1"), 409),
-    (delete_order("paper-2"), 404),
-    # It is free again; what reduces takes none.
-    (post_order(MARKET_ORDER), 201),
-    (post_order(MARKET_ORDER), 409),
-    (post_order(MARKET_ORDER.replace("buy", "sell").replace("0.50", "0.20")), 201),
-    (get(BALANCES), 200),
-    (get(POSITIONS), 200),
-    (get(ORDERS), 200),
-    (get(f"{ORDERS}?status=filled"), 200),
-    (get(f"{ORDERS}?limit=0"), 400),
-    At("2025-03-05T20:00:00Z"),
-    (post_order(MARKET_ORDER), 403),
-    (post_order(MARKET_ORDER.replace("buy", "sell").replace("0.50", "0.30")), 201),
-    # A broker whose answer is lost.
-    At("2025-03-06T08:15:00Z"),
-    BrokerFails(OutcomeUnknown("the connection was lost"), only="place", afterwards=True),
-    (post_order(MARKET_ORDER, key="two"), 503),
-    BrokerFails(None),
-    (post_order(MARKET_ORDER, key="two"), 201),
 )
