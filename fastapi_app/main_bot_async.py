@@ -15,7 +15,7 @@ from fastapi_app.bot.memory import BotMemory
 from fastapi_app.orders import reconcile
 from fastapi_app.trading_window_async import get_trading_window_async
 from shared.bot.broker import BotBroker
-from shared.bot.control import started, status_of, stopped
+from shared.bot.control import begun_here, status_of, stopped
 from shared.bot.lease import released, renewed, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
 from shared.bot.opening import open_bot_store
@@ -210,7 +210,7 @@ class TradingBotAsync:
 async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | None = None) -> None:
     """Runs the bot until `stop` is set, or SIGINT or SIGTERM comes. Without settings it reads the process's own.
 
-    Raises SettingsError, BotIsRunning where a bot is to run on this store already, and what TradingBotAsync.start does.
+    Raises SettingsError, BotIsRunning while another process runs the store's bot, and what TradingBotAsync.start does.
     """
     settings = settings or load_settings()
     async with contextlib.AsyncExitStack() as opened:
@@ -228,7 +228,7 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
             window=settings.window,
             notifier=notifier,
         )
-        await bots.change_async(started(settings.bot, at=SystemClock().now()))
+        await bots.change_async(begun_here(settings.bot, at=SystemClock().now()))
         try:
             await bot.start()
             await _until(bot, stop or _stop_by_signal())

@@ -13,7 +13,7 @@ from typing import Any
 from legacy_flask.orders import Orders
 from legacy_flask.trading_window import TradingWindow
 from shared.bot.broker import BotBroker
-from shared.bot.control import started, stopped
+from shared.bot.control import begun_here, stopped
 from shared.bot.decisions import day_of, due, funds_of, intents_of, traded, wishes, with_day
 from shared.bot.events import ORDER_REFUSED, told
 from shared.bot.lease import released, renewed, saved, taken
@@ -197,7 +197,7 @@ def main(settings: Settings | None = None) -> None:
         broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
         notifier = open_notifier(settings.bot)
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
-        bots.change(started(settings.bot, at=SystemClock().now()))
+        bots.change(begun_here(settings.bot, at=SystemClock().now()))
         try:
             bot.start()
             bot.run()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from shared.bot.lease import is_free
 from shared.bot.store.base import BotRow, Step
 from shared.clock import utc_text
 from shared.errors import BotIsRunning, BotIsStopped
@@ -18,6 +19,18 @@ def started(settings: BotSettings, *, at: datetime) -> Step:
         if row.desired == "running":
             raise BotIsRunning
         return replace(row, desired="running", config=config_of(settings), started_at=at)
+
+    return step
+
+
+def begun_here(settings: BotSettings, *, at: datetime) -> Step:
+    """As `started`, by a process that is going to run the bot itself: it also goes on with one that is to run and that
+    no process runs, such as after a crash. Raises BotIsRunning while the lease of another process lasts."""
+
+    def step(row: BotRow) -> BotRow:
+        if row.desired == "running" and not is_free(row, at):
+            raise BotIsRunning
+        return replace(row, desired="running", config=config_of(settings), started_at=row.started_at or at)
 
     return step
 

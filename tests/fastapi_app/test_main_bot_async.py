@@ -13,6 +13,7 @@ from fastapi_app.main_bot_async import TradingBotAsync, main_async
 from fastapi_app.trading_window_async import TradingWindowAsync
 from shared.bot.control import started
 from shared.bot.opening import open_bot_store
+from shared.bot.store.base import BotRow
 from shared.broker.base import OrderRequest, OrdersQuery
 from shared.broker.opening import rules_of
 from shared.candle import Candle, Timeframe
@@ -251,8 +252,10 @@ async def test_the_process_of_its_own_runs_on_a_file_and_leaves_the_bot_stopped(
         bot=BotSettings(strategies=QUICK, risk_per_trade=Decimal("0.001"), cycle_seconds=0.05),
     )
     stop = asyncio.Event()
-    running = asyncio.create_task(main_async(settings, stop=stop))
     store = open_bot_store(settings.store)
+    crashed = BotRow(desired="running", holder="a process that was killed", lease_until=START, started_at=START)
+    store.change(lambda _row: crashed)
+    running = asyncio.create_task(main_async(settings, stop=stop))
     try:
         await until(lambda: running.done() or store.read().last_cycle is not None)
         row = store.read()

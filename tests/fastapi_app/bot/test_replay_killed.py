@@ -13,7 +13,7 @@ KILLS = 10
 async def test_a_process_that_is_killed_at_random_leaves_the_ledger_of_one_that_is_not(state_file: Path) -> None:
     """With SIGKILL, in the middle of whatever it does; the last run is in this process, and ends."""
     drawn = random.Random(6)
-    kills = sum(_killed(state_file, after=drawn.uniform(0.02, 0.25)) for _ in range(KILLS))
+    kills = sum(_killed(state_file, after=drawn.uniform(0.01, 0.12)) for _ in range(KILLS))
     assert kills > KILLS / 2
     candles = drifting(9, length=CANDLES)
     stores = ReplayStores.in_file(state_file, BROKER)

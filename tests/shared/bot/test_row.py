@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.bot.control import started, status_of, stopped
+from shared.bot.control import begun_here, started, status_of, stopped
 from shared.bot.lease import is_free, released, renewed, saved, taken
 from shared.bot.store.base import BotRow, BotStore, Step
 from shared.bot.store.memory import MemoryBotStore
@@ -180,3 +180,12 @@ def test_a_bot_is_started_once_and_stopped_once() -> None:
         "last_cycle": None,
     }
     assert status_of(row(), BotSettings())["symbol"] == "BTC-USD"
+
+
+def test_a_process_of_its_own_goes_on_with_a_bot_whose_process_has_ended() -> None:
+    crashed = row(desired="running", holder="dead", lease_until=LATER, started_at=START, state={"day": None})
+    with pytest.raises(BotIsRunning):
+        begun_here(BotSettings(), at=LATER - timedelta(seconds=1))(crashed)
+    going_on = after(begun_here(BotSettings(), at=LATER), crashed)
+    assert (going_on.desired, going_on.started_at, going_on.state) == ("running", START, {"day": None})
+    assert after(begun_here(BotSettings(), at=LATER), row()).started_at == LATER
