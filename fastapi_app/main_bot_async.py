@@ -15,7 +15,7 @@ from fastapi_app.bot.memory import BotMemory
 from fastapi_app.orders import reconcile
 from fastapi_app.trading_window_async import get_trading_window_async
 from shared.bot.broker import BotBroker
-from shared.bot.control import begun_here, status_of, stopped
+from shared.bot.control import begun_here, ended_here, status_of
 from shared.bot.lease import released, renewed, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
 from shared.bot.opening import open_bot_store
@@ -25,7 +25,7 @@ from shared.bot.strategy_set import StrategySet
 from shared.broker.opening import open_broker
 from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
-from shared.errors import BotIsRunning, BotIsStopped, LeaseLost
+from shared.errors import BotIsRunning, BotIsStopped, LeaseLost, StoreUnavailable
 from shared.market.base import Market
 from shared.market.opening import open_market
 from shared.market_prices import MarketPrices
@@ -38,6 +38,8 @@ from shared.window_config import WindowConfig
 from shared.wire_fields import MAX_CANDLES
 
 logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.25
 
 
 class TradingBotAsync:
@@ -71,7 +73,7 @@ class TradingBotAsync:
         self._clock = clock or SystemClock()
         self._notifier = notifier or LogNotifier()
         self._registry = registry
-        self._holder = holder or f"{socket.gethostname()}-{os.getpid()}"
+        self.holder = holder or f"{socket.gethostname()}-{os.getpid()}"
         self._live = LivePorts(store=windows, clock=self._clock, services={"broker": BrokerService(broker)})
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -86,11 +88,11 @@ class TradingBotAsync:
             raise BotIsRunning
         strategies = await asyncio.to_thread(StrategySet, self._settings, self._registry)
         now = self._clock.now()
-        await self._bots.change_async(taken(self._holder, at=now, until=now + self._lease()))
+        await self._bots.change_async(taken(self.holder, at=now, until=now + self._lease()))
         try:
             engine = await self._engine(strategies)
         except BaseException:
-            await self._bots.change_async(released(self._holder))
+            await self._bots.change_async(released(self.holder))
             raise
         self._stopping.clear()
         self._running = asyncio.create_task(self._run(engine, strategies), name="trading-bot")
@@ -125,7 +127,7 @@ class TradingBotAsync:
             strategies=strategies,
             desk=OrderDesk(window, self._broker, ids),
             broker=self._broker,
-            memory=BotMemory(self._bots, self._holder),
+            memory=BotMemory(self._bots, self.holder),
             notifier=self._notifier,
         )
 
@@ -139,7 +141,7 @@ class TradingBotAsync:
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await renewing
-            await self._bots.change_async(released(self._holder))
+            await self._bots.change_async(released(self.holder))
 
     async def _guarded_cycle(self, engine: BotEngine, strategies: StrategySet) -> None:
         cycle: dict[str, Any] = {"at": utc_text(self._clock.now()), "candles": 0, "error": None}
@@ -187,7 +189,7 @@ class TradingBotAsync:
     async def _renew(self, last_cycle: dict[str, Any] | None) -> None:
         until = self._clock.now() + self._lease()
         try:
-            await self._bots.change_async(renewed(self._holder, until=until, last_cycle=last_cycle))
+            await self._bots.change_async(renewed(self.holder, until=until, last_cycle=last_cycle))
         except LeaseLost as exc:
             self._lost(exc)
         except Exception:
@@ -208,7 +210,8 @@ class TradingBotAsync:
 
 
 async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | None = None) -> None:
-    """Runs the bot until `stop` is set, or SIGINT or SIGTERM comes. Without settings it reads the process's own.
+    """Runs the bot until `stop` is set, SIGINT or SIGTERM comes, or the bot is stopped in its row. Without settings it
+    reads the process's own.
 
     Raises SettingsError, BotIsRunning while another process runs the store's bot, and what TradingBotAsync.start does.
     """
@@ -231,9 +234,9 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
         await bots.change_async(begun_here(settings.bot, at=SystemClock().now()))
         try:
             await bot.start()
-            await _until(bot, stop or _stop_by_signal())
+            await _until(bot, bots, stop or _stop_by_signal())
         finally:
-            await bots.change_async(stopped())
+            await bots.change_async(ended_here(bot.holder))
 
 
 def run_main_async() -> None:
@@ -242,14 +245,23 @@ def run_main_async() -> None:
     asyncio.run(main_async())
 
 
-async def _until(bot: TradingBotAsync, stop: asyncio.Event) -> None:
-    ends = {asyncio.create_task(bot.wait()), asyncio.create_task(stop.wait())}
+async def _until(bot: TradingBotAsync, bots: BotStore, stop: asyncio.Event) -> None:
+    ends = {asyncio.create_task(end) for end in (bot.wait(), stop.wait(), _told_to_stop(bots))}
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in ends:
             task.cancel()
         await bot.stop()
+
+
+async def _told_to_stop(bots: BotStore) -> None:
+    """By any process, in the bot's row."""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        with contextlib.suppress(StoreUnavailable):
+            if (await bots.read_async()).desired == "stopped":
+                return
 
 
 def _stop_by_signal() -> asyncio.Event:

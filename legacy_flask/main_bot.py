@@ -13,7 +13,7 @@ from typing import Any
 from legacy_flask.orders import Orders
 from legacy_flask.trading_window import TradingWindow
 from shared.bot.broker import BotBroker
-from shared.bot.control import begun_here, stopped
+from shared.bot.control import begun_here, ended_here
 from shared.bot.decisions import day_of, due, funds_of, intents_of, traded, wishes, with_day
 from shared.bot.events import ORDER_REFUSED, told
 from shared.bot.lease import released, renewed, saved, taken
@@ -71,7 +71,7 @@ class TradingBot:
         self._ids = OrderIds()
         services = {"broker": BrokerService(broker)}
         self._live = LivePorts(store=windows, clock=self._clock, ids=self._ids, services=services)
-        self._holder = f"{socket.gethostname()}-{os.getpid()}"
+        self.holder = f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = threading.Event()
         self._candles: dict[str, datetime] = {}
         self._state = BotState()
@@ -84,7 +84,7 @@ class TradingBot:
     def start(self) -> None:
         """Takes the lease, and goes on with what was saved. Raises LeaseHeld while another process runs the bot."""
         now = self._clock.now()
-        row = self._bots.change(taken(self._holder, at=now, until=now + self._lease()))
+        row = self._bots.change(taken(self.holder, at=now, until=now + self._lease()))
         if row.state is not None:
             self._state = BotState.of_json(row.state)
             self._candles = dict(self._state.candles)
@@ -92,13 +92,14 @@ class TradingBot:
         self._stopping.clear()
 
     def run(self) -> None:
-        """Cycles until `stop` is called from another thread, or the lease is lost; `start` comes before it."""
+        """Cycles until `stop` is called from another thread, the row says that the bot is stopped, or the lease is
+        lost; `start` comes before it."""
         try:
             while not self._stopping.is_set():
                 self._guarded_cycle()
                 self._stopping.wait(self._settings.cycle_seconds)
         finally:
-            self._bots.change(released(self._holder))
+            self._bots.change(released(self.holder))
 
     def stop(self) -> None:
         """Lets the cycle that is under way finish."""
@@ -139,7 +140,7 @@ class TradingBot:
             self._state = replace(due(self._state, [intent]), intents=())
             self._trade(intent)
         if intents:
-            self._bots.change(saved(self._holder, self.state.to_json()))
+            self._bots.change(saved(self.holder, self.state.to_json()))
 
     def _trade(self, intent: Intent) -> None:
         """One order, and its trade."""
@@ -176,7 +177,9 @@ class TradingBot:
                 told["error"] = str(exc)
                 self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
             until = self._clock.now() + self._lease()
-            self._bots.change(renewed(self._holder, until=until, last_cycle=told))
+            row = self._bots.change(renewed(self.holder, until=until, last_cycle=told))
+            if row.desired == "stopped":
+                self.stop()
         except LeaseLost as exc:
             logger.warning("the bot stops here: %s", exc)
             self._stopping.set()
@@ -188,7 +191,7 @@ class TradingBot:
 
 
 def main(settings: Settings | None = None) -> None:
-    """Runs the bot until it is interrupted. Without settings it reads the process's own."""
+    """Runs the bot until it is interrupted, or stopped in its row. Without settings it reads the process's own."""
     settings = settings or load_settings()
     with contextlib.ExitStack() as opened:
         windows = opened.enter_context(contextlib.closing(open_store(settings)))
@@ -204,7 +207,7 @@ def main(settings: Settings | None = None) -> None:
         except KeyboardInterrupt:
             logger.info("the bot was interrupted")
         finally:
-            bots.change(stopped())
+            bots.change(ended_here(bot.holder))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,17 @@ def stopped() -> Step:
     return step
 
 
+def ended_here(holder: str) -> Step:
+    """The bot is to run no more, unless another process has taken it over meanwhile."""
+
+    def step(row: BotRow) -> BotRow | None:
+        if row.holder not in (None, holder):
+            return None
+        return replace(row, desired="stopped", started_at=None)
+
+    return step
+
+
 def config_of(settings: BotSettings) -> dict[str, Any]:
     """The settings as JSON values, without what holds keys; `BotSettings` takes them back."""
     return settings.model_dump(mode="json", exclude={"notify_urls"})

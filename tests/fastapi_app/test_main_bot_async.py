@@ -11,7 +11,7 @@ import pytest
 from fastapi_app.bot.replay import ReplayStores
 from fastapi_app.main_bot_async import TradingBotAsync, main_async
 from fastapi_app.trading_window_async import TradingWindowAsync
-from shared.bot.control import started
+from shared.bot.control import started, stopped
 from shared.bot.opening import open_bot_store
 from shared.bot.store.base import BotRow
 from shared.broker.base import OrderRequest, OrdersQuery
@@ -267,6 +267,13 @@ async def test_the_process_of_its_own_runs_on_a_file_and_leaves_the_bot_stopped(
         stop.set()
         await running
         assert (store.read().desired, store.read().holder) == ("stopped", None)
+
+        again = asyncio.create_task(main_async(settings, stop=asyncio.Event()))
+        await until(lambda: again.done() or store.read().holder is not None)
+        await store.change_async(stopped())
+        async with asyncio.timeout(10):
+            await again
+        assert store.read().holder is None
     finally:
         stop.set()
         store.close()

@@ -13,6 +13,7 @@ import pytest
 from fastapi_app.bot.replay import ReplayStores
 from legacy_flask import main_bot
 from legacy_flask.main_bot import TradingBot
+from shared.bot.control import begun_here, stopped
 from shared.bot.lease import taken
 from shared.bot.opening import open_bot_store
 from shared.broker.base import Order, OrderRequest, OrdersQuery
@@ -155,6 +156,7 @@ def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs(caplo
     world.bot.start()
     world.bot.cycle()
     world.broker.fails = RuntimeError("a fault")
+    world.stores.bot.change(begun_here(SETTINGS, at=world.clock.now()))
     with running(world.bot.run, world.bot.stop):
         while not caplog.records:
             world.clock.step(MINUTE)
@@ -167,24 +169,10 @@ def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs(caplo
     assert (row.holder, row.last_cycle and row.last_cycle["error"]) == (None, None)
 
 
-def test_the_process_of_its_own_runs_on_a_file_and_leaves_the_bot_stopped(
-    state_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_process_of_its_own_runs_on_a_file_and_ends_when_the_bot_is_stopped(state_file: Path) -> None:
     settings = Settings(store=StoreSettings(path=state_file), bot=SETTINGS)
-    bots: list[TradingBot] = []
-
-    class Noted(TradingBot):
-        def start(self) -> None:
-            bots.append(self)
-            super().start()
-
-    monkeypatch.setattr(main_bot, "TradingBot", Noted)
     store = open_bot_store(settings.store)
-
-    def stop() -> None:
-        bots[0].stop()
-
-    with running(lambda: main_bot.main(settings), stop):
+    with running(lambda: main_bot.main(settings), lambda: store.change(stopped())):
         until(lambda: store.read().holder is not None)
         assert store.read().desired == "running"
         with pytest.raises(BotIsRunning):
@@ -206,7 +194,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def running(run: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
+def running(run: Callable[[], None], stop: Callable[[], object]) -> Iterator[None]:
     thread = threading.Thread(target=run)
     thread.start()
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.bot.control import begun_here, started, status_of, stopped
+from shared.bot.control import begun_here, ended_here, started, status_of, stopped
 from shared.bot.lease import is_free, released, renewed, saved, taken
 from shared.bot.store.base import BotRow, BotStore, Step
 from shared.bot.store.memory import MemoryBotStore
@@ -189,3 +189,10 @@ def test_a_process_of_its_own_goes_on_with_a_bot_whose_process_has_ended() -> No
     going_on = after(begun_here(BotSettings(), at=LATER), crashed)
     assert (going_on.desired, going_on.started_at, going_on.state) == ("running", START, {"day": None})
     assert after(begun_here(BotSettings(), at=LATER), row()).started_at == LATER
+
+
+def test_a_process_that_ends_stops_no_bot_that_another_one_runs() -> None:
+    running = row(desired="running", holder="me", lease_until=LATER, started_at=START)
+    assert after(ended_here("me"), running).desired == "stopped"
+    assert after(ended_here("me"), replace(running, holder=None)).desired == "stopped"
+    assert ended_here("you")(running) is None
