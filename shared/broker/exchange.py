@@ -1,0 +1,182 @@
+"""The exchange broker: real orders, or those of an exchange's sandbox, through ccxt."""
+
+from collections.abc import Generator, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from shared.broker.base import Balance, Order, OrderRequest, OrdersQuery, Position
+from shared.broker.exchange_account import ExchangeAccount
+from shared.broker.exchange_orders import same
+from shared.clock import aware
+from shared.errors import (
+    ExchangeRefused,
+    ExchangeUnavailable,
+    OrderClosed,
+    OutcomeUnknown,
+    TradingWindowError,
+    UnknownOrder,
+)
+from shared.exchange_client import Call, ExchangeClient
+
+T = TypeVar("T")
+Steps = Generator[tuple[Literal["read", "once"], Call[Any]], Any, T]
+"""What is asked of the client, one after the other, and how; and what comes of it."""
+
+SETTLES_AFTER_SECONDS = 10.0
+"""How long after it was sent an order may still come in. Binance drops what is older than `recvWindow` (5 seconds, in
+`shared.exchange_client`) when it gets to it, by its own clock, from which the sender's may differ by a second."""
+
+_MAY_BE_A_TWIN = ("DuplicateOrderId", "InvalidOrder")
+"""Binance says of a client order id that it has open what it says of any order that it doesn't take: InvalidOrder."""
+
+
+class ExchangeBroker:
+    """A Broker on an exchange's spot account. It keeps nothing: what the exchange says is so.
+
+    An order is sent once, and never again on its own. Where nobody knows what came of it, `place` raises
+    OutcomeUnknown, and `order_by_client_id` finds the order, or raises that error itself until an order that isn't
+    there can't come any more. `place` of a client order id that the exchange knows gives that order.
+
+    A spot account has no shorts. A position is what own fills of a symbol have bought, as far as the account still has
+    it: coins that came in another way are none, and nor is what is too little to be sold. Such coins stand in the
+    balances under their own currency; a position's worth is in the total of its quote currency, as in Balance.
+    """
+
+    def __init__(
+        self, client: ExchangeClient, symbols: Sequence[str], *, settle_seconds: float = SETTLES_AFTER_SECONDS
+    ) -> None:
+        self._client = client
+        self._account = ExchangeAccount(client.source, symbols, settle_seconds=settle_seconds)
+
+    def place(self, request: OrderRequest, *, at: datetime) -> Order:
+        aware(at)
+        return self._run(self._placing(request))
+
+    async def place_async(self, request: OrderRequest, *, at: datetime) -> Order:
+        aware(at)
+        return await self._run_async(self._placing(request))
+
+    def cancel(self, order_id: str, *, at: datetime) -> Order:
+        aware(at)
+        return self._run(self._cancelling(order_id))
+
+    async def cancel_async(self, order_id: str, *, at: datetime) -> Order:
+        aware(at)
+        return await self._run_async(self._cancelling(order_id))
+
+    def order(self, order_id: str) -> Order:
+        return self._run(self._known(order_id))
+
+    async def order_async(self, order_id: str) -> Order:
+        return await self._run_async(self._known(order_id))
+
+    def order_by_client_id(self, client_order_id: str) -> Order | None:
+        return self._client.read(lambda exchange: self._account.by_client_id(exchange, client_order_id))
+
+    async def order_by_client_id_async(self, client_order_id: str) -> Order | None:
+        return await self._client.read_async(lambda exchange: self._account.by_client_id(exchange, client_order_id))
+
+    def orders(self, query: OrdersQuery) -> tuple[Order, ...]:
+        return self._client.read(lambda exchange: self._account.orders(exchange, query))
+
+    async def orders_async(self, query: OrdersQuery) -> tuple[Order, ...]:
+        return await self._client.read_async(lambda exchange: self._account.orders(exchange, query))
+
+    def balances(self, *, at: datetime) -> tuple[Balance, ...]:
+        aware(at)
+        return self._client.read(self._account.balances)
+
+    async def balances_async(self, *, at: datetime) -> tuple[Balance, ...]:
+        aware(at)
+        return await self._client.read_async(self._account.balances)
+
+    def positions(self, *, at: datetime) -> tuple[Position, ...]:
+        aware(at)
+        return self._client.read(self._account.positions)
+
+    async def positions_async(self, *, at: datetime) -> tuple[Position, ...]:
+        aware(at)
+        return await self._client.read_async(self._account.positions)
+
+    def close(self) -> None:
+        """Lets go of the client, too."""
+        self._client.close()
+
+    def _placing(self, request: OrderRequest) -> Steps[Order]:
+        account = self._account
+        prepared = yield "read", lambda exchange: account.prepare(exchange, request)
+        if isinstance(prepared, Order):
+            return prepared
+        try:
+            return (yield "once", lambda exchange: account.send(exchange, prepared))
+        except ExchangeRefused as exc:
+            refused = exc
+        if refused.kind == "InsufficientFunds":
+            try:
+                too_little = yield "read", lambda exchange: account.too_little(exchange, request)
+            except ExchangeUnavailable:
+                raise refused from None
+            raise too_little from refused
+        if refused.kind not in _MAY_BE_A_TWIN:
+            raise refused
+        try:
+            order = yield "read", lambda exchange: account.by_client_id(exchange, request.client_order_id)
+        except ExchangeUnavailable as exc:
+            raise OutcomeUnknown(exc.problem) from exc
+        if order is None:
+            raise refused
+        return same(order, request)
+
+    def _cancelling(self, order_id: str) -> Steps[Order]:
+        order = yield from self._known(order_id)
+        if order.status != "open":
+            raise OrderClosed(order_id, order.status)
+        try:
+            return (yield "once", lambda exchange: self._account.cancelled(exchange, order))
+        except (ExchangeRefused, OutcomeUnknown) as exc:
+            failed = exc
+        try:
+            order = yield from self._known(order_id)
+        except ExchangeUnavailable:
+            raise failed from None
+        if order.status == "open":
+            raise failed
+        if order.status == "cancelled" and isinstance(failed, OutcomeUnknown):
+            return order
+        raise OrderClosed(order_id, order.status) from failed
+
+    def _known(self, order_id: str) -> Steps[Order]:
+        order = yield "read", lambda exchange: self._account.order(exchange, order_id)
+        if order is None:
+            raise UnknownOrder(order_id)
+        return order
+
+    def _run(self, steps: Steps[T]) -> T:
+        ask = {"read": self._client.read, "once": self._client.once}
+        try:
+            how, call = next(steps)
+            while True:
+                try:
+                    answer = ask[how](call)
+                except TradingWindowError as exc:
+                    how, call = steps.throw(exc)
+                else:
+                    how, call = steps.send(answer)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _run_async(self, steps: Steps[T]) -> T:
+        ask = {"read": self._client.read_async, "once": self._client.once_async}
+        try:
+            how, call = next(steps)
+            while True:
+                try:
+                    answer = await ask[how](call)
+                except TradingWindowError as exc:
+                    how, call = steps.throw(exc)
+                else:
+                    how, call = steps.send(answer)
+        except StopIteration as done:
+            result: T = done.value
+            return result
