@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from shared.broker.base import Balance, Order, OrderRequest, OrdersQuery, Position
-from shared.broker.exchange_account import ExchangeAccount
+from shared.broker.exchange_account import ExchangeAccount, Prepared
 from shared.broker.exchange_orders import same
 from shared.clock import aware
 from shared.errors import (
@@ -103,25 +103,33 @@ class ExchangeBroker:
         self._client.close()
 
     def _placing(self, request: OrderRequest) -> Steps[Order]:
-        account = self._account
-        prepared = yield "read", lambda exchange: account.prepare(exchange, request)
+        prepared: Order | Prepared = yield "read", lambda exchange: self._account.prepare(exchange, request)
         if isinstance(prepared, Order):
             return prepared
         try:
-            return (yield "once", lambda exchange: account.send(exchange, prepared))
+            placed: Order = yield "once", lambda exchange: self._account.send(exchange, prepared)
         except ExchangeRefused as exc:
             refused = exc
+        else:
+            return placed
         if refused.kind == "InsufficientFunds":
-            try:
-                too_little = yield "read", lambda exchange: account.too_little(exchange, request)
-            except ExchangeUnavailable:
-                raise refused from None
-            raise too_little from refused
-        if refused.kind not in _MAY_BE_A_TWIN:
-            raise refused
+            raise (yield from self._too_little(request, refused)) from refused
+        if refused.kind in _MAY_BE_A_TWIN:
+            return (yield from self._twin(request, refused))
+        raise refused
+
+    def _too_little(self, request: OrderRequest, refused: ExchangeRefused) -> Steps[TradingWindowError]:
         try:
-            order = yield "read", lambda exchange: account.by_client_id(exchange, request.client_order_id)
-        except ExchangeUnavailable as exc:
+            told: TradingWindowError = yield "read", lambda exchange: self._account.too_little(exchange, request)
+        except (ExchangeRefused, ExchangeUnavailable):
+            return refused
+        return told
+
+    def _twin(self, request: OrderRequest, refused: ExchangeRefused) -> Steps[Order]:
+        cid = request.client_order_id
+        try:
+            order: Order | None = yield "read", lambda exchange: self._account.by_client_id(exchange, cid)
+        except (ExchangeRefused, ExchangeUnavailable) as exc:
             raise OutcomeUnknown(exc.problem) from exc
         if order is None:
             raise refused
@@ -132,21 +140,23 @@ class ExchangeBroker:
         if order.status != "open":
             raise OrderClosed(order_id, order.status)
         try:
-            return (yield "once", lambda exchange: self._account.cancelled(exchange, order))
+            cancelled: Order = yield "once", lambda exchange: self._account.cancelled(exchange, order)
         except (ExchangeRefused, OutcomeUnknown) as exc:
             failed = exc
+        else:
+            return cancelled
         try:
-            order = yield from self._known(order_id)
-        except ExchangeUnavailable:
+            now = yield from self._known(order_id)
+        except (ExchangeRefused, ExchangeUnavailable):
             raise failed from None
-        if order.status == "open":
+        if now.status == "open":
             raise failed
-        if order.status == "cancelled" and isinstance(failed, OutcomeUnknown):
-            return order
-        raise OrderClosed(order_id, order.status) from failed
+        if now.status == "cancelled" and isinstance(failed, OutcomeUnknown):
+            return now
+        raise OrderClosed(order_id, now.status) from failed
 
     def _known(self, order_id: str) -> Steps[Order]:
-        order = yield "read", lambda exchange: self._account.order(exchange, order_id)
+        order: Order | None = yield "read", lambda exchange: self._account.order(exchange, order_id)
         if order is None:
             raise UnknownOrder(order_id)
         return order

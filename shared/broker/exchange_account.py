@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from shared.broker.account import worth
 from shared.broker.base import Balance, Order, OrderRequest, OrdersQuery, Position
 from shared.broker.exchange_fills import ExchangeFills
 from shared.broker.exchange_orders import (
     PlacedId,
     average,
     fills,
-    fills_of,
     is_ours,
     name_at_exchange,
+    number_of,
     order_of,
     parameters_of,
     same,
@@ -180,7 +181,7 @@ class ExchangeAccount:
             market = self._market(exchange, symbol)
             base, quote = market["base"], market["quote"]
             total[base] = EXACT.subtract(total[base], held.quantity)
-            total[quote] = EXACT.add(total.get(quote, Decimal(0)), EXACT.multiply(held.quantity, price))
+            total[quote] = EXACT.add(total.get(quote, Decimal(0)), worth(held.quantity, price, DEFAULT_QUANTUM))
             available.setdefault(quote, Decimal(0))
         return tuple(
             Balance(currency=name, available=min(available[name], amount), total=amount)
@@ -216,7 +217,7 @@ class ExchangeAccount:
                 side="long",
                 quantity=there,
                 entry_price=average(cost, quantity),
-                unrealized_pnl=EXACT.subtract(EXACT.multiply(there, price), paid),
+                unrealized_pnl=EXACT.subtract(worth(there, price, DEFAULT_QUANTUM), paid),
             )
             found.append((symbol, position, price))
         return found
@@ -245,9 +246,12 @@ class ExchangeAccount:
         return self._order(exchange, told, symbol)
 
     def _order(self, exchange: Any, told: Mapping[str, Any], symbol: str) -> Order:
-        known = self._fills[symbol]
-        known.add(fills_of(told, self._market(exchange, symbol)))
-        return order_of(told, symbol, known.costs(told["id"]))
+        known, market = self._fills[symbol], self._market(exchange, symbol)
+        number = number_of(told)
+        # In the order itself ccxt (4.5) loses the amounts of those that aren't binary floats.
+        trades = exchange.parse_trades(told["info"].get("fills", []), market)
+        known.add(fills(({**trade, "order": number, "side": told["side"]} for trade in trades), market))
+        return order_of(told, symbol, known.costs(number))
 
     async def _read_fills(self, exchange: Any, symbol: str) -> ExchangeFills:
         known, market = self._fills[symbol], self._market(exchange, symbol)
@@ -269,7 +273,8 @@ class ExchangeAccount:
     def _market(self, exchange: Any, symbol: str) -> Mapping[str, Any]:
         if symbol not in self._symbols:
             raise UnknownSymbol(symbol)
-        return spot_market(exchange, symbol)
+        market: Mapping[str, Any] = spot_market(exchange, symbol)
+        return market
 
     def _begin(self, client_order_id: str) -> _Sending:
         now = time.monotonic()

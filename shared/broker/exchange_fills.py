@@ -1,4 +1,5 @@
-"""An account's own fills of one symbol at an exchange: what they add up to, each counted once. Pure and exact."""
+"""An account's own fills of one symbol at an exchange: what they add up to, each counted once. Pure; money is rounded as
+in `shared.broker.money`, to 0.00000001."""
 
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
@@ -6,7 +7,7 @@ from typing import NamedTuple
 
 from shared.broker.account import Holding
 from shared.broker.base import OrderSide
-from shared.broker.money import DEFAULT_QUANTUM, EXACT, share
+from shared.broker.money import DEFAULT_QUANTUM, EXACT, paid, received, share
 
 _ZERO = Decimal(0)
 
@@ -68,13 +69,13 @@ class ExchangeFills:
                 realized = _ZERO
                 if fill.side == "buy":
                     kept = fill.quantity - fill.base_fee
-                    held, cost = held + kept, cost + kept * fill.price
+                    held, cost = held + kept, cost + paid(kept * fill.price, DEFAULT_QUANTUM)
                 else:
                     closed = min(held, fill.quantity + fill.base_fee)
                     released = share(cost, closed, held, DEFAULT_QUANTUM) if closed else _ZERO
-                    realized = closed * fill.price - released
+                    realized = received(closed * fill.price, DEFAULT_QUANTUM) - released
                     held, cost = held - closed, cost - released
                 known = costs.get(fill.order_id, OrderCosts())
-                fee = fill.quote_fee + fill.base_fee * fill.price
+                fee = fill.quote_fee + paid(fill.base_fee * fill.price, DEFAULT_QUANTUM)
                 costs[fill.order_id] = OrderCosts(known.fee + fee, known.realized_pnl + realized)
         self._holding, self._costs, self._summed_up = Holding(held, cost), costs, len(self._fills)
