@@ -41,10 +41,11 @@ _REMEMBERED_SECONDS = 600.0
 
 @dataclass(slots=True)
 class _Sending:
-    """What this process knows of sending one order: by the client order id, for a while."""
+    """What this process knows of sending one order. `sent_at` is when it stopped waiting for what comes of it."""
 
     begun: float
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    under_way: bool = False
     sent_at: float | None = None
 
 
@@ -103,7 +104,7 @@ class ExchangeAccount:
                     raise OutcomeUnknown(f"it was sent before, and can't be asked for: {type(exc).__name__}") from None
                 if known is not None:
                     return same(known, request)
-            before, sending.sent_at = sending.sent_at, time.monotonic()
+            sending.under_way, refused = True, False
             try:
                 told = await exchange.create_order(
                     self._market(exchange, request.symbol)["symbol"],
@@ -114,9 +115,12 @@ class ExchangeAccount:
                     parameters_of(request),
                 )
             except Exception as exc:
-                if is_refusal(exc):
-                    sending.sent_at = before
+                refused = is_refusal(exc)
                 raise
+            finally:
+                sending.under_way = False
+                if not refused:
+                    sending.sent_at = time.monotonic()
         return replace(self._order(exchange, told, request.symbol), client_order_id=request.client_order_id)
 
     async def too_little(self, exchange: Any, request: OrderRequest) -> InsufficientBalance:
@@ -130,17 +134,19 @@ class ExchangeAccount:
         return InsufficientBalance(currency, format(needed, "f"), format(free, "f"))
 
     async def by_client_id(self, exchange: Any, client_order_id: str) -> Order | None:
-        """Raises OutcomeUnknown where it isn't there and this process has sent it within the last `settle_seconds`."""
+        """Raises OutcomeUnknown where it isn't there and this process sends it, or has within `settle_seconds`."""
         order = await self._by_client_id(exchange, client_order_id)
         sending = self._sendings.get(client_order_id)
-        if order is None and sending is not None and sending.sent_at is not None:
-            passed = time.monotonic() - sending.sent_at
-            if passed < self._settle_seconds:
-                raise OutcomeUnknown(
-                    f"the order was sent {passed:.1f} seconds ago, and {self._source} doesn't know it; it may still "
-                    f"come in until {self._settle_seconds:g} seconds have passed"
-                )
-        return order
+        if order is not None or sending is None:
+            return order
+        if sending.under_way:
+            raise OutcomeUnknown(f"the order is under way to {self._source}")
+        if sending.sent_at is not None and (passed := time.monotonic() - sending.sent_at) < self._settle_seconds:
+            raise OutcomeUnknown(
+                f"the order was sent {passed:.1f} seconds ago, and {self._source} doesn't know it; it may still come "
+                f"in until {self._settle_seconds:g} seconds have passed"
+            )
+        return None
 
     async def order(self, exchange: Any, order_id: str) -> Order | None:
         placed = PlacedId.parsed(order_id)

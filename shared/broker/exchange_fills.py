@@ -1,5 +1,7 @@
-"""An account's own fills of one symbol at an exchange: what they add up to, each counted once. Pure; money is rounded as
-in `shared.broker.money`, to 0.00000001."""
+"""An account's own fills of one symbol at an exchange: what they add up to, each counted once.
+
+Pure. Money is rounded as `shared.broker.money` says, to 0.00000001.
+"""
 
 from collections.abc import Iterable
 from decimal import Decimal, localcontext

@@ -90,13 +90,13 @@ class FakeExchange:
         self.now = now
         self.url = ""
         self.requests: list[Request] = []
-        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._faults: defaultdict[tuple[str | None, str], deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
 
-    def fail(self, path: str, *faults: Fault) -> None:
-        """The next requests of that path go wrong, one after the other."""
+    def fail(self, path: str, *faults: Fault, method: str | None = None) -> None:
+        """The next requests of that path, or those of one method, go wrong, one after the other."""
         with self._lock:
-            self._faults[path].extend(faults)
+            self._faults[method, path].extend(faults)
 
     def recover(self) -> None:
         """No request goes wrong any more, and none has come."""
@@ -111,7 +111,7 @@ class FakeExchange:
     def received(self, request: Request) -> Fault | None:
         with self._lock:
             self.requests.append(request)
-            faults = self._faults[request.path]
+            faults = self._faults[request.method, request.path] or self._faults[None, request.path]
             return faults.popleft() if faults else None
 
     def answer(self, request: Request) -> tuple[int, Any]:
