@@ -1,6 +1,7 @@
 """The trading half of the fake exchange: one spot account, its orders and its trades, in Binance's words.
 
 Commission is a thousandth of what is got. Orders and trades are numbered for each symbol by itself, as Binance does it.
+Each order comes a millisecond after the one before.
 """
 
 import time
@@ -42,6 +43,7 @@ class Placed:
     quantity: Decimal
     price: Decimal
     labels: Mapping[str, int]
+    at: int
     status: str = "NEW"
     filled: Decimal = Decimal(0)
     cost: Decimal = Decimal(0)
@@ -109,6 +111,7 @@ class TradingExchange(FakeExchange):
             labels={
                 name: int(request.fields[name]) for name in ("strategyId", "strategyType") if name in request.fields
             },
+            at=milliseconds(self.now) + sum(map(len, self.orders.values())),
         )
         at_once = order.type == "MARKET" or (price >= last + offset if side == "BUY" else price <= last + offset)
         worst = last + 2 * offset if at_once else price
@@ -169,8 +172,7 @@ class TradingExchange(FakeExchange):
         self.free[asset] += amount
 
 
-def _told(exchange: TradingExchange, order: Placed) -> dict[str, Any]:
-    at = milliseconds(exchange.now)
+def _told(order: Placed) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
@@ -184,15 +186,15 @@ def _told(exchange: TradingExchange, order: Placed) -> dict[str, Any]:
         "timeInForce": "GTC",
         "type": order.type,
         "side": order.side,
-        "time": at,
-        "updateTime": at,
+        "time": order.at,
+        "updateTime": order.at,
         **order.labels,
     }
 
 
-def _answered(exchange: TradingExchange, order: Placed) -> dict[str, Any]:
+def _answered(order: Placed) -> dict[str, Any]:
     """The answer to a change, which has but one instant."""
-    told = _told(exchange, order)
+    told = _told(order)
     del told["time"]
     return {**told, "transactTime": told.pop("updateTime")}
 
@@ -210,7 +212,7 @@ def _place(exchange: FakeExchange, request: Request) -> Any:
         }
         for trade in order.trades
     ]
-    return {**_answered(trading, order), "fills": fills}
+    return {**_answered(order), "fills": fills}
 
 
 def _cancel(exchange: FakeExchange, request: Request) -> Any:
@@ -220,22 +222,22 @@ def _cancel(exchange: FakeExchange, request: Request) -> Any:
     except Refusal:
         raise Refusal(400, -2011, "Unknown order sent.") from None
     trading.cancel(order)
-    return {**_answered(trading, order), "origClientOrderId": order.client_id, "clientOrderId": f"cancel-{order.id}"}
+    return {**_answered(order), "origClientOrderId": order.client_id, "clientOrderId": f"cancel-{order.id}"}
 
 
 def _order(exchange: FakeExchange, request: Request) -> Any:
-    return _told(_trading(exchange), _trading(exchange).find(request))
+    return _told(_trading(exchange).find(request))
 
 
 def _open_orders(exchange: FakeExchange, request: Request) -> Any:
     trading = _trading(exchange)
-    return [_told(trading, order) for order in trading.orders[symbol_of(request)] if order.open]
+    return [_told(order) for order in trading.orders[symbol_of(request)] if order.open]
 
 
 def _all_orders(exchange: FakeExchange, request: Request) -> Any:
     trading = _trading(exchange)
     limit = int(request.fields.get("limit", "500"))
-    return [_told(trading, order) for order in trading.orders[symbol_of(request)][-limit:]]
+    return [_told(order) for order in trading.orders[symbol_of(request)][-limit:]]
 
 
 def _my_trades(exchange: FakeExchange, request: Request) -> Any:

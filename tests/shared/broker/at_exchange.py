@@ -28,6 +28,12 @@ def trading(**balances: str) -> Iterator[TradingExchange]:
 
 @contextmanager
 def broker_at(exchange: TradingExchange, *, settle_seconds: float = 10.0, **changed: Any) -> Iterator[ExchangeBroker]:
+    with client_of(exchange, **changed) as client:
+        yield ExchangeBroker(client, SYMBOLS, settle_seconds=settle_seconds)
+
+
+@contextmanager
+def client_of(exchange: TradingExchange, **changed: Any) -> Iterator[ExchangeClient]:
     """Without the pauses that ccxt makes for the exchange's rate limits."""
     settings: dict[str, Any] = {
         "url": exchange.url,
@@ -42,8 +48,7 @@ def broker_at(exchange: TradingExchange, *, settle_seconds: float = 10.0, **chan
         ccxt.enableRateLimit = False
 
     client.read(hurry)
-    broker = ExchangeBroker(client, SYMBOLS, settle_seconds=settle_seconds)
     try:
-        yield broker
+        yield client
     finally:
-        broker.close()
+        client.close()
