@@ -79,7 +79,10 @@ class ExchangeClient:
 
     def once(self, call: Call[T]) -> T:
         """Blocks until there is an answer. Raises ExchangeRefused or ExchangeUnavailable where nothing was done, and
-        OutcomeUnknown where it may have been: time ran out, the connection broke, the answer can't be read."""
+        OutcomeUnknown where it may have been: time ran out, the connection broke, the answer can't be read.
+
+        Where a kept connection breaks, aiohttp sends a DELETE again, never a POST: to cancel twice is to cancel.
+        """
         try:
             return self._thread.run(lambda: self._once(call))
         except LoopThreadClosed:

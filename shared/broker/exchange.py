@@ -151,7 +151,7 @@ class ExchangeBroker:
             raise failed from None
         if now.status == "open":
             raise failed
-        if now.status == "cancelled" and isinstance(failed, OutcomeUnknown):
+        if now.status == "cancelled":  # aiohttp sends a DELETE again by itself, and the second one is refused
             return now
         raise OrderClosed(order_id, now.status) from failed
 

@@ -68,8 +68,9 @@ def parameters_of(request: OrderRequest) -> dict[str, Any]:
 
 
 def is_ours(told: Mapping[str, Any]) -> bool:
-    """Whether it is an order of a kind that is known here. Others may have been placed by hand."""
-    return told["type"] in ("market", "limit") and told["status"] in _STATUSES
+    """Whether it is an order of a kind that is known here. Others may have been placed by hand: a stop, say, which ccxt
+    calls a limit order, too."""
+    return told["info"]["type"] in ("MARKET", "LIMIT", "LIMIT_MAKER") and told["status"] in _STATUSES
 
 
 def order_of(told: Mapping[str, Any], symbol: str, costs: OrderCosts) -> Order:
