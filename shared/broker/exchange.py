@@ -103,7 +103,12 @@ class ExchangeBroker:
         self._client.close()
 
     def _placing(self, request: OrderRequest) -> Steps[Order]:
-        prepared: Order | Prepared = yield "read", lambda exchange: self._account.prepare(exchange, request)
+        try:
+            prepared: Order | Prepared = yield "read", lambda exchange: self._account.prepare(exchange, request)
+        except (ExchangeRefused, ExchangeUnavailable) as exc:
+            if self._account.has_sent(request.client_order_id):
+                raise OutcomeUnknown(exc.problem) from exc
+            raise
         if isinstance(prepared, Order):
             return prepared
         try:

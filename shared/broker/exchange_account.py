@@ -67,12 +67,17 @@ class ExchangeAccount:
         self._fills = {symbol: ExchangeFills() for symbol in symbols}
         self._sendings: dict[str, _Sending] = {}
 
+    def has_sent(self, client_order_id: str) -> bool:
+        """Whether this process sends it, or has, and wasn't refused. From any thread."""
+        sending = self._sendings.get(client_order_id)
+        return sending is not None and (sending.under_way or sending.sent_at is not None)
+
     async def prepare(self, exchange: Any, request: OrderRequest) -> Order | Prepared:
-        """The order, where it is there already. Raises what `Broker.place` raises for one that can't be, and
-        InvalidField for what the market can't take."""
+        """The order, where it is there already. Raises what `Broker.place` raises for one that can't be,
+        InvalidField for what the market can't take, and what `by_client_id` raises."""
         market = self._market(exchange, request.symbol)
         self._begin(request.client_order_id)
-        known = await self._by_client_id(exchange, request.client_order_id)
+        known = await self.by_client_id(exchange, request.client_order_id)
         if known is not None:
             return same(known, request)
         rules = MarketRules.of(market, request.symbol, self._source)

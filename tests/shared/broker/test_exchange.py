@@ -251,6 +251,23 @@ def test_an_order_that_is_not_there_may_still_come(
     assert (len(sent(exchange)), len(exchange.placed())) == (1, 1)
 
 
+def test_what_was_sent_is_still_unknown_when_it_can_t_be_asked_for(
+    exchange: TradingExchange, broker: ExchangeBroker
+) -> None:
+    """To say that nothing was done would be true of the second call alone."""
+    request = buy("1", client_order_id=CID)
+    exchange.fail(ORDER, done_then(dropped()), method="POST")
+    with pytest.raises(OutcomeUnknown):
+        broker.place(request, at=AT)
+    for fault in (failed(503), failed(401)):
+        exchange.fail(ORDER, *[fault] * 6, method="GET")
+        with pytest.raises(OutcomeUnknown):
+            broker.place(request, at=AT)
+        exchange.recover()
+    assert broker.place(request, at=AT).status == "filled"
+    assert len(exchange.placed()) == 1
+
+
 def test_an_order_that_never_came_can_be_placed_once_it_can_t_come_any_more(
     exchange: TradingExchange, served: tuple[TradingExchange, ExchangeClient]
 ) -> None:
