@@ -26,8 +26,9 @@ SETTLES_AFTER_SECONDS = 10.0
 """How long after it was sent an order may still come in. Binance drops what is older than `recvWindow` (5 seconds, in
 `shared.exchange_client`) when it gets to it, by its own clock, from which the sender's may differ by a second."""
 
-_MAY_BE_A_TWIN = ("DuplicateOrderId", "InvalidOrder")
-"""Binance says of a client order id that it has open what it says of any order that it doesn't take: InvalidOrder."""
+_MAY_BE_A_TWIN = ("DuplicateOrderId", "InvalidOrder", "InsufficientFunds")
+"""How an order is refused that another process has placed under this client order id: Binance says InvalidOrder of one
+that is open, as of any order that it doesn't take, and of one that has taken the money that there is too little."""
 
 
 class ExchangeBroker:
@@ -117,10 +118,12 @@ class ExchangeBroker:
             refused = exc
         else:
             return placed
+        if refused.kind in _MAY_BE_A_TWIN:
+            twin = yield from self._twin(request)
+            if twin is not None:
+                return twin
         if refused.kind == "InsufficientFunds":
             raise (yield from self._too_little(request, refused)) from refused
-        if refused.kind in _MAY_BE_A_TWIN:
-            return (yield from self._twin(request, refused))
         raise refused
 
     def _too_little(self, request: OrderRequest, refused: ExchangeRefused) -> Steps[TradingWindowError]:
@@ -130,15 +133,13 @@ class ExchangeBroker:
             return refused
         return told
 
-    def _twin(self, request: OrderRequest, refused: ExchangeRefused) -> Steps[Order]:
+    def _twin(self, request: OrderRequest) -> Steps[Order | None]:
         cid = request.client_order_id
         try:
             order: Order | None = yield "read", lambda exchange: self._account.by_client_id(exchange, cid)
         except (ExchangeRefused, ExchangeUnavailable) as exc:
             raise OutcomeUnknown(exc.problem) from exc
-        if order is None:
-            raise refused
-        return same(order, request)
+        return None if order is None else same(order, request)
 
     def _cancelling(self, order_id: str) -> Steps[Order]:
         order = yield from self._known(order_id)

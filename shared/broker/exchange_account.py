@@ -76,8 +76,9 @@ class ExchangeAccount:
         """The order, where it is there already. Raises what `Broker.place` raises for one that can't be,
         InvalidField for what the market can't take, and what `by_client_id` raises."""
         market = self._market(exchange, request.symbol)
-        self._begin(request.client_order_id)
-        known = await self.by_client_id(exchange, request.client_order_id)
+        sending = self._begin(request.client_order_id)
+        async with sending.alone:  # a twin's order that is under way is waited for
+            known = await self.by_client_id(exchange, request.client_order_id)
         if known is not None:
             return same(known, request)
         rules = MarketRules.of(market, request.symbol, self._source)
@@ -91,6 +92,8 @@ class ExchangeAccount:
             there = min(free, (await self._read_fills(exchange, request.symbol)).holding().quantity)
         quantity = rules.sellable(min(there, request.quantity), price=price)
         if not quantity:
+            if self.has_sent(request.client_order_id):
+                raise OutcomeUnknown("a twin of the order has been sent meanwhile")
             raise NothingToReduce(request.symbol, request.side)
         return Prepared(request=request, quantity=quantity)
 

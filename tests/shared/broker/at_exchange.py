@@ -8,7 +8,7 @@ from typing import Any
 from shared.broker.exchange import ExchangeBroker
 from shared.exchange_client import ExchangeClient
 from shared.settings import ExchangeSettings
-from tests.fakes.exchange import serving
+from tests.fakes.exchange import Request, serving
 from tests.fakes.trading import TradingExchange
 from tests.shared.market.recorded import BEGIN, CANDLES
 
@@ -17,6 +17,9 @@ AT = BEGIN + timedelta(hours=5, seconds=34)
 
 ORDER, TRADES = "/api/v3/order", "/api/v3/myTrades"
 SYMBOLS = ("BTC-USD", "ETH-USD")
+
+
+Served = tuple[TradingExchange, ExchangeClient]
 
 
 @contextmanager
@@ -52,3 +55,13 @@ def client_of(exchange: TradingExchange, **changed: Any) -> Iterator[ExchangeCli
         yield client
     finally:
         client.close()
+
+
+def another(served: Served, **options: Any) -> ExchangeBroker:
+    """As of another process, or of this one after a restart."""
+    return ExchangeBroker(served[1], SYMBOLS, **options)
+
+
+def sent(exchange: TradingExchange) -> list[Request]:
+    """The orders that came."""
+    return [request for request in exchange.asked(ORDER) if request.method == "POST"]

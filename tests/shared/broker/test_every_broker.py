@@ -26,10 +26,9 @@ from shared.errors import (
     UnknownOrder,
     UnknownSymbol,
 )
-from shared.exchange_client import ExchangeClient
 from tests.fakes.exchange import serving
 from tests.fakes.trading import TradingExchange
-from tests.shared.broker.at_exchange import SYMBOLS, client_of
+from tests.shared.broker.at_exchange import SYMBOLS, Served, client_of
 from tests.shared.broker.face import Face
 from tests.shared.broker.markets import BTC, ETH, FREE, NOON, Market, buy, sell
 
@@ -40,9 +39,6 @@ def _paper(books: Callable[[Path, Account], Books], state_file: Path) -> Iterato
     market = Market(BTC_USD="100", ETH_USD="100")
     with closing(PaperBroker(prices=market, books=books(state_file, account), rules=FREE)) as broker:
         yield broker
-
-
-Served = tuple[TradingExchange, ExchangeClient]
 
 
 @pytest.fixture(scope="module", name="served")
