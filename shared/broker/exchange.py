@@ -11,6 +11,7 @@ from shared.clock import aware
 from shared.errors import (
     ExchangeRefused,
     ExchangeUnavailable,
+    InsufficientBalance,
     OrderClosed,
     OutcomeUnknown,
     TradingWindowError,
@@ -123,15 +124,16 @@ class ExchangeBroker:
             if twin is not None:
                 return twin
         if refused.kind == "InsufficientFunds":
-            raise (yield from self._too_little(request, refused)) from refused
+            yield from self._too_little(request, refused)
         raise refused
 
-    def _too_little(self, request: OrderRequest, refused: ExchangeRefused) -> Steps[TradingWindowError]:
+    def _too_little(self, request: OrderRequest, refused: ExchangeRefused) -> Steps[None]:
+        """Raises what says more, where that can be had."""
         try:
-            told: TradingWindowError = yield "read", lambda exchange: self._account.too_little(exchange, request)
+            told: InsufficientBalance = yield "read", lambda exchange: self._account.too_little(exchange, request)
         except (ExchangeRefused, ExchangeUnavailable):
-            return refused
-        return told
+            return
+        raise told from refused
 
     def _twin(self, request: OrderRequest) -> Steps[Order | None]:
         cid = request.client_order_id
