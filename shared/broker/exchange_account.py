@@ -84,12 +84,13 @@ class ExchangeAccount:
         rules = MarketRules.of(market, request.symbol, self._source)
         price = request.price or await self._last(exchange, market)
         rules.check(request, price=price)
+        there = Decimal(0)
+        if request.side == "sell":  # its profit is reckoned from what was bought before
+            there = (await self._read_fills(exchange, request.symbol)).holding().quantity
         if not request.reduces:
             return Prepared(request=request, quantity=request.quantity)
-        there = Decimal(0)
-        if request.side == "sell":
-            free = (await exchange.fetch_balance())["free"].get(market["base"]) or Decimal(0)
-            there = min(free, (await self._read_fills(exchange, request.symbol)).holding().quantity)
+        if there:
+            there = min(there, (await exchange.fetch_balance())["free"].get(market["base"]) or Decimal(0))
         quantity = rules.sellable(min(there, request.quantity), price=price)
         if not quantity:
             if self.has_sent(request.client_order_id):

@@ -101,6 +101,11 @@ def test_fills_make_an_order_s_price_fee_and_profit(exchange: TradingExchange, b
     assert exchange.free["BTC"] == Decimal("3.0995")
 
 
+def test_a_sale_after_a_restart_has_its_profit(served: Served, broker: ExchangeBroker) -> None:
+    broker.place(buy("0.5"), at=AT)
+    assert another(served).place(sell("0.4"), at=AT).realized_pnl == Decimal("-0.06")
+
+
 def test_the_worth_of_positions_is_in_the_balance_and_other_coins_are_by_themselves(
     exchange: TradingExchange, broker: ExchangeBroker
 ) -> None:
