@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
             settings,
             LivePorts(store=windows, services=services),
             store=cutover_store(settings, windows),
-            admin_token=admin_token(settings.cutover.token_path),
+            admin_token=partial(admin_token, settings.cutover.token_path),
         )
 
 
@@ -79,7 +79,7 @@ class TradingWindowApp:
         live_ports: LivePorts,
         *,
         store: CutoverStore | None = None,
-        admin_token: str | None = None,
+        admin_token: Callable[[], str] | None = None,
     ) -> None:
         self.live_ports = live_ports
         self.legacy = create_legacy(settings, live_ports)

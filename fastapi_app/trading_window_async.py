@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from fastapi_app.window import rules
-from fastapi_app.window.config_check import checked
+from fastapi_app.window.config_check import checked, warn_if_closed_for_good
 from fastapi_app.window.decision import Decision, decide
 from fastapi_app.window.order import Order, OrderRequest
 from fastapi_app.window.schedule import Schedule, Turn, schedule_of, trading_hours
@@ -154,7 +154,9 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
         """Makes the window where the store doesn't know it, and answers with what is stored."""
         ports = await self._ports()
         await checked(config, {"calendar": config.calendar})
-        return await ports.windows.create_async(self._window_id, config)
+        created = await ports.windows.create_async(self._window_id, config)
+        await warn_if_closed_for_good(self._window_id, created.config, ports.instant())
+        return created
 
     async def get_config(self) -> WindowConfig:
         return (await self.get_snapshot()).config
@@ -173,7 +175,9 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
         if "calendar" in changes:
             await checked(await self.get_config(), changes)
         transition = rules.config_change(ports.new_id("config"), changes)
-        return (await ports.windows.apply_async(self._window_id, transition)).answer
+        config = (await ports.windows.apply_async(self._window_id, transition)).answer
+        await warn_if_closed_for_good(self._window_id, config, ports.instant())
+        return config
 
     async def _schedule(self) -> Schedule:
         return schedule_of(await self.get_config())

@@ -27,6 +27,13 @@ Why = Annotated[str, Field(min_length=1, max_length=200, description=_REASON_RUL
 OptionalInstant = Annotated[
     Instant | None, Field(description="an instant with its offset, such as 2026-12-24T12:00:00Z")
 ]
+QueryInstant = Annotated[
+    Instant | None,
+    Field(
+        description="an instant with its offset, such as 2026-12-24T12:00:00Z or 2026-12-24T13:00:00%2B01:00 (%2B is "
+        "how a plus sign is written in a query)"
+    ),
+]
 
 
 def _truth(text: object) -> object:
@@ -92,13 +99,13 @@ class DecisionQuery(_Request):
     side: Annotated[Side | None, Field(description='"buy" or "sell"')] = None
     strategy: Strategy = None
     reduces: Annotated[Reduces, BeforeValidator(_truth)] = False
-    at: OptionalInstant = None
+    at: QueryInstant = None
 
 
 class ScheduleQuery(_Request):
     """From when on, now unless given, and how many opens and closes."""
 
-    at: OptionalInstant = None
+    at: QueryInstant = None
     limit: QueryLimit = 10
 
 

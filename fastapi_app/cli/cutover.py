@@ -19,6 +19,7 @@ from fastapi_app.cli.cutover_shown import (
     show_mismatch,
     show_mismatches,
 )
+from fastapi_app.cli.numbers import number
 from fastapi_app.cutover.api.answers import (
     endpoint_answer,
     endpoints_answer,
@@ -44,6 +45,8 @@ OWN_SIDES = {
 }
 """This product's app, as the imports of a test name it."""
 
+MAX_SHOWN = 1_000_000
+
 State = Annotated[
     Path | None,
     typer.Option(help="The cutover's state file, such as another app's (cutover.path of the settings)."),
@@ -52,7 +55,14 @@ Config = Annotated[
     Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
-Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")]
+Limit = Annotated[
+    int,
+    typer.Option(
+        parser=number(int, f"a whole number from 1 to {MAX_SHOWN}", low=1, high=MAX_SHOWN),
+        metavar="NUMBER",
+        help="How many, newest first.",
+    ),
+]
 
 cutover = typer.Typer(
     name="cutover",
@@ -114,17 +124,32 @@ def set_mode(
     *,
     reason: Annotated[str, typer.Option(help="Why, for the log.")] = "",
     percent: Annotated[
-        float | None, typer.Option(help="Of clients that a canary sends to native, 0 to 100; else as it is.")
+        float | None,
+        typer.Option(
+            parser=number(float, "a number from 0 to 100"),
+            metavar="NUMBER",
+            help="Of clients that a canary sends to native, 0 to 100; else as it is.",
+        ),
     ] = None,
     sample_rate: Annotated[
-        float | None, typer.Option(help="Of requests that are compared, 0 to 1; else as it is.")
+        float | None,
+        typer.Option(
+            parser=number(float, "a number from 0 to 1"),
+            metavar="NUMBER",
+            help="Of requests that are compared, 0 to 1; else as it is.",
+        ),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every endpoint that has the sides which the mode needs.")
     ] = False,
     author: Annotated[str | None, typer.Option(help="Who; else your user name.")] = None,
     version: Annotated[
-        int | None, typer.Option(help="Only if the table is still at this version, as `list` showed it.")
+        int | None,
+        typer.Option(
+            parser=number(int, "a whole number from 0", low=0),
+            metavar="NUMBER",
+            help="Only if the table is still at this version, as `list` showed it.",
+        ),
     ] = None,
     state: State = None,
     config: Config = None,
@@ -198,7 +223,12 @@ def log(
 @cutover.command()
 def mismatches(
     mismatch_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="One in full: the request, both answers, the differences.")
+        int | None,
+        typer.Argument(
+            parser=number(int, "a whole number from 1", low=1),
+            metavar="[ID]",
+            help="One in full: the request, both answers, the differences.",
+        ),
     ] = None,
     *,
     endpoint: Annotated[str | None, typer.Option(help='Those of one endpoint, such as "GET /api/status".')] = None,
@@ -209,7 +239,8 @@ def mismatches(
     native: Annotated[
         str | None,
         typer.Option(
-            help="For the test, another native app: module:name, or module:factory(); alone, one with both sides."
+            help="For the test, another native app: module:name, or module:factory(); without --state, one with both "
+            "sides will do."
         ),
     ] = None,
     legacy: Annotated[str | None, typer.Option(help="For the test, another legacy app, in the same way.")] = None,
@@ -329,6 +360,7 @@ def _user() -> str:
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:
     if is_own and not any(given.values()):
         return {**OWN_SIDES}
-    if given["native"] is None:
-        raise _WrongUse("a test of other apps needs --native, and --legacy: module:name, or module:factory()")
+    # An app that has both sides is this product's; a state of others says nothing of where their two are.
+    if given["native"] is None or (given["legacy"] is None and not is_own):
+        raise _WrongUse("a test of other apps needs --native and --legacy: module:name, or module:factory()")
     return given

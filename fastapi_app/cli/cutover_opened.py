@@ -12,10 +12,11 @@ from fastapi_app.app import create_app
 from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
-from shared.errors import SettingsError, TradingWindowError
+from shared.errors import SettingsError, StoreUnavailable, TradingWindowError
 from shared.ports import LivePorts
 from shared.settings import load_settings
 from shared.store.memory import MemoryStore
+from shared.store.opening import refuse_what_may_not_be_written
 from shared.store.sqlite import SQLiteStore
 from shared.window_config import WindowConfig
 
@@ -32,6 +33,11 @@ def opened(
         store, where = _own_store(config, may_be_first) if state is None else _store_in(state, config)
         try:
             yield store, where
+        except StoreUnavailable:
+            # SQLite says no more than that it can't write, also where somebody only reads.
+            if isinstance(store, FittingCutoverStore):
+                refuse_what_may_not_be_written(store.path, "cutover.path, --state")
+            raise
         finally:
             store.close()
     except VersionConflict as exc:

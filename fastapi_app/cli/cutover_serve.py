@@ -14,6 +14,7 @@ from rich.console import Console
 from fastapi_app.app import cutover_store
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.loading import load_app
+from fastapi_app.cli.numbers import whole_number_for
 from fastapi_app.cli.server import LOGGING, listen, run
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
@@ -68,11 +69,20 @@ def serve(
         str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).")
+        int | None,
+        typer.Option(
+            parser=whole_number_for(ServerSettings, "port"),
+            metavar="NUMBER",
+            help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers})."),
+        typer.Option(
+            parser=whole_number_for(ServerSettings, "workers"),
+            metavar="NUMBER",
+            help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers}).",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
@@ -140,7 +150,7 @@ def _cutover(pair: _Pair) -> Cutover:
         initial_modes=settings.cutover.modes,
         settings=settings.cutover,
         bridge_options=bridge_options(settings),
-        admin_token=admin_token(settings.cutover.token_path),
+        admin_token=partial(admin_token, settings.cutover.token_path),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,19 @@ _STYLES: dict[Mode, str] = {
 }
 _GUTTER = 3
 _UNBOUNDED = 10_000
+_LACKS_A_SIDE = (
+    "the mode needs a side that the newest start did not have. The side that is there answers, and nothing is "
+    "compared: start with both apps again (cutover serve --native), or set another mode."
+)
+_NUMBERS = ("compared", "matches", "mismatches", "accepted", "skipped")
+_HEADINGS = ("endpoint", "sides", "mode", *_NUMBERS, "newest change")
+_LEAST = (
+    (),
+    ("newest change",),
+    ("newest change", "accepted", "skipped"),
+    ("newest change", "accepted", "skipped", "matches", "sides"),
+)
+"""Headings that a table of endpoints may lack, from one that is wide to one that is narrow."""
 _TOO_NARROW_FOR_TABLES = 60
 
 
@@ -36,14 +49,22 @@ def show_endpoints(
     counts: Mapping[CountKey, int],
     newest: Mapping[str, Change],
 ) -> None:
-    """A table where its lines fit, else a line for each."""
+    """A table, without its least columns where all don't fit, with rules that are folded where these don't; on the
+    narrowest terminals a line for each. Last what a mode lacks."""
     console = _console()
-    shown = _table_of_endpoints(endpoints, table, counts, newest)
     unbounded = console.options.update(width=_UNBOUNDED)
-    if console.measure(shown, options=unbounded).maximum <= console.width:
-        console.print(shown)
-    else:
+    if console.width < _TOO_NARROW_FOR_TABLES:
         _print_lines(console, (_line_of(endpoint, table, counts) for endpoint in endpoints))
+    else:
+        for without in _LEAST:
+            shown = _table_of_endpoints(endpoints, table, counts, newest, without=without)
+            if console.measure(shown, options=unbounded).maximum <= console.width:
+                break
+        console.print(shown)
+        if without:
+            console.print(f"Not shown, for want of width: {', '.join(without)}.", soft_wrap=True)
+    if misfits := [endpoint.name for endpoint in endpoints if _is_misfit(endpoint, table)]:
+        console.print(_text(f"{first_of(misfits)}: {_LACKS_A_SIDE}"), soft_wrap=True)
 
 
 def show_endpoint(
@@ -60,12 +81,13 @@ def show_endpoint(
     facts = [
         ("sides", _sides(endpoint)),
         ("mode", _mode(endpoint, table)),
+        *([("", _LACKS_A_SIDE)] if _is_misfit(endpoint, table) else []),
         ("compared", f"{_compared(total)}: {found}"),
         ("skipped", str(total["skipped"])),
         *(("note", note) for note in endpoint.notes),
     ]
     for label, value in facts:
-        console.print(Text.assemble((f"  {label:<9} ", "cyan"), _text(value)))
+        console.print(Text.assemble((f"  {label:<9} ", "cyan"), _text(value)), soft_wrap=True)
     own = sorted((key, count) for key, count in counts.items() if key.endpoint == endpoint.name)
     if own:
         console.print("\nComparisons", style="bold")
@@ -174,15 +196,18 @@ def _table_of_endpoints(
     table: ModeTable,
     counts: Mapping[CountKey, int],
     newest: Mapping[str, Change],
+    *,
+    without: Collection[str],
 ) -> Table:
-    shown = _table("endpoint", "sides", "mode")
-    for heading in ("compared", "matches", "mismatches", "accepted", "skipped"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("newest change")
+    headings = [heading for heading in _HEADINGS if heading not in without]
+    shown = _table(*headings)
+    for column, heading in zip(shown.columns, headings, strict=True):
+        column.justify = "right" if heading in _NUMBERS else "left"
+        column.no_wrap = heading != "endpoint"
     for endpoint in endpoints:
         total = _by_outcome(counts, endpoint.name)
         change = newest.get(endpoint.name)
-        shown.add_row(
+        cells = (
             *_head(endpoint, table),
             _number(_compared(total)),
             _number(total["match"]),
@@ -191,6 +216,7 @@ def _table_of_endpoints(
             _number(total["skipped"]),
             _text(f"{_minute(change.at)} {change.author}" if change else ""),
         )
+        shown.add_row(*(cell for heading, cell in zip(_HEADINGS, cells, strict=True) if heading not in without))
     return shown
 
 
@@ -211,7 +237,11 @@ def _head(endpoint: Endpoint, table: ModeTable) -> tuple[Text, Text, Text]:
 
 def _mode(endpoint: Endpoint, table: ModeTable) -> str:
     mode = table.modes[endpoint.name]
-    return str(mode) if mode.needs() <= endpoint.sides else f"{mode}, but {_sides(endpoint)} alone has it"
+    return f"{mode}, but {_sides(endpoint)} alone has it" if _is_misfit(endpoint, table) else str(mode)
+
+
+def _is_misfit(endpoint: Endpoint, table: ModeTable) -> bool:
+    return not table.modes[endpoint.name].needs() <= endpoint.sides
 
 
 def _print_rows(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str = "") -> None:

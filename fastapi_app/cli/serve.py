@@ -13,6 +13,7 @@ from rich.console import Console
 
 from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.cli.announcement import address_of, announce
+from fastapi_app.cli.numbers import whole_number_for
 from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
 from shared.settings import ServerSettings, Settings, load_settings
@@ -26,11 +27,20 @@ def serve(
         str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).")
+        int | None,
+        typer.Option(
+            parser=whole_number_for(ServerSettings, "port"),
+            metavar="NUMBER",
+            help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers})."),
+        typer.Option(
+            parser=whole_number_for(ServerSettings, "workers"),
+            metavar="NUMBER",
+            help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers}).",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")

@@ -26,6 +26,7 @@ from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.inventory.endpoints import Endpoint, Inventory, take_inventory
+from fastapi_app.cutover.inventory.since_last import changed_since
 from fastapi_app.cutover.modes.clients import client_key, is_in_canary
 from fastapi_app.cutover.modes.guard import Guard
 from fastapi_app.cutover.modes.plan import NO_PLANS, Plan, plans_of
@@ -53,7 +54,8 @@ class Cutover:
 
     Without `inventory` it reads the route tables of Flask and of Starlette or FastAPI. `store` keeps modes and
     evidence; without one they live as long as the process. `initial_modes` seed the endpoints that the store doesn't
-    know. With `effects`, requests that write are compared, too. With `admin_token`, the HTTP API is at /cutover.
+    know. With `effects`, requests that write are compared, too. With `admin_token`, the HTTP API is at /cutover;
+    it is called last, so that a start that fails makes no token.
     `bridge_options` are arguments of `Bridge`.
 
     HEAD follows its GET. Every request that no endpoint claims goes to legacy: OPTIONS, 404, 405 and slash redirects
@@ -75,7 +77,7 @@ class Cutover:
         accepted: Sequence[AcceptedDifference] = (),
         settings: CutoverSettings | None = None,
         bridge_options: Mapping[str, Any] | None = None,
-        admin_token: str | None = None,
+        admin_token: Callable[[], str] | None = None,
     ) -> None:
         if native is None and legacy is None:
             raise ValueError("a cutover needs a native app, a legacy app, or both")
@@ -101,7 +103,7 @@ class Cutover:
             self.store,
             self._evidence,
             self._registered(initial_modes or {}),
-            on_modes=self._put_in_force,
+            on_table=self._put_in_force,
             poll_seconds=settings.poll_seconds,
         )
         self._guard = Guard(self._sync.decide, self.plan, max_native_errors=settings.max_native_errors)
@@ -118,7 +120,7 @@ class Cutover:
             stop_comparing=self._stop_comparing,
             off_loop=partial(_off_loop, self._judging_threads),
         )
-        self._admin = None if admin_token is None else admin_app(self, token=admin_token, prefix=PREFIX)
+        self._admin = None if admin_token is None else admin_app(self, token=admin_token(), prefix=PREFIX)
 
     @property
     def bridge(self) -> Bridge | None:
@@ -196,7 +198,10 @@ class Cutover:
 
     def _registered(self, initial_modes: Mapping[str, EndpointMode]) -> ModeTable:
         _check(initial_modes, self.inventory.endpoints)
+        before = self.store.endpoints()
         table = self.store.register(self.inventory.endpoints, initial_modes, at=datetime.now(UTC))
+        for sentence in changed_since(before, self.inventory.endpoints, table.modes):
+            logger.warning("%s", sentence)
         for name, mode in initial_modes.items():
             if table.modes[name] != mode:
                 logger.warning(
@@ -209,9 +214,9 @@ class Cutover:
         self.store.close()
         return table
 
-    def _put_in_force(self, modes: Mapping[str, EndpointMode]) -> None:
+    def _put_in_force(self, table: ModeTable) -> None:
         """Swaps the whole table. Called from several threads, one at a time."""
-        self._plans = plans_of(self.inventory, modes, self._plans)
+        self._plans = plans_of(self.inventory, table, self._plans)
 
     def plan(self, endpoint: str) -> Plan | None:
         """How an endpoint is served in this process, by its name such as `GET /api/health`."""

@@ -43,7 +43,8 @@ class Decision(NamedTuple):
 
     @property
     def clears_at(self) -> datetime | None:
-        """From when on no reason is left, if nothing else happens; None if allowed, or where that isn't known."""
+        """From when on none of these reasons is left, if nothing else happens; None if allowed, or where that isn't
+        known. Another rule may deny by then: after the hours' end the exchange may be closed."""
         instants = [reason.clears_at for reason in self.reasons]
         known = [instant for instant in instants if instant is not None]
         return max(known) if known and len(known) == len(instants) else None

@@ -98,13 +98,19 @@ class Schedule:
         return None if self._sessions is None else instant_of(self._sessions.known_until)
 
     def warning(self, at: datetime) -> str | None:
-        """A sentence for the operator from thirty days before `known_until` on."""
-        if self._sessions is None or self.known_until is None or at < self.known_until - WARNS_BEFORE:
-            return None
-        return (
-            f"the calendar {self._sessions.code} is known until {utc_text(self.known_until)}, and from then on the "
-            "window stays closed: restart the process, with a newer exchange_calendars if that doesn't move the date"
-        )
+        """What the operator should know: from thirty days before `known_until` on that the calendar ends, and that no
+        opening is known from `at` on, where there is none."""
+        sentences = []
+        if self._sessions is not None and self.known_until is not None and at >= self.known_until - WARNS_BEFORE:
+            sentences.append(
+                f"the calendar {self._sessions.code} is known until {utc_text(self.known_until)}, and from then on the "
+                "window stays closed: restart the process, with a newer exchange_calendars if that doesn't move the "
+                "date"
+            )
+        if self.next_open(at) is None:
+            parts = "hours, calendar and blackouts" if self._sessions is not None else "hours and blackouts"
+            sentences.append(f"no opening is known from {utc_text(at)} on: {parts} leave none")
+        return "; ".join(sentences) or None
 
     def _next_turn(self, at: datetime) -> Turn | None:
         last = self._last_turn

@@ -32,15 +32,23 @@ def names_state_file(path: Path, setting: str) -> Iterator[None]:
     SQLite opens a file that it may only read, and gives the files that it makes beside it the same permissions; so the
     first write would fail, and go on failing once the file alone is mended.
     """
-    refusal = f"the state file {path.absolute()} can't be used"
-    for used in (path.parent, path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        if used.exists() and not os.access(used, os.R_OK | os.W_OK):
-            raise SettingsError(f"{refusal}: this user may not read and write {used.absolute()} ({setting})")
+    refuse_what_may_not_be_written(path, setting)
     try:
         yield
     except StoreUnavailable as exc:
         problem = exc.problem.removeprefix(f"{path}: ")
-        raise SettingsError(f"{refusal}: {problem} ({setting})") from exc
+        raise SettingsError(f"{_refusal(path)}: {problem} ({setting})") from exc
+
+
+def refuse_what_may_not_be_written(path: Path, setting: str) -> None:
+    """Raises SettingsError for a state file, its folder or a file beside it that this user may only read."""
+    for used in (path.parent, path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if used.exists() and not os.access(used, os.R_OK | os.W_OK):
+            raise SettingsError(f"{_refusal(path)}: this user may not read and write {used.absolute()} ({setting})")
+
+
+def _refusal(path: Path) -> str:
+    return f"the state file {path.absolute()} can't be used"
 
 
 def _seeded(settings: Settings) -> SQLiteStore:

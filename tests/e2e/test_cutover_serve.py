@@ -213,11 +213,23 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
             ["--legacy", "others:legacy", "--state", "others.py"],
             "the state file {folder}/others.py can't be used: file is not a database (cutover.path, --state)",
         ),
+        (
+            ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--config", "unknown.toml"],
+            "cutover.pure: 'POST /no' is not an endpoint; see `tradewindow routes`",
+        ),
+        (
+            ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--config", "lacking.toml"],
+            "cutover.modes: 'GET /ip' can't be 'shadow': it has no native side",
+        ),
     ],
 )
 def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:
     (tmp_path / "others.py").write_text(OTHER_APPS)
     (tmp_path / "no_rules.txt").write_text("# what it has\n/items\n")
+    (tmp_path / "rules.txt").write_text("GET /ip\n")
+    (tmp_path / "unknown.toml").write_text('[cutover]\npure = ["POST /no"]\n')
+    (tmp_path / "lacking.toml").write_text('[cutover.modes]\n"GET /ip" = "shadow"\n')
+    before = {*tmp_path.rglob("*")}
     result = subprocess.run(
         [TRADEWINDOW, "cutover", "serve", "--port", "0", *options],
         cwd=tmp_path,
@@ -227,3 +239,5 @@ def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], senten
     )
     assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr == f"tradewindow can't start: {sentence.format(folder=tmp_path)}\n"
+    made = {path.name for path in {*tmp_path.rglob("*")} - before if "__pycache__" not in path.parts}
+    assert made <= {"var"}

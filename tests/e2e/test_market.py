@@ -42,7 +42,7 @@ ANSWERS: Mapping[str, Any] = {
 }
 
 
-MODES: Mapping[Mode, Side] = {"shadow": "legacy", "verify": "native", "native": "native"}
+MODES: Mapping[Mode, Side] = {"shadow": "legacy", "verify": "native"}
 TIMES = 6
 
 
@@ -59,8 +59,7 @@ def test_both_sides_show_it_in_every_process(environ: dict[str, str], tmp_path: 
         for mode, side in MODES.items():
             operator.change(MARKET, {"mode": mode})
             assert _ask(server, times=TIMES) == {side}
-            if mode != "native":
-                wait_for(partial(_is_compared, operator, mode), "each is compared")
+            wait_for(partial(_is_compared, operator, mode), "each is compared")
         assert server.terminate() == 0
         assert server.stderr == ""
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastapi_app.bridge.trace import TRACE, Trace
 from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
-from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates
+from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
 from fastapi_app.cutover.candidates.steps import Steps
 from fastapi_app.cutover.candidates.watchdog import Watchdog, candidate_of
@@ -93,6 +93,7 @@ class Comparisons:
         self._hanging = HangingCandidates(
             stop_comparing, concurrency=settings.concurrency, timeout_seconds=settings.timeout_seconds
         )
+        self._kept_threads = KeptThreads(concurrency=settings.concurrency)
         self._waiting: deque[Pair] = deque()
         self._waiting_bytes = 0
         # Those that hold a place; one that is let go may run on, and then it is among the loose ones.
@@ -268,7 +269,8 @@ class Comparisons:
         if side == "native" and self._heavy.rests(endpoint):
             return "heavy"
         loose = sum(endpoint == other.plan.endpoint for other in self._loose.values())
-        if loose >= self._settings.concurrency or self._candidates.are_busy(side):
+        has_its_share = loose >= self._settings.concurrency or self._kept_threads.are_too_many(endpoint)
+        if has_its_share or self._candidates.are_busy(side):
             return "candidates_busy"
         client = CandidateClient(pair.body, max_bytes=self._settings.max_response_bytes)
         pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
@@ -291,6 +293,7 @@ class Comparisons:
             if side == "native":
                 self._heavy.note(endpoint, steps.longest_seconds, too_large=client.capture.too_large)
         if task in self._overdue:
+            self._kept_threads.note(endpoint, pair.candidate_trace)
             return "timed_out"
         if pair.candidate_trace.refused:
             return "candidates_busy"

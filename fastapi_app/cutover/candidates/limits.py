@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from fastapi_app.bridge.trace import Trace
+
 HEAVY_SECONDS = 0.005
 HEAVY_SHARE = 0.0025
 """A native candidate that computes for longer than this at a stretch holds up every client. Where one after the other
@@ -22,10 +24,32 @@ BYTES_OF_ONE = 64 * 2**10
 
 MIN_OVERDUE = 4
 
+HANGING_ENDPOINTS = 4
+"""How many may have legacy candidates that never end, before the others' find no thread."""
+
 
 def max_overdue(concurrency: int) -> int:
-    """How many candidates in a row may be overdue before an endpoint is compared no more."""
+    """How many candidates in a row may be overdue before an endpoint is compared no more, and how many may keep a
+    thread, in a row or not, before no other of that endpoint is run."""
     return max(concurrency, MIN_OVERDUE)
+
+
+class KeptThreads:
+    """The threads that legacy candidates keep which were given up and haven't ended, by endpoint."""
+
+    def __init__(self, *, concurrency: int) -> None:
+        self._most = max_overdue(concurrency)
+        self._kept: dict[str, list[Trace]] = {}
+
+    def note(self, endpoint: str, trace: Trace) -> None:
+        self._kept.setdefault(endpoint, []).append(trace)
+
+    def are_too_many(self, endpoint: str) -> bool:
+        """Whether the endpoint has to wait until one of its own ends."""
+        if endpoint not in self._kept:
+            return False
+        kept = self._kept[endpoint] = [trace for trace in self._kept[endpoint] if not trace.finished]
+        return len(kept) >= self._most
 
 
 class HeavyCandidates:

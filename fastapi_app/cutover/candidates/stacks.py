@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.candidates.capture import without_body
-from fastapi_app.cutover.candidates.limits import max_overdue
+from fastapi_app.cutover.candidates.limits import HANGING_ENDPOINTS, max_overdue
 from fastapi_app.cutover.inventory.endpoints import Inventory
 from shared.modes import Side
 
@@ -40,7 +40,7 @@ class Stacks:
 
 class CandidateStacks(Stacks):
     """The same two, legacy in threads of its own. A candidate that doesn't end keeps its thread: beside those for whom
-    there is a place are as many as one endpoint may keep before it is compared no more."""
+    there is a place are as many as `HANGING_ENDPOINTS` may keep, each up to its own bound. They start when needed."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class CandidateStacks(Stacks):
         *,
         concurrency: int,
     ) -> None:
-        self._threads = concurrency + max_overdue(concurrency)
+        self._threads = concurrency + HANGING_ENDPOINTS * max_overdue(concurrency)
         own = {"threads": self._threads, "max_queued": concurrency, "drain_timeout_seconds": 0.0}
         super().__init__(native, legacy, {**bridge_options, **own})
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Callable
 
 from fastapi_app.cutover.evidence.secrets import Secrets
 from fastapi_app.cutover.evidence.texts import looks_like_json, redacted_form, redacted_json
@@ -17,19 +18,43 @@ _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _FIELD = re.compile(rb'(?i)[;\s]name\s*=\s*"?([^";\r\n]*)')
 
 
-def redacted_body(body: bytes, headers: tuple[tuple[str, str], ...], secrets: Secrets) -> bytes:
+Headers = tuple[tuple[str, str], ...]
+Change = Callable[[bytes, Headers, Secrets], bytes]
+
+
+def redacted_body(body: bytes, headers: Headers, secrets: Secrets) -> bytes:
+    """Without what stands under secret names."""
+    return _changed(body, headers, secrets, _plain_body)
+
+
+def masked_body(body: bytes, headers: Headers, secrets: Secrets) -> bytes:
+    """Without the values that were met under secret names."""
+    return _changed(body, headers, secrets, _masked)
+
+
+def _masked(body: bytes, _headers: Headers, secrets: Secrets) -> bytes:
+    # What is detected is that of JSON; bytes that are none can look like any.
+    for encoding in dict.fromkeys((json.detect_encoding(body), "utf-8")):
+        text = body.decode(encoding, _errors(encoding))
+        shown = secrets.values.masked_json(text) if looks_like_json(text) else secrets.values.masked(text)
+        if shown != text:
+            body = shown.encode(encoding, _errors(encoding))
+    return body
+
+
+def _changed(body: bytes, headers: Headers, secrets: Secrets, change: Change) -> bytes:
     coding = _header(headers, "content-encoding")
     if not body or coding in {"", "identity"}:
-        return _plain_body(body, headers, secrets)
+        return change(body, headers, secrets)
     inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # gzip or deflate, by its beginning
     try:
         plain = inflater.decompress(body, MAX_INFLATED_BYTES)
     except zlib.error:
         # It may not be packed at all.
-        return _plain_body(body, headers, secrets) if _is_text(body) else _unreadable(body, secrets)
+        return change(body, headers, secrets) if _is_text(body) else _unreadable(body, secrets)
     if inflater.unconsumed_tail or inflater.unused_data:
         return _unreadable(body, secrets)
-    shown = _plain_body(plain, headers, secrets)
+    shown = change(plain, headers, secrets)
     return body if shown == plain else gzip.compress(shown, mtime=0)
 
 
@@ -45,22 +70,25 @@ def _unreadable(body: bytes, secrets: Secrets) -> bytes:
     return secrets.label("a body as a whole", body.decode("latin-1")).encode()
 
 
-def _plain_body(body: bytes, headers: tuple[tuple[str, str], ...], secrets: Secrets) -> bytes:
+def _plain_body(body: bytes, headers: Headers, secrets: Secrets) -> bytes:
     content_type = _header(headers, "content-type")
     if content_type.startswith("multipart/"):
         return _multipart(body, content_type, secrets)
     encoding = json.detect_encoding(body)
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
-    text = shown = body.decode(encoding, errors)
+    text = shown = body.decode(encoding, _errors(encoding))
     # A form's content type is what some clients send with JSON, unless they are told.
     if "json" in content_type or looks_like_json(text):
         shown = redacted_json(text, secrets)
     if shown == text and content_type.startswith("application/x-www-form-urlencoded"):
         shown = redacted_form(text, secrets)
-    return body if shown == text else shown.encode(encoding, errors)
+    return body if shown == text else shown.encode(encoding, _errors(encoding))
 
 
-def _header(headers: tuple[tuple[str, str], ...], wanted: str) -> str:
+def _errors(encoding: str) -> str:
+    return "surrogateescape" if encoding.startswith("utf-8") else "replace"
+
+
+def _header(headers: Headers, wanted: str) -> str:
     return next((value.strip().lower() for name, value in headers if name == wanted), "")
 
 

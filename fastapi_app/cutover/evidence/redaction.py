@@ -10,9 +10,10 @@ from typing import Any
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
 from fastapi_app.cutover.comparing.verdict import compare
-from fastapi_app.cutover.evidence.bodies import redacted_body
-from fastapi_app.cutover.evidence.secrets import REDACTED, Secrets
+from fastapi_app.cutover.evidence.bodies import masked_body, redacted_body
+from fastapi_app.cutover.evidence.secrets import Secrets
 from fastapi_app.cutover.evidence.texts import redacted_form, redacted_json, redacted_text, spliced, without_parameters
+from fastapi_app.cutover.evidence.values import REDACTED
 from fastapi_app.cutover.inventory.rules import flask_rule
 
 MAX_BODY_BYTES = 65_536
@@ -40,6 +41,10 @@ def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[
     that is neither JSON nor a form is kept, unless it is packed and can't be unpacked. Of an exception the type is
     kept.
 
+    A value that was met so, of `MIN_SECRET_CHARACTERS` or more, is taken out wherever else it stands, in any part of
+    the mismatch and under any name: each cookie's by itself, and of `Authorization` what comes after the scheme. Raises
+    ValueError where that would take too long.
+
     The differences are those of the redacted sides by the same rules, `accepted` among them; one that can't be seen
     there has a path and no values.
     """
@@ -47,6 +52,10 @@ def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[
     request = _request(mismatch, secrets)
     primary, candidate = _observation(mismatch.primary, secrets), _observation(mismatch.candidate, secrets)
     recording, remarks = _recording(mismatch.recording, secrets)
+    # By value only now that every one is known.
+    request = _masked_request(request, secrets)
+    primary, candidate = _masked_observation(primary, secrets), _masked_observation(candidate, secrets)
+    recording = None if recording is None else _masked_json(recording, secrets)
     differences = _differences(mismatch, compare(primary, candidate, accepted=accepted).differences, secrets)
     return replace(
         mismatch,
@@ -120,7 +129,8 @@ def _observation(observation: Observation, secrets: Secrets) -> Observation:
 def _differences(mismatch: Mismatch, found: Sequence[Difference], secrets: Secrets) -> Iterator[Difference]:
     """Those of the found that the mismatch has, too, and without values the others that it has. What differs within a
     secret is found at the secret itself."""
-    lost = dict.fromkeys(without_parameters(difference.path, secrets) for difference in mismatch.differences)
+    named = (without_parameters(difference.path, secrets) for difference in mismatch.differences)
+    lost = dict.fromkeys(map(secrets.values.masked, named))
     paths = tuple(lost)
     for difference in found:
         path = difference.path
@@ -183,6 +193,35 @@ def _header_value(name: str, value: str, secrets: Secrets) -> str:
 def _json(value: Mapping[str, Any], secrets: Secrets) -> Any:
     """Raises RecursionError for what is nested too deeply."""
     return json.loads(redacted_json(json.dumps(value, default=repr), secrets)) if value else value
+
+
+def _masked_request(request: SeenRequest, secrets: Secrets) -> SeenRequest:
+    return replace(
+        request,
+        path=secrets.values.masked(request.path),
+        query=secrets.values.masked(request.query),
+        headers=_masked_headers(request.headers, secrets),
+        body=masked_body(request.body, request.headers, secrets),
+    )
+
+
+def _masked_observation(observation: Observation, secrets: Secrets) -> Observation:
+    answer = observation.answer
+    headers = _masked_headers(answer.headers, secrets)
+    body = masked_body(answer.body, answer.headers, secrets)
+    return replace(
+        observation,
+        answer=replace(answer, headers=headers, body=body),
+        effects=_masked_json(observation.effects, secrets),
+    )
+
+
+def _masked_headers(headers: tuple[tuple[str, str], ...], secrets: Secrets) -> tuple[tuple[str, str], ...]:
+    return tuple((name, secrets.values.masked(value)) for name, value in headers)
+
+
+def _masked_json(value: Mapping[str, Any], secrets: Secrets) -> Any:
+    return json.loads(secrets.values.masked_json(json.dumps(value))) if value else value
 
 
 def _kept(observation: Observation) -> Observation:

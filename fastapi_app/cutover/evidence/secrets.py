@@ -6,11 +6,10 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from fastapi_app.cutover.evidence.values import SecretValues, numbered
+
 SECRET_NAMES = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"})
 """Always redacted, beside the names that the settings give. Of a Set-Cookie it is the cookie's value alone."""
-
-REDACTED = "[redacted]"
-"""In a secret's place. Others of the same name have a number or a word more: see `Secrets.label`."""
 
 
 class Secrets:
@@ -19,6 +18,7 @@ class Secrets:
     def __init__(self, fields: Collection[str]) -> None:
         self._names = frozenset(map(_plain, SECRET_NAMES | {*fields}))
         self._met: dict[str, dict[str | bytes, int]] = {}
+        self.values = SecretValues()
 
     def named(self, name: str) -> str | None:
         """The secret that goes by this name, in which it may be one part of several, as in `user[password]`."""
@@ -28,10 +28,11 @@ class Secrets:
     def label(self, name: str, value: object) -> str:
         """What stands for the value: the same for an equal value of this name, in the whole mismatch."""
         met = self._met.setdefault(_plain(name), {})
-        number = met.setdefault(_key(value), len(met) + 1)
-        if number == 1:
-            return REDACTED
-        return "[redacted, another value]" if number == 2 else f"[redacted, value {number}]"
+        key = _key(value)
+        if key not in met:
+            met[key] = len(met) + 1
+            self.values.learn(_plain(name), value)
+        return numbered(met[key])
 
 
 def _plain(name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fastapi_app.cutover.inventory.endpoints import Endpoint, Inventory
+from fastapi_app.cutover.store.base import ModeTable
 from shared.modes import EndpointMode, Mode, Side
 
 GUARDED: tuple[Mode, ...] = ("canary", "verify")
@@ -15,11 +16,14 @@ _SIDES: Mapping[Mode, Side] = {"legacy": "legacy", "shadow": "legacy", "verify":
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True, weakref_slot=True)
 class Plan:
-    """An endpoint while it stays in one mode. When it comes back to that mode later, that is another plan, so that what
-    was found under the one is not held against the other."""
+    """An endpoint while it stays in one mode. When it comes back to that mode later, that is another plan, also for a
+    process that saw nothing of what was in between, so that what was found under the one is not held against the
+    other."""
 
     endpoint: str
     mode: EndpointMode
+    since: int
+    """The version of the table with which it came into the mode."""
     side: Side | None
     """None for a canary: it depends on the client."""
     sample_rate: float
@@ -38,26 +42,29 @@ class Plans(NamedTuple):
 NO_PLANS = Plans({}, {})
 
 
-def plans_of(inventory: Inventory, modes: Mapping[str, EndpointMode], before: Plans) -> Plans:
-    """A plan whose mode is still the same is kept."""
+def plans_of(inventory: Inventory, table: ModeTable, before: Plans) -> Plans:
+    """A plan whose mode is still the same since the same version is kept."""
     by_name: dict[str, Plan] = {}
     misfits = []
     for endpoint in inventory.endpoints:
-        mode = modes.get(endpoint.name)
+        mode, since = table.modes.get(endpoint.name), table.since.get(endpoint.name, 0)
         if mode is None or not mode.needs() <= endpoint.sides:
             if mode is not None:
                 misfits.append(endpoint.name)
             mode = EndpointMode(mode="legacy" if endpoint.legacy else "native")
         known = before.by_name.get(endpoint.name)
-        by_name[endpoint.name] = known if known is not None and known.mode == mode else _plan(endpoint, mode)
+        if known is None or (known.mode, known.since) != (mode, since):
+            known = _plan(endpoint, mode, since)
+        by_name[endpoint.name] = known
     by_path = {at: by_name[endpoint.name] for at, endpoint in inventory.by_path.items()}
     return Plans(by_name, by_path, tuple(misfits))
 
 
-def _plan(endpoint: Endpoint, mode: EndpointMode) -> Plan:
+def _plan(endpoint: Endpoint, mode: EndpointMode, since: int) -> Plan:
     return Plan(
         endpoint=endpoint.name,
         mode=mode,
+        since=since,
         side=_SIDES.get(mode.mode),
         sample_rate=0.0 if mode.mode in ("legacy", "native") else mode.sample_rate,
         guarded=mode.mode in GUARDED,

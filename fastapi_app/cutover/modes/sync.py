@@ -52,14 +52,14 @@ class Sync:
         evidence: Evidence,
         table: ModeTable,
         *,
-        on_modes: Callable[[Mapping[str, EndpointMode]], None],
+        on_table: Callable[[ModeTable], None],
         poll_seconds: float,
     ) -> None:
         self.problem: str | None = None
         self._store = store
         self._evidence = evidence
         self._table = table
-        self._on_modes = on_modes
+        self._on_table = on_table
         self._poll_seconds = poll_seconds
         self._of_a_round = threading.Lock()
         # Held around the table's way between store and process, in that order; never around evidence.
@@ -220,4 +220,4 @@ class Sync:
         for decision in self._decisions:
             if decision.endpoint in modes:
                 modes[decision.endpoint] = decision.after(modes[decision.endpoint])
-        self._on_modes(modes)
+        self._on_table(replace(self._table, modes=modes))

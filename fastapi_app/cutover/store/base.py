@@ -1,7 +1,7 @@
 """What the cutover keeps: the table of modes, who changed it, and the evidence. The contract of every backend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -11,12 +11,14 @@ from shared.errors import TradingWindowError
 from shared.modes import EndpointMode, Mode
 
 
-class ModeTable(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ModeTable:
     """Every endpoint's mode, frozen: those of the inventory, in its order, and those that are gone from it. `version`
-    counts the changes."""
+    counts the changes, and `since` has the one in which each endpoint came into its mode."""
 
     version: int
     modes: Mapping[str, EndpointMode]
+    since: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -106,6 +106,6 @@ class MemoryCutoverStore:
         """Forgets nothing."""
 
     def _take(self, step: Step) -> ModeTable:
-        self._table = ModeTable(step.table.version, MappingProxyType(dict(step.table.modes)))
+        self._table = replace(step.table, modes=MappingProxyType(dict(step.table.modes)))
         self._log += step.log
         return self._table

@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -49,8 +49,8 @@ def registering(
             moves.append((name, None, "first seen" if name not in initial else "first seen, as the settings say"))
     modes |= {name: mode for name, mode in table.modes.items() if name not in by_name}
     if not moves:
-        return Step(table=ModeTable(table.version, modes))
-    return _step(table.version, modes, moves, author=REGISTRATION, at=at)
+        return Step(table=replace(table, modes=modes))
+    return _step(replace(table, modes=modes), moves, author=REGISTRATION, at=at)
 
 
 def changing(
@@ -79,7 +79,7 @@ def changing(
             moves.append((name, before, reason))
     if not moves:
         return Step(table=table)
-    return _step(table.version, modes, moves, author=author, at=at)
+    return _step(replace(table, modes=modes), moves, author=author, at=at)
 
 
 def refuse_impossible(endpoints: Mapping[str, Endpoint], name: str, wanted: EndpointMode) -> None:
@@ -111,27 +111,28 @@ def surplus(kept: Iterable[tuple[int, Group]], bound: int) -> Sequence[int]:
 
 
 def _step(
-    version: int,
-    modes: Mapping[str, EndpointMode],
+    table: ModeTable,
     moves: Iterable[tuple[str, EndpointMode | None, str]],
     *,
     author: str,
     at: datetime,
 ) -> Step:
-    instant = aware(at)
+    """Of `table`, which has the moves' modes already, one version on."""
+    instant, version = aware(at), table.version + 1
     log = tuple(
         Change(
-            version=version + 1,
+            version=version,
             at=instant,
             endpoint=name,
             before=before,
-            after=modes[name],
+            after=table.modes[name],
             author=_writable(author),
             reason=_writable(reason),
         )
         for name, before, reason in moves
     )
-    return Step(table=ModeTable(version + 1, modes), log=log)
+    since = {**table.since, **{change.endpoint: version for change in log}}
+    return Step(table=ModeTable(version, table.modes, since), log=log)
 
 
 def _writable(text: str) -> str:

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -146,7 +147,7 @@ class SQLiteCutoverStore:
 
     def _known(self, table: ModeTable) -> ModeTable:
         self._refuse_empty(table.version)
-        return ModeTable(table.version, MappingProxyType(dict(table.modes)))
+        return replace(table, modes=MappingProxyType(dict(table.modes)))
 
     def _refuse_empty(self, version: int) -> None:
         """A new file put in an old one's place would take every endpoint its mode."""

@@ -30,7 +30,11 @@ _ADD_COUNT = """
     INSERT INTO counts (endpoint, mode, outcome, reason, count) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (endpoint, mode, outcome, reason) DO UPDATE SET count = count + excluded.count
 """
-_TABLE = "SELECT version, name, mode FROM table_version LEFT JOIN endpoints ORDER BY position < 0, position"
+_TABLE = """
+    SELECT version, name, mode,
+        (SELECT version FROM changes WHERE endpoint = name ORDER BY id DESC LIMIT 1)
+    FROM table_version LEFT JOIN endpoints ORDER BY position < 0, position
+"""
 _ENDPOINTS = "SELECT method, rule, legacy, native, notes FROM endpoints WHERE position >= 0 ORDER BY position"
 _COUNTS = "SELECT endpoint, mode, outcome, reason, count FROM counts"
 _ADD_MISMATCH = "INSERT INTO mismatches (at, endpoint, mode, detail) VALUES (?, ?, ?, ?)"
@@ -48,8 +52,8 @@ def read_version(connection: sqlite3.Connection) -> int:
 def read_table(connection: sqlite3.Connection) -> ModeTable:
     rows = connection.execute(_TABLE).fetchall()
     with _understood("the table of modes"):
-        modes = {name: EndpointMode.model_validate_json(mode) for _, name, mode in rows if name is not None}
-    return ModeTable(rows[0][0], modes)
+        modes = {name: EndpointMode.model_validate_json(mode) for _, name, mode, _ in rows if name is not None}
+    return ModeTable(rows[0][0], modes, {name: since for _, name, _, since in rows if name is not None})
 
 
 def read_endpoints(connection: sqlite3.Connection) -> Sequence[Endpoint]:

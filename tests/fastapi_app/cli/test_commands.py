@@ -103,6 +103,20 @@ def test_routes_refuses_wrong_settings_with_one_sentence(monkeypatch: pytest.Mon
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["serve", "--port", "http"], "'--port': \"http\" is not a whole number from 0 to 65535"),
+        (["serve", "--workers", "2.5"], "'--workers': \"2.5\" is not a whole number from 1 to 64"),
+        (["cutover", "serve", "--legacy=a:b", "--port", ""], "'--port': \"\" is not a whole number from 0 to 65535"),
+    ],
+)
+def test_an_option_that_is_no_number_is_named_with_its_rule(arguments: list[str], sentence: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Invalid value for {sentence}" in result.stderr
+
+
 def test_help_names_every_option_and_where_settings_come_from() -> None:
     told = output("serve", "--help")
     for name in ("--host", "--port", "--workers", "--config", "127.0.0.1", "8000", "tradewindow.toml"):

@@ -80,6 +80,13 @@ def refusal(*arguments: str) -> str:
     return sentence.removeprefix("tradewindow cutover: ")
 
 
+def wrong_use(*arguments: str) -> str:
+    """What the command line's own parser says, without the frame around it."""
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
 def rows(text: str) -> list[list[str]]:
     """The cells of each line; two spaces and more part them."""
     return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
@@ -154,12 +161,39 @@ def test_list_shows_each_endpoint_with_its_mode_and_what_the_comparisons_found(s
     ]
 
 
-@pytest.mark.parametrize("columns", ["80", "20"])
-def test_list_on_a_narrow_terminal_has_a_line_for_each_endpoint(
-    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, columns: str
+def test_list_on_a_terminal_that_is_not_wide_leaves_out_what_counts_least(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_evidence(store)
-    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert output(store, "list").splitlines() == [
+        "endpoint                   sides   mode    compared  matches  mismatches",
+        "────────────────────────────────────────────────────────────────────────",
+        "GET /api/both              both    legacy      1235     1230           1",
+        "POST /api/other            both    legacy         0        0           0",
+        "GET /api/old/<int:number>  legacy  legacy         0        0           0",
+        "GET /api/new               native  native         0        0           0",
+        "Not shown, for want of width: newest change, accepted, skipped.",
+        f"4 endpoints; the table of modes is at version 1, in {store.path}.",
+    ]
+
+
+def test_list_folds_a_rule_that_is_too_long(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.register([replace(BOTH, rule="/api/" + "long/" * 20), OTHER], {}, at=INSTANT)
+    monkeypatch.setenv("COLUMNS", "70")
+    heading, line, *shown = output(store, "list").splitlines()[:5]
+    assert heading.split() == ["endpoint", "mode", "compared", "mismatches"]
+    assert max(map(len, [heading, line, *shown])) <= 70
+    assert len({len(row) for row in (heading, line, *shown)}) == 1
+    assert shown[0].startswith("GET ")
+    assert shown[1].startswith("/api/long/long/")
+
+
+def test_list_on_the_narrowest_terminal_has_a_line_for_each_endpoint(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_evidence(store)
+    monkeypatch.setenv("COLUMNS", "20")
     assert output(store, "list").splitlines() == [
         "GET /api/both  both  legacy  1235 compared, 1 mismatched, 4 accepted, 3 skipped",
         "POST /api/other  both  legacy  0 compared, 7 skipped",
@@ -195,6 +229,9 @@ def test_an_endpoint_that_lost_the_side_of_its_mode_is_shown_with_the_one_it_has
     shown = [cell for row in rows(output(store, *command)) for cell in row]
     assert "canary 5%, but legacy alone has it" in shown
     assert "GET /api/new" not in shown
+    (explained,) = (cell for cell in shown if "the mode needs a side that the newest start did not have." in cell)
+    assert "cutover serve --native" in explained
+    assert explained.startswith("GET /api/both: ") is (command == ["list"])
 
 
 def test_list_into_a_pipe_breaks_no_line(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,12 +310,25 @@ def test_an_endpoint_that_is_no_text_is_none(store: SQLiteCutoverStore, command:
     assert sentence.startswith(r"'GET /\\udcff' is not an endpoint: ")
 
 
+@pytest.mark.parametrize("limit", ["0", "9" * 20, "ten", "1.5"])
 @pytest.mark.parametrize("command", [["log"], ["mismatches"], ["show", BOTH.name]])
-def test_a_limit_has_a_bound(store: SQLiteCutoverStore, command: list[str]) -> None:
-    result = run(*command, "--limit", "9" * 20, "--state", str(store.path))
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "'--limit'" in result.stderr
-    assert "1000000" in result.stderr
+def test_a_limit_has_a_bound(store: SQLiteCutoverStore, command: list[str], limit: str) -> None:
+    sentence = f"Invalid value for '--limit': \"{limit}\" is not a whole number from 1 to 1000000"
+    assert sentence in wrong_use(*command, "--limit", limit, "--state", str(store.path))
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["mismatches", "abc"], "'[ID]': \"abc\" is not a whole number from 1"),
+        (["mismatches", "0"], "'[ID]': \"0\" is not a whole number from 1"),
+        (["set", BOTH.name, "canary", "--percent", "5%"], "'--percent': \"5%\" is not a number from 0 to 100"),
+        (["set", BOTH.name, "shadow", "--sample-rate", "all"], "'--sample-rate': \"all\" is not a number from 0 to 1"),
+        (["set", BOTH.name, "shadow", "--version", "v1"], "'--version': \"v1\" is not a whole number from 0"),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_option_and_the_rule(command: list[str], sentence: str) -> None:
+    assert f"Invalid value for {sentence}" in wrong_use(*command)
 
 
 def test_show_takes_one_endpoint(store: SQLiteCutoverStore) -> None:
@@ -564,9 +614,16 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
         (["--as-test"], "--as-test needs the id of a mismatch"),
         (
             ["1", "--as-test"],
-            "a test of other apps needs --native, and --legacy: module:name, or module:factory()",
+            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
         ),
-        (["1", "--as-test", "--native", "app"], "'app' is neither module:name nor module:name()"),
+        (
+            ["1", "--as-test", "--native", "new.app:app"],
+            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
+        ),
+        (
+            ["1", "--as-test", "--native", "app", "--legacy", "old:app"],
+            "'app' is neither module:name nor module:name()",
+        ),
     ],
 )
 def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:
@@ -662,5 +719,20 @@ def test_what_help_shows_can_be_typed(store: SQLiteCutoverStore) -> None:
     ]
     assert [words[0] for words in typed] == ["set", "set", "set", "mismatches", "mismatches", "mismatches"]
     for words in typed:
-        apps = ["--native", "new:app"] if "--as-test" in words else []
+        apps = ["--native", "new:app", "--legacy", "old:app"] if "--as-test" in words else []
         output(store, *words, *apps)
+
+
+def test_a_folder_that_may_not_be_written_is_named(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.close()
+    folder = store.path.parent
+
+    def no_connection(*_arguments: Any, **_options: Any) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    # Root may write to any folder, so permissions alone would prove nothing.
+    monkeypatch.setattr(sqlite3, "connect", no_connection)
+    monkeypatch.setattr(os, "access", lambda file, mode: Path(file) != folder or not mode & os.W_OK)
+    assert refusal("list", "--state", str(store.path)) == (
+        f"the state file {store.path} can't be used: this user may not read and write {folder} (cutover.path, --state)"
+    )

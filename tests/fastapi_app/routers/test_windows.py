@@ -527,6 +527,39 @@ async def test_a_calendar_says_how_far_it_knows_and_warns_before(bench: Bench) -
     assert end["warning"].startswith(f"the calendar XSTO is known until {known_until}, and from then on the window")
 
 
+OVERNIGHT_AT_AN_EXCHANGE: dict[str, Any] = {"intervals": [{"start": "22:00", "end": "06:00"}], "calendar": "XSTO"}
+
+
+async def test_a_window_that_never_opens_says_so(bench: Bench) -> None:
+    path = await bench.made(**OVERNIGHT_AT_AN_EXCHANGE)
+    schedule = await bench.get(f"{path}/schedule", at="2025-03-03T12:00:00Z")
+    sentence = "no opening is known from 2025-03-03T12:00:00.000000Z on: hours, calendar and blackouts leave none"
+    assert (schedule["upcoming"], schedule["warning"]) == ([], sentence)
+    assert (await bench.get(path))["warning"] == sentence
+    # Its hours clear by themselves, and nothing else denied at noon.
+    decision = await bench.get(f"{path}/decision", at="2025-03-03T12:00:00Z")
+    assert [(one["code"], one["clears_at"]) for one in decision["reasons"]] == [
+        ("OUTSIDE_HOURS", "2025-03-03T22:00:00.000000Z")
+    ]
+    at_ten = await bench.get(f"{path}/decision", at="2025-03-03T22:00:00Z")
+    assert [one["code"] for one in at_ten["reasons"]] == ["CALENDAR_CLOSED"]
+
+
+async def test_a_config_by_which_a_window_never_opens_is_taken_and_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = await bench.made(start_hour=9, end_hour=17)
+    assert caplog.messages == []
+    await bench.ask("PUT", f"{path}/config", OVERNIGHT_AT_AN_EXCHANGE)
+    new = {"window_id": "never", "config": {"start_hour": 22, "end_hour": 6}}
+    await bench.ask("POST", "/api/windows", new, status=201)
+    assert caplog.messages == [
+        "window 'desk': no opening is known from 2025-03-03T12:00:00.000000Z on: hours, calendar and blackouts leave "
+        "none",
+        "window 'never': no opening is known from 2025-03-03T12:00:00.000000Z on: hours and blackouts leave none",
+    ]
+
+
 # Trades
 
 
@@ -748,7 +781,10 @@ async def test_a_malformed_body_changes_nothing(bench: Bench, method: str, path:
 
 
 LIMIT_RULE = "is not a whole number from 1 to 500"
-INSTANT_RULE = "is not an instant with its offset, such as 2026-12-24T12:00:00Z"
+INSTANT_RULE = (
+    "is not an instant with its offset, such as 2026-12-24T12:00:00Z or 2026-12-24T13:00:00%2B01:00 (%2B is how a plus "
+    "sign is written in a query)"
+)
 WRONG_QUERIES = [
     ("?limit=0", f'limit: "0" {LIMIT_RULE}'),
     ("?limit=501", f'limit: "501" {LIMIT_RULE}'),

@@ -295,5 +295,5 @@ class Guard(RuleBasedStateMachine):
 
 
 def test_the_guard_is_the_model_s(pytestconfig: pytest.Config) -> None:
-    runs = pytestconfig.getoption("--guard-runs", 60)
+    runs = pytestconfig.getoption("--guard-runs")
     run_state_machine_as_test(Guard, settings=settings(max_examples=runs, stateful_step_count=30, deadline=None))

@@ -205,6 +205,9 @@ def test_a_window_with_no_hour_never_opens() -> None:
         assert not never.is_open(at)
         assert never.next_open(at) is None
         assert never.upcoming(at, 3) == ()
+        assert never.warning(at) == (
+            "no opening is known from 2025-06-03T23:00:00.000000Z on: hours and blackouts leave none"
+        )
         assert [(closure.code, closure.clears_at) for closure in never.closures(at)] == [("OUTSIDE_HOURS", None)]
 
 

@@ -228,13 +228,40 @@ async def test_a_legacy_candidate_that_hangs_is_given_up_and_others_are_compared
     legacy.over.set()
 
 
+async def test_endpoints_whose_legacy_candidates_hang_leave_threads_to_the_others() -> None:
+    legacy = Hanging()
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
+    hanging = ["/items", "/orders", "/users"]
+    modes: dict[str, Mode] = {f"GET {path}": "verify" for path in (*hanging, "/others")}
+    app = cutover_of(asgi(), legacy, modes, settings=settings)
+    for path in hanging * 4:
+        await ask(app, "GET", path)
+        await app.settled()
+    await ask(app, "GET", "/others")
+    assert await counts_of(app) == {"skipped timed_out": 12, "match": 1}
+    legacy.over.set()
+
+
+async def test_an_endpoint_whose_legacy_candidates_hang_now_and_then_keeps_so_many_threads_and_no_more() -> None:
+    legacy = Hanging()
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
+    app = cutover_of(asgi(), legacy, {"GET /<name>": "verify"}, settings=settings)
+    for path in ("/items", "/others") * 5:
+        await ask(app, "GET", path)
+        await app.settled()
+    assert await counts_of(app) == {"skipped timed_out": 4, "match": 3, "skipped candidates_busy": 3}
+    legacy.over.set()
+
+
 async def test_health_says_that_legacy_candidates_hang_in_every_thread() -> None:
     legacy = Hanging()
     settings = CutoverSettings(timeout_seconds=0.1, concurrency=1)
-    modes: dict[str, Mode] = {"GET /items": "verify", "GET /orders": "verify", "GET /others": "verify"}
+    hanging = [f"/items/{number}" for number in range(6)]
+    modes: dict[str, Mode] = {f"GET {path}": "verify" for path in (*hanging, "/others")}
     app = cutover_of(asgi(), legacy, modes, settings=settings)
     async with app.running():
-        for path in ("/items", "/orders", "/items", "/orders", "/items"):
+        # One and four times four.
+        for path in (hanging * 3)[:17]:
             assert app.health()["status"] == "ok"
             await ask(app, "GET", path)
             await app.settled()
@@ -242,7 +269,7 @@ async def test_health_says_that_legacy_candidates_hang_in_every_thread() -> None
             "legacy candidates hang in every thread there is for them: none is compared until they end"
         ]
         await ask(app, "GET", "/others")
-        assert await counts_of(app) == {"skipped timed_out": 5, "skipped candidates_busy": 1}
+        assert await counts_of(app) == {"skipped timed_out": 17, "skipped candidates_busy": 1}
         legacy.over.set()
 
 

@@ -123,6 +123,26 @@ async def test_what_was_found_before_a_person_s_move_does_not_undo_it() -> None:
     assert mode_of(app, "GET /items") == VERIFY
 
 
+async def test_what_was_found_before_a_stay_elsewhere_that_this_process_did_not_see_counts_no_more() -> None:
+    store = MemoryCutoverStore()
+    app = cutover_of(asgi(b'{"a":2}'), wsgi(b'{"a":1}'), {"GET /items": VERIFY}, store=store)
+    before = app.plan("GET /items")
+    assert before is not None
+    for mode in (EndpointMode(mode="legacy"), VERIFY):
+        store.change({"GET /items": mode}, author="ada", reason="mended", at=datetime.now(UTC))
+    await app.settled()
+    for _ in range(9):
+        app._guard.native_failed(before)
+    assert mode_of(app, "GET /items") == VERIFY
+
+
+async def test_a_change_of_another_endpoint_takes_nothing_from_what_was_found() -> None:
+    app = cutover_of(asgi(), wsgi(), {"GET /items": VERIFY, "GET /others": "legacy"})
+    before = app.plan("GET /items")
+    await app.change({"GET /others": VERIFY}, author="ada", reason="look")
+    assert app.plan("GET /items") is before
+
+
 async def test_clients_that_leave_are_no_errors_of_native() -> None:
     async def reading(_scope: Scope, receive: Receive, _send: Send) -> None:
         if (await receive())["type"] == "http.disconnect":

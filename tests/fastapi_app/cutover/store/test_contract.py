@@ -183,6 +183,16 @@ def test_an_initial_mode_that_can_t_be_is_refused(
 # Changes
 
 
+def test_the_table_has_the_version_with_which_each_endpoint_came_into_its_mode(store: CutoverStore) -> None:
+    assert store.table().since == dict.fromkeys(SEEDED, 1)
+    move(store, to=CANARY)
+    move(store, OTHER.name)
+    move(store, OTHER.name, to=LEGACY)
+    table = move(store, OTHER.name)
+    assert table.since == store.table().since == {**dict.fromkeys(SEEDED, 1), BOTH.name: 2, OTHER.name: 5}
+    assert store.register([OTHER], {}, at=INSTANT).since == table.since
+
+
 def test_a_change_is_written_with_who_when_and_why(store: CutoverStore) -> None:
     at = datetime(2025, 3, 3, 14, 0, tzinfo=timezone(timedelta(hours=1)))
     table = move(store, to=CANARY, author="ann", reason="5 % on Monday", at=at)

@@ -117,7 +117,7 @@ def test_the_file_of_the_trading_windows_is_refused_and_the_other_way_round(
     with pytest.raises(StoreUnavailable, match=f"has the schema {SCHEMA_REVISION}, which"):
         SQLiteStore(store.path).prepare()
     SQLiteStore(tmp_path / "windows.db").prepare()
-    with pytest.raises(StoreUnavailable, match="has the schema 0002, which"):
+    with pytest.raises(StoreUnavailable, match="has the schema 0003, which"):
         open_store(tmp_path / "windows.db").version()
 
 
