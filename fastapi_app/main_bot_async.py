@@ -18,17 +18,14 @@ from shared.bot.broker import BotBroker
 from shared.bot.control import begun_here, ended_here, status_of
 from shared.bot.lease import released, renewed, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
-from shared.bot.opening import open_bot_store
+from shared.bot.opening import open_bot_store, open_trading
 from shared.bot.order_ids import OrderIds
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
-from shared.broker.opening import open_broker
 from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
 from shared.errors import BotIsRunning, BotIsStopped, LeaseLost, StoreUnavailable
 from shared.market.base import Market
-from shared.market.opening import open_market
-from shared.market_prices import MarketPrices
 from shared.ports import LivePorts
 from shared.settings import BotSettings, Settings, load_settings
 from shared.store.base import Store
@@ -219,8 +216,9 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
     async with contextlib.AsyncExitStack() as opened:
         windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
-        market = opened.enter_context(contextlib.closing(open_market(settings)))
-        broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
+        market, broker = open_trading(settings)
+        opened.callback(market.close)
+        opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
         bot = TradingBotAsync(
             settings.bot,

@@ -18,19 +18,16 @@ from shared.bot.decisions import day_of, due, funds_of, intents_of, traded, wish
 from shared.bot.events import ORDER_REFUSED, told
 from shared.bot.lease import released, renewed, saved, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
-from shared.bot.opening import open_bot_store
+from shared.bot.opening import open_bot_store, open_trading
 from shared.bot.order_ids import OrderIds
 from shared.bot.state import BotState, Intent
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
-from shared.broker.opening import open_broker
 from shared.broker.service import BrokerService
 from shared.candle import Candle
 from shared.clock import Clock, SystemClock, utc_text
 from shared.errors import LeaseLost, OutcomeUnknown, Refused, StoreUnavailable, TradingWindowError
 from shared.market.base import Market
-from shared.market.opening import open_market
-from shared.market_prices import MarketPrices
 from shared.ports import LivePorts
 from shared.settings import BotSettings, Settings, load_settings
 from shared.store.base import Store
@@ -196,8 +193,9 @@ def main(settings: Settings | None = None) -> None:
     with contextlib.ExitStack() as opened:
         windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
-        market = opened.enter_context(contextlib.closing(open_market(settings)))
-        broker = opened.enter_context(contextlib.closing(open_broker(settings, MarketPrices(market))))
+        market, broker = open_trading(settings)
+        opened.callback(market.close)
+        opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
         bots.change(begun_here(settings.bot, at=SystemClock().now()))

@@ -16,6 +16,7 @@ from shared.errors import (
     OutcomeUnknown,
     SettingsError,
     TradingWindowError,
+    UnknownSymbol,
 )
 from shared.exchange_errors import is_rate_limit, is_refusal, is_transient, told
 from shared.loop_thread import LoopThread, LoopThreadClosed
@@ -25,8 +26,13 @@ T = TypeVar("T")
 Call = Callable[[Any], Awaitable[T]]
 """What is asked of a ccxt exchange (async, its markets loaded, its numbers Decimals)."""
 
-_SPOT_ALONE = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}
-_OPTIONS = {"binance": _SPOT_ALONE}
+_OPTIONS = {
+    "binance": {
+        "defaultType": "spot",
+        "fetchMarkets": {"types": ["spot"]},
+        "recvWindow": 5_000,  # milliseconds after which a request that was under way isn't carried out any more
+    }
+}
 
 _SILENT = logging.Logger("ccxt", logging.CRITICAL)
 """ccxt's own logger would show headers, and with them the key, at level DEBUG."""
@@ -73,7 +79,10 @@ class ExchangeClient:
 
     def once(self, call: Call[T]) -> T:
         """Blocks until there is an answer. Raises ExchangeRefused or ExchangeUnavailable where nothing was done, and
-        OutcomeUnknown where it may have been: time ran out, the connection broke, the answer can't be read."""
+        OutcomeUnknown where it may have been: time ran out, the connection broke, the answer can't be read.
+
+        Where a kept connection breaks, aiohttp sends a DELETE again, never a POST: to cancel twice is to cancel.
+        """
         try:
             return self._thread.run(lambda: self._once(call))
         except LoopThreadClosed:
@@ -173,6 +182,14 @@ class ExchangeClient:
 
     def _closed(self) -> ExchangeUnavailable:
         return ExchangeUnavailable(f"{self.source} was let go of")
+
+
+def spot_market(exchange: Any, symbol: str) -> Any:
+    """What ccxt knows of a spot market, BTC-USD being its BTC/USD. Raises UnknownSymbol."""
+    market = exchange.markets.get(symbol.replace("-", "/"))
+    if "/" in symbol or not market or not market["spot"]:
+        raise UnknownSymbol(symbol)
+    return market
 
 
 class _Again(Exception):

@@ -26,6 +26,11 @@ def is_refusal(error: Exception) -> bool:
     return bool(names & _NOT_CARRIED_OUT) or ("ExchangeError" in names and not _is_half_an_answer(error))
 
 
+def is_unknown_order(error: Exception) -> bool:
+    """Whether the exchange has no such order."""
+    return "OrderNotFound" in _names(error)
+
+
 def told(error: Exception, secrets: Collection[str]) -> str:
     """The error in words, without the queries of addresses, in which signatures stand, and without the secrets."""
     text = f"{type(error).__name__}: {_QUERY.sub('', str(error))}"

@@ -215,10 +215,15 @@ class CutoverSettings(_Section):
 class BrokerSettings(_Section):
     """Where orders go. The paper broker trades at the market's prices with money that is none.
 
-    `balances` seed its account; once it is stored, trading alone changes it.
+    `balances` seed its account; once it is stored, trading alone changes it. The exchange's broker trades `symbols` at
+    the exchange of the section `exchange`; where that isn't its sandbox, only if `live` says so.
     """
 
-    kind: Annotated[Literal["paper"], Field(description='"paper"')] = "paper"
+    kind: Annotated[Literal["paper", "exchange"], Field(description='"paper" or "exchange"')] = "paper"
+    symbols: Annotated[
+        list[MarketSymbol], Field(max_length=20, description='a list of at most 20 symbols, such as ["BTC-USDT"]')
+    ] = []
+    live: Annotated[bool, Field(description="true or false")] = False
     balances: Annotated[
         dict[Currency, Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0)]],
         Field(

@@ -1,9 +1,12 @@
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.store.sqlite import SQLiteStore
+from tests.fakes.trading import TradingExchange
+from tests.shared.broker.at_exchange import Served, client_of, trading
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,16 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def state_file(migrated_file: Path, tmp_path: Path) -> Path:
     """An empty file on the newest schema, of the test's own."""
     return Path(shutil.copy(migrated_file, tmp_path / "state.db"))
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with trading() as exchange, client_of(exchange, request_timeout_seconds=0.5, read_attempts=6) as client:
+        yield exchange, client
+
+
+@pytest.fixture
+def exchange(served: Served) -> TradingExchange:
+    """One at which nothing has happened, with an account of 1,000,000 dollars and 3 bitcoin."""
+    served[0].begin_anew(USD="1000000", BTC="3")
+    return served[0]

@@ -56,7 +56,8 @@ class Order:
     """An order as it is now. Instants are in UTC; `updated_at` is that of its newest change of status.
 
     `fee` and `realized_pnl` are in the symbol's quote currency; the profit is before the fee. One that only `reduces`
-    may be filled with less than `quantity`: with what there was to reduce. `average_price` is None until it is filled.
+    may be filled with less than `quantity`: with what there was to reduce. An exchange fills orders in parts: one that
+    is open, or was cancelled, may have a part filled. `average_price` is None until something is filled.
     """
 
     id: str
@@ -205,19 +206,23 @@ class Broker(Protocol):
     `_async`, it is awaited. All of them may be called from any thread. `at` is the instant of the call, aware.
 
     A change that was answered is durable. Every method raises StoreUnavailable when what the broker keeps can't be
-    had, and then nothing has changed.
+    had, or ExchangeUnavailable and ExchangeRefused where an exchange keeps it, and then nothing has changed.
     """
 
     def place(self, request: OrderRequest, *, at: datetime) -> Order:
         """Places the order, once: a client order id that is known, with an equal request, gives that order as it is
         now. Raises ClientOrderIdReused for an unequal one, and UnknownSymbol, InsufficientBalance, NothingToReduce
-        and TooManyOpenOrders for an order that was refused: it leaves nothing, and its client order id is free."""
+        and TooManyOpenOrders for an order that was refused: it leaves nothing, and its client order id is free.
+
+        An exchange's broker raises InvalidField, too, for amounts that the market can't take; and OutcomeUnknown where
+        the order was sent and nobody knows what came of it: `order_by_client_id` tells. It isn't sent again."""
         ...
 
     async def place_async(self, request: OrderRequest, *, at: datetime) -> Order: ...
 
     def cancel(self, order_id: str, *, at: datetime) -> Order:
-        """Raises UnknownOrder, and OrderClosed for an order that is not open any more."""
+        """Raises UnknownOrder, and OrderClosed for an order that is not open any more. An exchange's broker raises
+        OutcomeUnknown, too, where the order may be cancelled yet."""
         ...
 
     async def cancel_async(self, order_id: str, *, at: datetime) -> Order: ...
@@ -229,7 +234,8 @@ class Broker(Protocol):
     async def order_async(self, order_id: str) -> Order: ...
 
     def order_by_client_id(self, client_order_id: str) -> Order | None:
-        """None says that no order was placed under this id."""
+        """None says that no order was placed under this id. An exchange's broker raises OutcomeUnknown while one that
+        it has sent isn't there and may still come in; what another process sent, it can't know."""
         ...
 
     async def order_by_client_id_async(self, client_order_id: str) -> Order | None: ...

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from shared.candle import Candle, Timeframe
 from shared.clock import aware
-from shared.errors import ExchangeRefused, ExchangeUnavailable, InvalidField, MarketUnavailable, UnknownSymbol
-from shared.exchange_client import Call, ExchangeClient
+from shared.errors import ExchangeRefused, ExchangeUnavailable, InvalidField, MarketUnavailable
+from shared.exchange_client import Call, ExchangeClient, spot_market
 from shared.market.base import Level, OrderBook, Ticker
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ async def _symbols(exchange: Any) -> tuple[str, ...]:
 
 
 async def _ticker(exchange: Any, symbol: str, at: datetime) -> Ticker:
-    got = await exchange.fetch_ticker(_name(exchange, symbol))
+    got = await exchange.fetch_ticker(spot_market(exchange, symbol)["symbol"])
     for field in ("bid", "ask", "last", "baseVolume"):
         if got[field] is None:
             raise MarketUnavailable(f"{exchange.id} has no {field} for {symbol}")
@@ -119,7 +119,7 @@ async def _ticker(exchange: Any, symbol: str, at: datetime) -> Ticker:
 
 async def _order_book(exchange: Any, symbol: str, limit: int) -> OrderBook:
     size = next((size for size in _BOOK_SIZES if size >= limit), limit)
-    got = await exchange.fetch_order_book(_name(exchange, symbol), size)
+    got = await exchange.fetch_order_book(spot_market(exchange, symbol)["symbol"], size)
     return OrderBook(symbol=symbol, bids=_levels(got["bids"], limit), asks=_levels(got["asks"], limit))
 
 
@@ -132,7 +132,7 @@ async def _candles(
 ) -> tuple[Candle, ...]:
     """The first candles that open from `first` on and before `end`. Without an `end` the newest that the exchange
     gives is taken to be open still."""
-    name = _name(exchange, symbol)
+    name = spot_market(exchange, symbol)["symbol"]
     known = exchange.timeframes or {}
     if str(timeframe) not in known:
         rule = f"one that {exchange.id} has: {', '.join(known)}"
@@ -171,14 +171,6 @@ def _behind(timeframe: Timeframe, after: datetime | None) -> datetime:
     if after is None:
         return _EPOCH
     return max(_EPOCH, timeframe.open_of(after) + timedelta(seconds=timeframe.seconds))
-
-
-def _name(exchange: Any, symbol: str) -> str:
-    """ccxt's name for a symbol."""
-    name = symbol.replace("-", "/")
-    if "/" in symbol or not exchange.markets.get(name, {}).get("spot"):
-        raise UnknownSymbol(symbol)
-    return name
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -1,6 +1,7 @@
 """An exchange on loopback that speaks as Binance's spot API does, as far as ccxt asks, and fails when told to.
 
-A new endpoint is one more line in HANDLERS. What it is asked is kept in `requests`.
+A new endpoint is one more line in HANDLERS; those of an account are in `tests.fakes.trading`. What it is asked is kept
+in `requests`.
 """
 
 import json
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.candle import Candle
@@ -89,13 +90,13 @@ class FakeExchange:
         self.now = now
         self.url = ""
         self.requests: list[Request] = []
-        self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._faults: defaultdict[tuple[str | None, str], deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
 
-    def fail(self, path: str, *faults: Fault) -> None:
-        """The next requests of that path go wrong, one after the other."""
+    def fail(self, path: str, *faults: Fault, method: str | None = None) -> None:
+        """The next requests of that path, or those of one method, go wrong, one after the other."""
         with self._lock:
-            self._faults[path].extend(faults)
+            self._faults[method, path].extend(faults)
 
     def recover(self) -> None:
         """No request goes wrong any more, and none has come."""
@@ -110,7 +111,7 @@ class FakeExchange:
     def received(self, request: Request) -> Fault | None:
         with self._lock:
             self.requests.append(request)
-            faults = self._faults[request.path]
+            faults = self._faults[request.method, request.path] or self._faults[None, request.path]
             return faults.popleft() if faults else None
 
     def answer(self, request: Request) -> tuple[int, Any]:
@@ -130,7 +131,7 @@ class FakeExchange:
 def _exchange_info(exchange: FakeExchange, _request: Request) -> Any:
     return {
         "timezone": "UTC",
-        "serverTime": _milliseconds(exchange.now),
+        "serverTime": milliseconds(exchange.now),
         "rateLimits": [],
         "exchangeFilters": [],
         "symbols": [_listed("BTC", "TRADING"), _listed("ETH", "TRADING"), _listed("OLD", "BREAK")],
@@ -160,7 +161,7 @@ def _listed(base: str, status: str) -> dict[str, Any]:
 
 
 def _ticker(exchange: FakeExchange, request: Request) -> Any:
-    symbol, last = _symbol(request), exchange.opened()[-1].close
+    symbol, last = symbol_of(request), exchange.opened()[-1].close
     return {
         "symbol": symbol,
         "lastPrice": f"{last}.00000000",
@@ -170,13 +171,13 @@ def _ticker(exchange: FakeExchange, request: Request) -> Any:
         "askQty": "1.00000000",
         "volume": Exact("8913.30000000000000007"),
         "quoteVolume": "1",
-        "openTime": _milliseconds(exchange.now - timedelta(days=1)),
-        "closeTime": _milliseconds(exchange.now),
+        "openTime": milliseconds(exchange.now - timedelta(days=1)),
+        "closeTime": milliseconds(exchange.now),
     }
 
 
 def _depth(exchange: FakeExchange, request: Request) -> Any:
-    _symbol(request)
+    symbol_of(request)
     last, limit = exchange.opened()[-1].close, int(request.fields.get("limit", "100"))
     steps = [Decimal(place).scaleb(-2) for place in range(5, 5 + limit)]
     return {
@@ -187,12 +188,12 @@ def _depth(exchange: FakeExchange, request: Request) -> Any:
 
 
 def _klines(exchange: FakeExchange, request: Request) -> Any:
-    _symbol(request)
+    symbol_of(request)
     minutes = _INTERVALS[request.fields["interval"]]
     start = int(request.fields.get("startTime", "0"))
     groups: dict[int, list[Candle]] = {}
     for candle in exchange.opened():
-        opens = _milliseconds(candle.timestamp) // (minutes * 60_000) * (minutes * 60_000)
+        opens = milliseconds(candle.timestamp) // (minutes * 60_000) * (minutes * 60_000)
         groups.setdefault(opens, []).append(candle)
     rows = [
         [
@@ -215,14 +216,14 @@ def _klines(exchange: FakeExchange, request: Request) -> Any:
     return rows[: min(1_000, int(request.fields.get("limit", "500")))]
 
 
-def _symbol(request: Request) -> str:
+def symbol_of(request: Request) -> str:
     symbol = request.fields.get("symbol", "")
     if symbol not in {"BTCUSD", "ETHUSD"}:
         raise Refusal(400, -1121, "Invalid symbol.")
     return symbol
 
 
-def _milliseconds(instant: datetime) -> int:
+def milliseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MILLISECOND
 
 
@@ -248,8 +249,11 @@ HANDLERS: dict[tuple[str, str], Callable[[FakeExchange, Request], Any]] = {
 }
 
 
+_Served = TypeVar("_Served", bound=FakeExchange)
+
+
 @contextmanager
-def serving(exchange: FakeExchange) -> Iterator[FakeExchange]:
+def serving(exchange: _Served) -> Iterator[_Served]:
     """Serves the exchange at `exchange.url`."""
     with _Server(exchange) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -273,6 +277,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Server
 
     def do_GET(self) -> None:

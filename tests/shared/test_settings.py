@@ -87,6 +87,8 @@ def test_defaults() -> None:
         },
         "broker": {
             "kind": "paper",
+            "symbols": [],
+            "live": False,
             "balances": {"USD": Decimal(10_000)},
             "quanta": {},
             "fee_rate": Decimal("0.001"),
@@ -176,6 +178,8 @@ def test_every_key_can_come_from_the_file() -> None:
         full_mismatches_per_second = 0
         [broker]
         kind = "paper"
+        symbols = ["BTC-USDT", "ETH-USDT"]
+        live = true
         balances = { USD = 5, EUR = "0.05" }
         quanta = { USD = "0.01", JPY = 1 }
         fee_rate = 0
@@ -265,6 +269,8 @@ def test_every_key_can_come_from_the_file() -> None:
         },
         "broker": {
             "kind": "paper",
+            "symbols": ["BTC-USDT", "ETH-USDT"],
+            "live": True,
             "balances": {"USD": Decimal(5), "EUR": Decimal("0.05")},
             "quanta": {"USD": Decimal("0.01"), "JPY": Decimal(1)},
             "fee_rate": Decimal(0),
@@ -338,7 +344,9 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_CUTOVER__MAX_NATIVE_ERRORS": "1000000",
             "TRADEWINDOW_CUTOVER__KEPT_MISMATCHES": "100000",
             "TRADEWINDOW_CUTOVER__FULL_MISMATCHES_PER_SECOND": "1000000",
-            "TRADEWINDOW_BROKER__KIND": "paper",
+            "TRADEWINDOW_BROKER__KIND": "exchange",
+            "TRADEWINDOW_BROKER__SYMBOLS": '["BTC-EUR"]',
+            "TRADEWINDOW_BROKER__LIVE": "true",
             "TRADEWINDOW_BROKER__BALANCES": '{"EUR": "100.10"}',
             "TRADEWINDOW_BROKER__QUANTA": '{"EUR": "0.01"}',
             "TRADEWINDOW_BROKER__FEE_RATE": "0.0026",
@@ -421,7 +429,9 @@ def test_every_key_can_come_from_the_environment() -> None:
             "full_mismatches_per_second": 1_000_000.0,
         },
         "broker": {
-            "kind": "paper",
+            "kind": "exchange",
+            "symbols": ["BTC-EUR"],
+            "live": True,
             "balances": {"EUR": Decimal("100.10")},
             "quanta": {"EUR": Decimal("0.01")},
             "fee_rate": Decimal("0.0026"),
@@ -560,7 +570,12 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ("[server]\nhost = 1", "server.host: 1 is not an address to listen on, such as 127.0.0.1"),
         ("[store]\nbusy_timeout_seconds = true", "store.busy_timeout_seconds: true is not a number from 0.1 to 60"),
         ("[window]\nstart_hour = 24", "window.start_hour: 24 is not a whole number from 0 to 23"),
-        ('[broker]\nkind = "live"', 'broker.kind: "live" is not "paper"'),
+        ('[broker]\nkind = "live"', 'broker.kind: "live" is not "paper" or "exchange"'),
+        ("[broker]\nlive = 1", "broker.live: 1 is not true or false"),
+        (
+            '[broker]\nsymbols = ["BTCUSDT"]',
+            'broker.symbols: ["BTCUSDT"] is not a list of at most 20 symbols, such as ["BTC-USDT"]',
+        ),
         ("[broker]\nfee_rate = 0.001", f"broker.fee_rate: 0.001 is not {RATE_RULE}"),
         ('[broker]\nfee_rate = "0.11"', f'broker.fee_rate: "0.11" is not {RATE_RULE}'),
         ('[broker]\nslippage_rate = "-0.1"', f'broker.slippage_rate: "-0.1" is not {RATE_RULE}'),

@@ -1,33 +1,30 @@
-"""What every paper broker promises: one suite for all books and both faces. New books are one more line in BOOKS."""
+"""What every paper broker promises besides (`test_every_broker`): one suite for all books and both faces. New books are
+one more line in BOOKS."""
 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shared.broker import matching
 from shared.broker.account import Account, Statement
-from shared.broker.base import Balance, Broker, Fill, Order, OrderRequest, OrdersQuery, Position
+from shared.broker.base import Balance, Broker, Fill, Order, Position
 from shared.broker.books import Books
 from shared.broker.memory_books import MemoryBooks
 from shared.broker.money import PaperRules
 from shared.broker.paper import PaperBroker
 from shared.broker.sqlite_books import SQLiteBooks
 from shared.errors import (
-    ClientOrderIdReused,
     InsufficientBalance,
     NothingToReduce,
-    OrderClosed,
     TooManyOpenOrders,
     UnknownOrder,
-    UnknownSymbol,
 )
-from tests.shared.broker.markets import BTC, ETH, FREE, MINUTE, NOON, Candle, Market, buy, candle, sell
+from tests.shared.broker.face import LATER, Face
+from tests.shared.broker.markets import BTC, ETH, FREE, MINUTE, NOON, Market, buy, candle, sell
 from tests.shared.store.helpers import DEADLINE_SECONDS, in_thread
 
 BOOKS: dict[str, Callable[[Path, Account], Books]] = {
@@ -36,59 +33,6 @@ BOOKS: dict[str, Callable[[Path, Account], Books]] = {
 }
 """Each opens books on the state in a file of the test's own."""
 DURABLE = ["sqlite"]
-
-LATER = NOON + MINUTE
-
-
-class Face:
-    """A broker through one of its two faces, so that a test is written once. Gives up at the deadline."""
-
-    def __init__(self, broker: Broker, *, awaited: bool) -> None:
-        self.broker = broker
-        self._awaited = awaited
-
-    async def place(self, request: OrderRequest, at: datetime = NOON) -> Order:
-        placed: Order = await self._call("place", request, at=at)
-        return placed
-
-    async def cancel(self, order_id: str, at: datetime = LATER) -> Order:
-        cancelled: Order = await self._call("cancel", order_id, at=at)
-        return cancelled
-
-    async def order(self, order_id: str) -> Order:
-        found: Order = await self._call("order", order_id)
-        return found
-
-    async def order_by_client_id(self, client_order_id: str) -> Order | None:
-        found: Order | None = await self._call("order_by_client_id", client_order_id)
-        return found
-
-    async def orders(self, **query: Any) -> tuple[Order, ...]:
-        found: tuple[Order, ...] = await self._call("orders", OrdersQuery(**query))
-        return found
-
-    async def on_candle(self, met: Candle, symbol: str = BTC, at: datetime | None = None) -> tuple[Fill, ...]:
-        fills: tuple[Fill, ...] = await self._call("on_candle", symbol, met, at=at or met.timestamp + MINUTE)
-        return fills
-
-    async def balances(self) -> tuple[Balance, ...]:
-        found: tuple[Balance, ...] = await self._call("balances", at=LATER)
-        return found
-
-    async def positions(self) -> tuple[Position, ...]:
-        found: tuple[Position, ...] = await self._call("positions", at=LATER)
-        return found
-
-    async def statements(self) -> tuple[Statement, ...]:
-        found: tuple[Statement, ...] = await self._call("statements", at=LATER)
-        return found
-
-    async def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            if self._awaited:
-                return await getattr(self.broker, f"{name}_async")(*arguments, **options)
-            return await asyncio.wrap_future(in_thread(getattr(self.broker, name), *arguments, **options))
-
 
 OpenBroker = Callable[..., Face]
 
@@ -160,44 +104,19 @@ async def test_a_market_order_is_filled_at_once(broker: Face) -> None:
     )
 
 
-async def test_what_was_written_reads_back_with_the_digits_as_they_came(broker: Face) -> None:
-    placed = await broker.place(buy("0.50", "64.250"))
-    found = await broker.order(placed.id)
-    assert (str(found.quantity), str(found.price)) == ("0.50", "64.250")
-    assert found == placed
-
-
-async def test_the_same_order_placed_twice_is_one_order(broker: Face, market: Market) -> None:
+async def test_an_order_placed_again_takes_no_market(broker: Face, market: Market) -> None:
     first = await broker.place(buy("2", client_order_id="once"))
-    market.quotes.clear()  # to say so again takes no market
+    market.quotes.clear()
     again = await broker.place(buy("2.0", client_order_id="once"), at=LATER)
     assert again == first
     assert await broker.orders() == (first,)
 
 
-async def test_an_order_placed_again_is_given_as_it_is_by_then(broker: Face) -> None:
-    request = buy("1", "90")
-    resting = await broker.place(request)
-    cancelled = await broker.cancel(resting.id)
-    assert await broker.place(request) == cancelled
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"quantity": Decimal("2.5")},
-        {"side": "sell"},
-        {"symbol": ETH},
-        {"type": "limit", "price": Decimal(50)},
-        {"reduces": True},
-    ],
-)
-async def test_another_order_under_the_same_client_order_id_is_refused(broker: Face, changes: Any) -> None:
-    first = await broker.place(buy("2", client_order_id="once"))
-    with pytest.raises(ClientOrderIdReused) as caught:
-        await broker.place(replace(buy("2", client_order_id="once"), **changes))
-    assert caught.value.client_order_id == "once"
-    assert await broker.orders() == (first,)
+async def test_what_was_written_reads_back_with_the_digits_as_they_came(broker: Face) -> None:
+    placed = await broker.place(buy("0.50", "64.250"))
+    found = await broker.order(placed.id)
+    assert (str(found.quantity), str(found.price)) == ("0.50", "64.250")
+    assert found == placed
 
 
 async def test_twenty_callers_place_one_order_at_once(broker: Face) -> None:
@@ -219,12 +138,6 @@ async def test_twenty_callers_never_spend_more_than_there_is(broker: Face) -> No
         f"paper-{number}" for number in range(1, 11)
     )
     assert await broker.balances() == dollars("0", "1000")
-
-
-async def test_an_order_is_found_by_its_client_order_id(broker: Face) -> None:
-    placed = await broker.place(buy("1", client_order_id="mine"))
-    assert await broker.order_by_client_id("mine") == placed
-    assert await broker.order_by_client_id("yours") is None
 
 
 @pytest.mark.parametrize("order_id", ["paper-2", "paper-0", "paper-01", "1", "", "other-1", f"paper-{10**30}"])
@@ -249,14 +162,6 @@ async def test_a_refused_order_leaves_nothing_and_its_client_order_id_is_free(br
     assert (await broker.place(buy("10", client_order_id="again"))).id == "paper-1"
 
 
-async def test_an_order_for_what_nobody_trades(broker: Face) -> None:
-    for symbol in ("DOGE-USD", "BTC"):
-        with pytest.raises(UnknownSymbol) as caught:
-            await broker.place(buy("1", symbol=symbol))
-        assert caught.value.symbol == symbol
-    assert await broker.orders() == ()
-
-
 async def test_a_resting_order_binds_its_price_until_it_is_cancelled(broker: Face) -> None:
     resting = await broker.place(buy("2", "90"))
     assert resting.status == "open"
@@ -266,16 +171,6 @@ async def test_a_resting_order_binds_its_price_until_it_is_cancelled(broker: Fac
     assert cancelled == replace(resting, status="cancelled", updated_at=LATER)
     assert await broker.order(resting.id) == cancelled
     assert await broker.balances() == dollars("1000", "1000")
-
-
-async def test_a_closed_order_can_t_be_cancelled(broker: Face) -> None:
-    filled = await broker.place(buy("1"))
-    resting = await broker.place(buy("1", "90"))
-    await broker.cancel(resting.id)
-    for order_id, status in ((filled.id, "filled"), (resting.id, "cancelled")):
-        with pytest.raises(OrderClosed) as caught:
-            await broker.cancel(order_id)
-        assert (caught.value.order_id, caught.value.status) == (order_id, status)
 
 
 async def test_a_candle_fills_the_orders_that_it_meets(broker: Face) -> None:
@@ -325,21 +220,6 @@ async def test_an_order_that_only_reduces(broker: Face) -> None:
     assert await broker.positions() == ()
 
 
-async def test_orders_are_listed_newest_first_by_status_and_symbol(broker: Face) -> None:
-    filled = await broker.place(buy("1"))
-    other = await broker.place(buy("1", symbol=ETH))
-    resting = await broker.place(buy("1", "90"))
-    other_resting = await broker.place(buy("1", "9", symbol=ETH))
-    cancelled = await broker.cancel((await broker.place(buy("1", "80"))).id)
-    assert await broker.orders() == (cancelled, other_resting, resting, other, filled)
-    assert await broker.orders(limit=2) == (cancelled, other_resting)
-    assert await broker.orders(status="open") == (other_resting, resting)
-    assert await broker.orders(status="open", limit=1) == (other_resting,)
-    assert await broker.orders(status="rejected") == ()
-    assert await broker.orders(symbol=BTC) == (cancelled, resting, filled)
-    assert await broker.orders(symbol=ETH, status="filled") == (other,)
-
-
 async def test_no_more_orders_rest_than_may(broker: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "MAX_OPEN_ORDERS", 3)
     requests = [buy("1", "90") for _ in range(3)]
@@ -374,12 +254,6 @@ async def test_balances_and_positions_follow_the_market(broker: Face, market: Ma
             fees=Decimal(0),
         ),
     )
-
-
-async def test_a_naive_instant_is_refused(broker: Face) -> None:
-    with pytest.raises(ValueError, match="not aware of its time zone"):
-        await broker.place(buy("1"), at=NOON.replace(tzinfo=None))
-    assert await broker.orders() == ()
 
 
 @pytest.mark.parametrize("books", [BOOKS[name] for name in DURABLE], ids=DURABLE)
