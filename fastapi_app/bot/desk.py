@@ -5,19 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from fastapi_app.trading_window_async import TradingWindowAsync
+from shared.bot.broker import BotBroker
 from shared.bot.events import ORDER_REFUSED
 from shared.bot.order_ids import OrderIds
 from shared.bot.state import Intent
-from shared.broker.base import Broker, Order
+from shared.broker.base import Order
 from shared.errors import (
     OutcomeUnknown,
     PermitConflict,
-    PermitStatus,
     Reason,
     Refused,
     TradingWindowError,
     UnknownPermit,
 )
+from shared.window import Permit
 from shared.wire_fields import plain_decimal
 
 
@@ -32,7 +33,7 @@ class Carried(NamedTuple):
 class OrderDesk:
     """The desk of one bot; carries out one intent at a time. `window` draws its ids from `ids`."""
 
-    def __init__(self, window: TradingWindowAsync, broker: Broker, ids: OrderIds) -> None:
+    def __init__(self, window: TradingWindowAsync, broker: BotBroker, ids: OrderIds) -> None:
         self._window = window
         self._broker = broker
         self._ids = ids
@@ -49,16 +50,17 @@ class OrderDesk:
         StillOpen: the intent has to be carried out again, as resumed, until neither is raised.
         """
         permit_id = f"permit-{intent.client_order_id}"
-        status = await self._status(permit_id) if resumed else None
+        permit = await self._permit(permit_id) if resumed else None
         known = await self._broker.order_by_client_id_async(intent.client_order_id) if resumed else None
+        status = None if permit is None else permit["status"]
         if status in ("released", "expired"):
             return Carried(None, ORDER_REFUSED, "the permit was given back")
         if status == "confirmed":
             return Carried(known)
         if resumed and known is None:
-            why = await self._given_up(intent, status, age=at - intent.at, fresh_for=fresh_for)
+            why = await self._given_up(intent, permit, at=at, fresh_for=fresh_for)
             if why is not None:
-                if status is not None:
+                if permit is not None:
                     await self._window.release(permit_id, reason=why)
                 return Carried(None, ORDER_REFUSED, why)
         if status is None:
@@ -69,15 +71,16 @@ class OrderDesk:
         return await self._placed(intent, permit_id, at=at)
 
     async def _given_up(
-        self, intent: Intent, status: PermitStatus | None, *, age: timedelta, fresh_for: timedelta
+        self, intent: Intent, permit: Permit | None, *, at: datetime, fresh_for: timedelta
     ) -> str | None:
         """Why an order that the broker doesn't know is not to be placed any more; None: it may be placed."""
-        if status == "in_doubt":
+        may_be_on_its_way = permit is not None and not self._broker.knows_at_once
+        if permit is not None and (may_be_on_its_way or permit["status"] == "in_doubt"):
             waits = timedelta(seconds=(await self._window.get_config()).in_doubt_after_seconds)
-            if age < waits:
+            if at < datetime.fromisoformat(permit["reserved_at"]) + waits:
                 raise OutcomeUnknown(f"the order {intent.client_order_id} may be on its way")
             return "the broker knows no such order"
-        return "the signal is too old" if age > fresh_for and not intent.reduces else None
+        return "the signal is too old" if at - intent.at > fresh_for and not intent.reduces else None
 
     async def _placed(self, intent: Intent, permit_id: str, *, at: datetime) -> Carried:
         try:
@@ -102,9 +105,9 @@ class OrderDesk:
             await self._window.confirm(permit_id, {"quantity": plain_decimal(order.filled_quantity), "price": price})
         return Carried(order)
 
-    async def _status(self, permit_id: str) -> PermitStatus | None:
+    async def _permit(self, permit_id: str) -> Permit | None:
         try:
-            return (await self._window.get_permit(permit_id))["status"]
+            return await self._window.get_permit(permit_id)
         except UnknownPermit:
             return None
 

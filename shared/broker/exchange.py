@@ -44,6 +44,9 @@ class ExchangeBroker:
     balances under their own currency; a position's worth is in the total of its quote currency, as in Balance.
     """
 
+    knows_at_once = False
+    """Whether an order that it doesn't know isn't on its way to it either."""
+
     def __init__(
         self, client: ExchangeClient, symbols: Sequence[str], *, settle_seconds: float = SETTLES_AFTER_SECONDS
     ) -> None:

@@ -23,6 +23,9 @@ class PaperBroker:
     Instants are arguments: the same calls have the same outcome, also for who resumes.
     """
 
+    knows_at_once = True
+    """Whether an order that it doesn't know isn't on its way to it either."""
+
     def __init__(self, *, prices: PriceSource, books: Books, rules: PaperRules) -> None:
         self._prices = prices
         self._books = books

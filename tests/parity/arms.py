@@ -86,14 +86,14 @@ class World:
         self.clock = FrozenClock(_instant(case.at))
         self._breakable: Any = Breakable(store)
         self._market: Any = Breakable(FixedMarket())
-        self._broker = WorldBroker(self._market, self.clock)
+        self.broker = WorldBroker(self._market, self.clock)
         self.live_ports = LivePorts(
             store=self._breakable,
             clock=self.clock,
             ids=FrozenIds(),
             services={
                 "market": MarketService(self._market),
-                "broker": self._broker.service,
+                "broker": self.broker.service,
                 **(services or {}),
             },
         )
@@ -110,8 +110,8 @@ class World:
         return Leftovers(
             window=self.store.snapshot(DEFAULT_WINDOW_ID),
             ledger=self.store.ledger(DEFAULT_WINDOW_ID, LedgerQuery(limit=10_000)),
-            account=self._broker.account,
-            orders=self._broker.orders(),
+            account=self.broker.account,
+            orders=self.broker.orders(),
         )
 
     def take(self, step: Step, serve: Serve) -> tuple[Answer, str | None] | None:
@@ -134,9 +134,9 @@ class World:
             case MarketFails(fault):
                 self._market.error = fault
             case BrokerFails():
-                self._broker.fails(event)
+                self.broker.fails(event)
             case CandleTrades():
-                self._broker.meet(event)
+                self.broker.meet(event)
 
     def _write(
         self,

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.broker.account import Account
-from shared.broker.base import Broker, CandleLike, Order, OrdersQuery
+from shared.broker.base import Broker, CandleLike, Order, OrderRequest, OrdersQuery
 from shared.broker.memory_books import MemoryBooks
 from shared.broker.opening import new_account, rules_of
 from shared.broker.paper import PaperBroker
@@ -35,6 +35,12 @@ class WorldBroker:
     def orders(self) -> tuple[Order, ...]:
         """Oldest first."""
         return self._books.orders(OrdersQuery(limit=10_000))[::-1]
+
+    def place(self, request: OrderRequest) -> Order:
+        return self._paper.place(request, at=self._clock.now())
+
+    def cancel(self, order_id: str) -> Order:
+        return self._paper.cancel(order_id, at=self._clock.now())
 
     def fails(self, fault: BrokerFails) -> None:
         self._failing.fault = fault

@@ -188,6 +188,30 @@ async def test_an_entry_that_was_left_for_too_long_is_given_up_and_a_stop_is_tri
     assert bench.holding() is None
 
 
+@pytest.mark.parametrize(("knows_at_once", "orders"), [(True, BOUGHT), (False, [])])
+async def test_an_order_is_placed_after_a_crash_only_where_it_cannot_be_on_its_way(
+    knows_at_once: bool, orders: list[object]
+) -> None:
+    bench = await Bench.of(UP_AT_1)
+    bench.broker.knows_at_once = knows_at_once
+
+    def ends(_request: OrderRequest) -> None:
+        raise KeyboardInterrupt
+
+    bench.broker.before = ends
+    await bench.flat("99")
+    with pytest.raises(KeyboardInterrupt):
+        await bench.flat("100")
+    bench.broker.before = None
+    bench.clock.step(timedelta(seconds=3))
+    await bench.restart()
+    assert bench.orders() == orders
+    assert len(await bench.window.open_permits()) == (not knows_at_once)
+    await bench.flat("100")  # a minute after it was sent it won't come any more
+    assert bench.orders() == orders
+    assert await bench.window.open_permits() == []
+
+
 async def test_signals_of_candles_that_come_late_are_not_traded() -> None:
     bench = await Bench.of(UP_AT_1)
     await bench.flat("99")
