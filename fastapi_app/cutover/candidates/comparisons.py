@@ -100,7 +100,6 @@ class Comparisons:
         self._tasks: dict[asyncio.Task[None], Pair] = {}
         self._loose: dict[asyncio.Task[None], Pair] = {}
         self._overdue: set[asyncio.Task[None]] = set()
-        self._closing = False
 
     def figures(self) -> Mapping[str, int]:
         """Of this moment: comparisons that wait, the bytes that they hold, and those that run."""
@@ -285,7 +284,8 @@ class Comparisons:
         except BaseException as exc:
             # Also what no handler should raise: a panic of an extension, SystemExit, a cancellation of its own. But
             # the end of the process is one.
-            if isinstance(exc, asyncio.CancelledError) and self._closing and task not in self._overdue:
+            from_outside = task.cancelling() and not steps.cancelled_itself and task not in self._overdue
+            if isinstance(exc, asyncio.CancelledError) and from_outside:
                 raise
             raised = _named(exc)
         finally:
@@ -323,7 +323,6 @@ class Comparisons:
         self._waiting_bytes = 0
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
-        self._closing = True
         ending = {*self._tasks, *self._loose}
         for task in ending:
             task.cancel()

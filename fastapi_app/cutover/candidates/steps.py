@@ -1,5 +1,6 @@
-"""How long a coroutine keeps the event loop to itself."""
+"""How long a coroutine keeps the event loop to itself, and whether it cancels its own task."""
 
+import asyncio
 import time
 from collections.abc import Coroutine, Generator
 from typing import Any
@@ -7,15 +8,20 @@ from typing import Any
 
 class Steps:
     """Awaits a coroutine. `longest_seconds` is the processor time of the longest of its steps from one wait to the
-    next, in which nothing else had the loop; that of tasks which it starts isn't in it."""
+    next, in which nothing else had the loop; that of tasks which it starts isn't in it. `cancelled_itself` tells that
+    it has asked for the cancellation of the task that awaits it, so that it comes from nobody else."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self.longest_seconds = 0.0
+        self.cancelled_itself = False
         self._coroutine = coroutine
 
     def __await__(self) -> Generator[Any, Any, None]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is what awaits
         thrown: BaseException | None = None
         while True:
+            asked = task.cancelling()
             begun = time.thread_time()
             try:
                 waits_for = self._coroutine.send(None) if thrown is None else self._coroutine.throw(thrown)
@@ -23,6 +29,7 @@ class Steps:
                 return
             finally:
                 self.longest_seconds = max(self.longest_seconds, time.thread_time() - begun)
+                self.cancelled_itself = self.cancelled_itself or task.cancelling() > asked
                 thrown = None
             try:
                 yield waits_for

@@ -56,3 +56,26 @@ async def test_a_cancellation_reaches_it_and_it_may_go_on() -> None:
     task.cancel()
     await task
     assert seen == ["cancelled", "went on"]
+
+
+async def test_who_asked_for_a_cancellation_is_told_apart() -> None:
+    async def cancels_itself() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async def waits() -> None:
+        await asyncio.sleep(3_600)
+
+    async def awaited(steps: Steps) -> None:
+        await steps
+
+    own, others = Steps(cancels_itself()), Steps(waits())
+    tasks = [asyncio.create_task(awaited(steps)) for steps in (own, others)]
+    await asyncio.sleep(0.01)
+    tasks[1].cancel()
+    await asyncio.wait(tasks)
+
+    assert [task.cancelled() for task in tasks] == [True, True]
+    assert (own.cancelled_itself, others.cancelled_itself) == (True, False)
