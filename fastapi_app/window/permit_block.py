@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from fastapi_app.window.decision import Decision, PermitAnswer
 from fastapi_app.window.order import OrderRequest
 from fastapi_app.window.permits import ConfirmedPermit
-from shared.errors import PermitConflict, Refused, UnknownPermit
+from shared.errors import PermitConflict, Refused, TradingWindowError, UnknownPermit
 from shared.window import Trade
 
 
@@ -29,6 +29,9 @@ class PermitBlock:
     Call `sent()` right before the order goes out. The block's end confirms the permit. An exception or a cancellation
     releases it before `sent()`; after it nobody knows what came of the order: the permit is left in doubt, keeps its
     slot, and waits for its reconciliation. A permit that was confirmed or released inside the block stays as it is.
+
+    The block's own exception goes on in any case. Where that last step can't be taken, it has a note that says why; the
+    permit's deadline then does the same by itself.
     """
 
     def __init__(self, window: PermitSteps, request: OrderRequest | Mapping[str, Any] | None) -> None:
@@ -80,7 +83,14 @@ class PermitBlock:
             return
         if error is None:
             await self.confirm()
-        elif self._is_sent:
+        else:
+            try:
+                await self._give_up(error)
+            except TradingWindowError as exc:
+                error.add_note(str(exc))
+
+    async def _give_up(self, error: BaseException) -> None:
+        if self._is_sent:
             await self._window.mark_in_doubt(self.id)
         else:
             await self._window.release(self.id, reason=type(error).__name__)
