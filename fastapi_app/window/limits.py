@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fastapi_app.window.by_identity import cached_by_identity
 from fastapi_app.window.order import Order
@@ -82,18 +82,18 @@ def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Ord
     """After any trade, and after one of the order's symbol. A permit that is out cools down as its trade would."""
     of_all, of_symbol, longest = _cooldown_lengths(config)
     # No symbol was traded after the last trade of any.
-    end = _end_of_cooldown(state, longest, symbol=None) if longest else None
-    if end is None or end <= at:
+    last = _last_to_end(state, longest, symbol=None) if longest else None
+    if last is None or last.end <= at:
         return []
     reasons = []
     if of_all:
-        end = _end_of_cooldown(state, of_all, symbol=None)
-        if end is not None and end > at:
-            reasons.append(_cooling_down("COOLDOWN", of_all, end, "the last trade"))
+        last = _last_to_end(state, of_all, symbol=None)
+        if last is not None and last.end > at:
+            reasons.append(_cooling_down("COOLDOWN", of_all, last, "the last trade"))
     if order.symbol is not None and of_symbol:
-        end = _end_of_cooldown(state, of_symbol, symbol=order.symbol)
-        if end is not None and end > at:
-            reasons.append(_cooling_down("SYMBOL_COOLDOWN", of_symbol, end, f"the last trade of {order.symbol}"))
+        last = _last_to_end(state, of_symbol, symbol=order.symbol)
+        if last is not None and last.end > at:
+            reasons.append(_cooling_down("SYMBOL_COOLDOWN", of_symbol, last, f"the last trade of {order.symbol}"))
     return reasons
 
 
@@ -104,33 +104,43 @@ def _cooldown_lengths(config: WindowConfig) -> tuple[timedelta, timedelta, timed
     return overall, of_symbol, max(overall, of_symbol)
 
 
-def _cooling_down(code: ReasonCode, length: timedelta, end: datetime, after: str) -> Reason:
+class _Cooldown(NamedTuple):
+    end: datetime
+    since: datetime
+    """When the trade was, or the permit reserved, that caused it."""
+
+
+def _cooling_down(code: ReasonCode, length: timedelta, cooldown: _Cooldown, after: str) -> Reason:
     seconds = length // timedelta(seconds=1)
     return Reason(
         code=code,
         sentence=f"cooling down for {seconds} s after {after}",
-        value=utc_text(end - length),
+        value=utc_text(cooldown.since),
         bound=seconds,
-        clears_at=end,
+        clears_at=cooldown.end,
     )
 
 
-def _end_of_cooldown(state: WindowState, length: timedelta, *, symbol: str | None) -> datetime | None:
-    """Of the one that lasts longest; None where nothing has caused one."""
-    last = state.get("last_trades", _NO_TRADES).get(symbol or ALL)
-    end = None if last is None else datetime.fromisoformat(last) + length
+def _last_to_end(state: WindowState, length: timedelta, *, symbol: str | None) -> _Cooldown | None:
+    """None where nothing has caused one."""
+    traded = state.get("last_trades", _NO_TRADES).get(symbol or ALL)
+    last = None
+    if traded is not None:
+        since = datetime.fromisoformat(traded)
+        last = _Cooldown(since + length, since)
     for permit in open_permits(state):
         if symbol in (None, permit["symbol"]):
-            end = max(end or _end_of(permit, length), _end_of(permit, length))
-    return end
+            last = max(last or _of_permit(permit, length), _of_permit(permit, length))
+    return last
 
 
-def _end_of(permit: Permit, length: timedelta) -> datetime:
-    """Of the cooldown that a permit causes: one that expires has caused none."""
-    end = datetime.fromisoformat(permit["reserved_at"]) + length
+def _of_permit(permit: Permit, length: timedelta) -> _Cooldown:
+    """One that expires has caused none."""
+    since = datetime.fromisoformat(permit["reserved_at"])
+    end = since + length
     if permit["status"] == "pending" and permit["deadline"]:
-        return min(end, datetime.fromisoformat(permit["deadline"]))
-    return end
+        end = min(end, datetime.fromisoformat(permit["deadline"]))
+    return _Cooldown(end, since)
 
 
 def too_many_permits(state: WindowState) -> Iterator[Reason]:

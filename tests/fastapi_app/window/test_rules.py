@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fastapi_app.window import rules, slots
+from fastapi_app.window import permits, rules, slots
 from fastapi_app.window.decision import failing
 from fastapi_app.window.order import Order
 from fastapi_app.window.schedule import schedule_of
@@ -104,6 +104,21 @@ def test_every_failing_rule_is_told_the_hours_first() -> None:
 
 def test_nothing_fails_for_an_open_window_with_a_slot() -> None:
     assert list(failing(WindowConfig(), NEW_STATE, NOON, Order())) == []
+
+
+@pytest.mark.parametrize("key", ["cooldown_seconds", "symbol_cooldown_seconds"])
+def test_a_cooldown_names_when_the_permit_was_that_caused_it(key: str) -> None:
+    config = WindowConfig.parse({key: 300, "permit_seconds": 60})
+    order = Order(symbol="BTC-USD")
+    found = permits.reservation("p-1", order)(config, NEW_STATE, NOON).state
+    (pending,) = failing(config, found, at("2025-03-03T12:00:30"), order)
+    # It expires before its cooldown is over, and has then caused none.
+    assert (pending.value, pending.bound) == ("2025-03-03T12:00:00.000000Z", 300)
+    assert pending.clears_at == at("2025-03-03T12:01:00")
+    found = permits.sending("p-1")(config, found, at("2025-03-03T12:00:30")).state
+    (sent,) = failing(config, found, at("2025-03-03T12:00:31"), order)
+    assert (sent.value, sent.bound) == ("2025-03-03T12:00:00.000000Z", 300)
+    assert sent.clears_at == at("2025-03-03T12:05:00")
 
 
 def test_a_registration_counts_whatever_the_rules_say() -> None:
