@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from fastapi_app.window import rules
 from fastapi_app.window.config_check import checked, warn_if_closed_for_good
 from fastapi_app.window.decision import Decision, decide
-from fastapi_app.window.order import Order, OrderRequest
+from fastapi_app.window.order import Order, OrderRequest, ReducibleTradeRequest
 from fastapi_app.window.schedule import Schedule, Turn, schedule_of, trading_hours
 from fastapi_app.window.slots import free_slots, occupied_slots, trading_day
 from fastapi_app.window_halts import WindowHalts
@@ -26,7 +26,8 @@ from shared.wire import TradeRequest, TradesQuery
 class WindowSummary(TypedDict):
     """A trading window at one instant, for people and programs to read.
 
-    `last_trade_date` is the day of the newest trade, YYYY-MM-DD, None before the first one.
+    `last_trade_date` is the trading day on which a slot was taken last, YYYY-MM-DD, also by a permit that has become no
+    trade; None before the first one.
     """
 
     within_window: bool
@@ -201,4 +202,4 @@ async def get_trading_window_async(
 
 
 def _trade_request(trade: TradeRequest | Mapping[str, Any] | None) -> TradeRequest | None:
-    return validated(TradeRequest, trade) if isinstance(trade, Mapping) else trade
+    return validated(ReducibleTradeRequest, trade) if isinstance(trade, Mapping) else trade

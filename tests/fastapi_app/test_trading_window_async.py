@@ -295,6 +295,17 @@ async def test_trade_data_may_be_a_dictionary_and_is_judged(clock: FrozenClock) 
     assert await window.get_trades(TradesQuery()) == [trade]
 
 
+async def test_trade_data_may_say_that_the_trade_only_reduces(clock: FrozenClock) -> None:
+    window = TradingWindowAsync({"max_trades_per_day": 0}, clock=clock)
+    given = {"symbol": "BTC-USD", "side": "sell", "quantity": "0.50", "price": "64250", "reduces": True}
+    assert (await window.decide(given)).allowed
+    assert (await window.try_register_trade(given)).allowed
+    assert (await window.register_trade(given))["reduces"] is True
+    state = await window.get_state()
+    assert state["trades_today"] == 0
+    assert not (await window.try_register_trade({**given, "reduces": False})).allowed
+
+
 async def test_trades_are_listed_newest_first(store: Store, clock: FrozenClock) -> None:
     window = TradingWindowAsync(store=store, clock=clock)
     first = await window.register_trade(TRADE)
