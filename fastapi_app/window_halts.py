@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from fastapi_app.window.halting import halting, resumption
+from fastapi_app.window.halting import NewHalt, Resumption, halting, resumption
 from fastapi_app.window_access import WindowAccess
-from shared.clock import aware
+from shared.fields import validated
 from shared.window import ALL, Halt
 
 
@@ -13,16 +13,24 @@ class WindowHalts(WindowAccess):
     """A window's halts, as transitions on its store."""
 
     async def halt(self, *, reason: str, author: str, symbol: str | None = None, until: datetime | None = None) -> Halt:
-        """Stops all new trades, or one symbol's, on both sides, until it is ended or `until` has come."""
+        """Stops all new trades, or one symbol's, on both sides, until it is ended or `until` has come. `*` names all.
+
+        Raises InvalidField, also for what could be no symbol: a halt that stops nothing is worse than none.
+        """
+        given = {"reason": reason, "author": author, "symbol": _one_symbol(symbol), "until": until}
+        asked = validated(NewHalt, given)
         ports = await self._ports()
-        until = None if until is None else aware(until)
-        transition = halting(ports.new_id("halt"), reason=reason, author=author, symbol=symbol, until=until)
+        transition = halting(ports.new_id("halt"), asked)
         return (await ports.windows.apply_async(self._window_id, transition)).answer
 
     async def resume(self, *, reason: str, author: str, symbol: str | None = None) -> Halt | None:
-        """Ends a halt, and answers with it; None where there was none."""
+        """Ends the halt of everything, or `*`, or of the symbol, and answers with it; None where there was none.
+
+        Raises InvalidField.
+        """
+        asked = validated(Resumption, {"reason": reason, "author": author, "symbol": _one_symbol(symbol)})
         ports = await self._ports()
-        transition = resumption(ports.new_id("halt"), reason=reason, author=author, symbol=symbol)
+        transition = resumption(ports.new_id("halt"), asked)
         return (await ports.windows.apply_async(self._window_id, transition)).answer
 
     async def get_halts(self) -> Mapping[str, Halt]:
@@ -31,3 +39,7 @@ class WindowHalts(WindowAccess):
         state = (await ports.windows.snapshot_async(self._window_id)).state
         of_all = {} if state["halt"] is None else {ALL: state["halt"]}
         return {**of_all, **state.get("symbol_halts", {})}
+
+
+def _one_symbol(symbol: str | None) -> str | None:
+    return None if symbol == ALL else symbol

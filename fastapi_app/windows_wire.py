@@ -13,20 +13,13 @@ from shared.clock import utc_text
 from shared.errors import PermitStatus, Reason, ReasonCode
 from shared.store.base import LedgerPage
 from shared.window import LedgerEntry, Snapshot
-from shared.window_config import Instant, WindowConfig
+from shared.window_config import Instant, Why, WindowConfig
 from shared.wire import RecordedTrade
 from shared.wire_fields import ExactDecimal, QueryLimit, Side, Strategy, Symbol
 
 _WINDOW_RULE = "a name of 1 to 64 letters a-z, digits, dashes and underscores, which begins with a letter or a digit"
-_AUTHOR_RULE = "a text of 1 to 64 characters"
-_REASON_RULE = "a text of 1 to 200 characters"
 
 WindowId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description=_WINDOW_RULE)]
-Author = Annotated[str, Field(min_length=1, max_length=64, description=_AUTHOR_RULE)]
-Why = Annotated[str, Field(min_length=1, max_length=200, description=_REASON_RULE)]
-OptionalInstant = Annotated[
-    Instant | None, Field(description="an instant with its offset, such as 2026-12-24T12:00:00Z")
-]
 QueryInstant = Annotated[
     Instant | None,
     Field(
@@ -65,24 +58,7 @@ class Fill(_Request):
 class Release(_Request):
     """Why there is no trade."""
 
-    reason: Annotated[Why | None, Field(description=_REASON_RULE)] = None
-
-
-class NewHalt(_Request):
-    """A stop of all new trades, or of one symbol's, for good or until an instant."""
-
-    reason: Why
-    author: Author
-    symbol: Annotated[Symbol | None, Field(description="a symbol such as BTC-USD")] = None
-    until: OptionalInstant = None
-
-
-class Resumption(_Request):
-    """The end of a halt: of everything, or of the symbol's."""
-
-    reason: Why
-    author: Author
-    symbol: Annotated[Symbol | None, Field(description="a symbol such as BTC-USD")] = None
+    reason: Annotated[Why | None, Field(description="a text of 1 to 200 characters")] = None
 
 
 class WindowsQuery(_Request):

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
 from fastapi_app.requests import DirectRoute, json_answer, json_body, window_named
-from fastapi_app.windows_wire import HaltsAnswer, NewHalt, Resumption
+from fastapi_app.window.halting import NewHalt, Resumption
+from fastapi_app.windows_wire import HaltsAnswer
 from shared.wire import read_request
 
 router = APIRouter(prefix="/api/windows/{window_id}", route_class=DirectRoute, tags=["halts"])

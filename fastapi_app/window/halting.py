@@ -1,28 +1,55 @@
 """Halts and their end, as transitions. Whether one holds is `shared.halts`."""
 
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.clock import utc_text
 from shared.errors import InvalidField
 from shared.upkeep import without_halt
 from shared.window import ALL, Entry, Halt, Outcome, Transition, WindowState
-from shared.window_config import WindowConfig
+from shared.window_config import Instant, Why, WindowConfig
+from shared.wire_fields import Symbol
 
 MAX_HALTED_SYMBOLS = 1_000
 
+Author = Annotated[str, Field(min_length=1, max_length=64, description="a text of 1 to 64 characters")]
 
-def halting(
-    entry_id: str, *, reason: str, author: str, symbol: str | None = None, until: datetime | None = None
-) -> Transition[Halt]:
-    """Stops all new trades, or the symbol's; `*` names all. In the place of a halt of the same that is in force."""
-    symbol = None if symbol == ALL else symbol
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NewHalt(_Request):
+    """A stop of all new trades, or of one symbol's, for good or until an instant."""
+
+    reason: Why
+    author: Author
+    symbol: Annotated[Symbol | None, Field(description="a symbol such as BTC-USD")] = None
+    until: Annotated[Instant | None, Field(description="an instant with its offset, such as 2026-12-24T12:00:00Z")] = (
+        None
+    )
+
+
+class Resumption(_Request):
+    """The end of a halt: of everything, or of the symbol's."""
+
+    reason: Why
+    author: Author
+    symbol: Annotated[Symbol | None, Field(description="a symbol such as BTC-USD")] = None
+
+
+def halting(entry_id: str, asked: NewHalt) -> Transition[Halt]:
+    """Stops all new trades, or the symbol's, in the place of a halt of the same that is in force."""
+    symbol, until = asked.symbol, asked.until
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[Halt]:
         if until is not None and until <= instant:
             raise InvalidField("until", utc_text(until), f"an instant after {utc_text(instant)}")
         halt = Halt(
-            reason=reason,
-            author=author,
+            reason=asked.reason,
+            author=asked.author,
             since=utc_text(instant),
             until=None if until is None else utc_text(until),
         )
@@ -38,16 +65,15 @@ def halting(
     return transition
 
 
-def resumption(entry_id: str, *, reason: str, author: str, symbol: str | None = None) -> Transition[Halt | None]:
-    """Ends the halt of everything, or the symbol's, and answers with it; None where there was none: nothing is
-    written. `*` names everything."""
-    symbol = None if symbol == ALL else symbol
+def resumption(entry_id: str, asked: Resumption) -> Transition[Halt | None]:
+    """Ends the halt and answers with it; None where there was none: nothing is written."""
+    symbol = asked.symbol
 
     def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[Halt | None]:
         halt = state["halt"] if symbol is None else state.get("symbol_halts", {}).get(symbol)
         if halt is None:
             return Outcome(config, state, (), None)
-        data = {"reason": reason, "author": author, "symbol": symbol or ALL, "status": "resumed"}
+        data = {"reason": asked.reason, "author": asked.author, "symbol": symbol or ALL, "status": "resumed"}
         entry = Entry(id=entry_id, kind="halt", data=data, symbol=symbol)
         return Outcome(config, without_halt(state, symbol), (entry,), halt)
 

@@ -258,6 +258,29 @@ async def test_the_symbol_of_a_halt_may_name_everything_as_the_list_of_halts_doe
     assert await window.get_halts() == {}
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"symbol": "btc-usd"}, 'symbol: "btc-usd" is not a symbol such as BTC-USD'),
+        ({"reason": ""}, 'reason: "" is not a text of 1 to 200 characters'),
+        ({"author": "a" * 65}, f'author: "{"a" * 65}" is not a text of 1 to 64 characters'),
+        ({"until": NOON.replace(tzinfo=None)}, 'until: "2025-03-03 12:00:00" is not an instant with its offset'),
+        ({"until": NOON}, 'until: "2025-03-03T12:00:00.000000Z" is not an instant after 2025-03-03T12:00:00.000000Z'),
+    ],
+)
+async def test_a_halt_that_could_stop_nothing_is_refused_by_name(
+    clock: FrozenClock, given: dict[str, Any], sentence: str
+) -> None:
+    window = TradingWindowAsync(clock=clock)
+    with pytest.raises(InvalidField) as refusal:
+        await window.halt(**{"reason": "lunch", "author": "ann", **given})
+    assert str(refusal.value).startswith(sentence)
+    if "until" not in given:
+        with pytest.raises(InvalidField, match=f"^{next(iter(given))}: "):
+            await window.resume(**{"reason": "lunch", "author": "ann", **given})
+    assert await window.get_halts() == {}
+
+
 async def test_a_halted_window_refuses_and_a_fact_is_counted(clock: FrozenClock) -> None:
     store = MemoryStore()
     window = TradingWindowAsync(store=store, clock=clock)
