@@ -15,6 +15,9 @@ MAX_TRADES_PER_DAY = 1_000_000
 MAX_ROWS_OF_RULES = 500
 """How many intervals, blackouts or named limits a config may list."""
 MAX_COOLDOWN_SECONDS = 604_800
+MAX_SYMBOL_CHARACTERS = 32
+SYMBOL_PATTERN = "[A-Z0-9]+(-[A-Z0-9]+)*"
+"""How a symbol is written, such as BTC-USD."""
 EVERY_OTHER = "*"
 """In a table of limits: each name that the table doesn't list."""
 
@@ -87,12 +90,19 @@ Instant = Annotated[
 ]
 Why = Annotated[str, Field(min_length=1, max_length=200, description="a text of 1 to 200 characters")]
 _LIMITS_RULE = (
-    f'a table of at most {MAX_ROWS_OF_RULES} names or "{EVERY_OTHER}" (each other one) '
+    f'a table of at most {MAX_ROWS_OF_RULES} {{}} or "{EVERY_OTHER}" (each other one) '
     f"with a limit from 0 to {MAX_TRADES_PER_DAY}"
 )
-NamedLimits = Annotated[
+SymbolLimits = Annotated[
+    dict[
+        Annotated[str, Field(max_length=MAX_SYMBOL_CHARACTERS, pattern=rf"^({SYMBOL_PATTERN}|\*)$")],
+        TradesPerDay,
+    ],
+    Field(max_length=MAX_ROWS_OF_RULES, description=_LIMITS_RULE.format("symbols such as BTC-USD")),
+]
+StrategyLimits = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=64)], TradesPerDay],
-    Field(max_length=MAX_ROWS_OF_RULES, description=_LIMITS_RULE),
+    Field(max_length=MAX_ROWS_OF_RULES, description=_LIMITS_RULE.format("names")),
 ]
 
 
@@ -195,12 +205,12 @@ class WindowConfig(BaseModel):
         ),
     ] = "00:00"
     day_timezone: Annotated[Zone | None, Field(description=_ZONE_RULE)] = None
-    symbol_limits: NamedLimits = {}
+    symbol_limits: SymbolLimits = {}
     side_limits: Annotated[
         dict[Literal["buy", "sell", "*"], TradesPerDay],
         Field(description=f'a table of "buy", "sell" or "*" with a limit from 0 to {MAX_TRADES_PER_DAY}'),
     ] = {}
-    strategy_limits: NamedLimits = {}
+    strategy_limits: StrategyLimits = {}
     cooldown_seconds: Annotated[
         int, Field(ge=0, le=MAX_COOLDOWN_SECONDS, description=f"a whole number from 0 to {MAX_COOLDOWN_SECONDS}")
     ] = 0

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from shared.window_config import MAX_SYMBOL_CHARACTERS, SYMBOL_PATTERN
+
 MAX_DIGITS = 18
 """How many digits a decimal may have on either side of the point, printed plain."""
 
@@ -71,7 +73,9 @@ def _whole_number(text: str) -> int:
 
 Symbol = Annotated[
     str,
-    Field(max_length=32, pattern="^[A-Z0-9]+(-[A-Z0-9]+)*$", description=_SYMBOL_RULE, examples=["BTC-USD"]),
+    Field(
+        max_length=MAX_SYMBOL_CHARACTERS, pattern=f"^{SYMBOL_PATTERN}$", description=_SYMBOL_RULE, examples=["BTC-USD"]
+    ),
 ]
 Side = Annotated[Literal["buy", "sell"], Field(description='"buy" or "sell"')]
 ExactDecimal = Annotated[

@@ -220,8 +220,16 @@ WRONG_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"day_turns_at": "24:00"}, 'day_turns_at: "24:00" is not a time of day from 00:00 to 23:59, written HH:MM, or'),
     ({"day_turns_at": "session"}, 'day_turns_at: "session" is not possible without a calendar'),
     ({"day_timezone": "Nowhere"}, 'day_timezone: "Nowhere" is not a time zone of the IANA database'),
-    ({"symbol_limits": {"": 1}}, 'symbol_limits: {"": 1} is not a table of at most 500 names or "*" (each other one)'),
-    ({"symbol_limits": {"BTC-USD": -1}}, 'symbol_limits: {"BTC-USD": -1} is not a table of at most 500 names'),
+    (
+        {"symbol_limits": {"btc-usd": 1}},
+        'symbol_limits: {"btc-usd": 1} is not a table of at most 500 symbols such as BTC-USD or "*" (each other one)',
+    ),
+    ({"symbol_limits": {"BTC-USD": -1}}, 'symbol_limits: {"BTC-USD": -1} is not a table of at most 500 symbols'),
+    ({"symbol_limits": {"": 1}}, 'symbol_limits: {"": 1} is not a table of at most 500 symbols'),
+    (
+        {"strategy_limits": {"": 1}},
+        'strategy_limits: {"": 1} is not a table of at most 500 names or "*" (each other one)',
+    ),
     ({"side_limits": {"hold": 1}}, 'side_limits: {"hold": 1} is not a table of "buy", "sell" or "*" with a limit'),
     ({"strategy_limits": [["rsi", 1]]}, 'strategy_limits: [["rsi", 1]] is not a table of at most 500 names'),
     ({"cooldown_seconds": 604_801}, "cooldown_seconds: 604801 is not a whole number from 0 to 604800"),
