@@ -1,6 +1,8 @@
 """`async with window.permit(order) as permit`: a slot for as long as an order is on its way."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -26,6 +28,8 @@ class PermitSteps(Protocol):
 class PermitBlock:
     """Reserves on entry, and raises Refused with every reason where the rules say no.
 
+    A cancellation meanwhile waits for the store, and gives the slot back.
+
     Call `sent()` right before the order goes out. The block's end confirms the permit. An exception or a cancellation
     releases it before `sent()`; after it nobody knows what came of the order: the permit is left in doubt, keeps its
     slot, and waits for its reconciliation. A permit that was confirmed or released inside the block stays as it is.
@@ -45,7 +49,13 @@ class PermitBlock:
         """What the permit has become; None before that."""
 
     async def __aenter__(self) -> "PermitBlock":
-        decision = await self._window.reserve(self._request)
+        reserving = asyncio.ensure_future(self._window.reserve(self._request))
+        try:
+            decision = await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            # The store carries out what it was handed, whoever waits: nobody would know of the permit till it expires.
+            await self._release_again(reserving)
+            raise
         if decision.permit is None:
             raise Refused(*decision.reasons)
         self.id = decision.permit["id"]
@@ -88,6 +98,12 @@ class PermitBlock:
                 await self._give_up(error)
             except TradingWindowError as exc:
                 error.add_note(str(exc))
+
+    async def _release_again(self, reserving: "asyncio.Future[Decision]") -> None:
+        with suppress(TradingWindowError):
+            permit = (await reserving).permit
+            if permit is not None:
+                await self._window.release(permit["id"], reason=asyncio.CancelledError.__name__)
 
     async def _give_up(self, error: BaseException) -> None:
         if self._is_sent:

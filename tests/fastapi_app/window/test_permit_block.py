@@ -1,10 +1,15 @@
 import asyncio
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from fastapi_app.trading_window_async import TradingWindowAsync
 from shared.clock import FrozenClock
+from shared.errors import Refused
+from shared.store.base import LedgerQuery
+from shared.store.sqlite import SQLiteStore
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 
@@ -52,3 +57,29 @@ async def test_a_timeout_stays_a_timeout_when_the_permit_is_past_its_deadline(cl
 
     with pytest.raises(TimeoutError):
         await order()
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+async def test_a_cancellation_while_the_slot_is_reserved_gives_it_back(
+    clock: FrozenClock, tmp_path: Path, limit: int
+) -> None:
+    with closing(SQLiteStore(tmp_path / "state.sqlite3")) as store:
+        window = TradingWindowAsync({"max_trades_per_day": limit}, store=store, clock=clock)
+        await window.get_state()
+
+        async def order() -> None:
+            async with window.permit():
+                await asyncio.Event().wait()
+
+        for steps in range(1, 20):
+            task = asyncio.create_task(order())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises((asyncio.CancelledError, Refused)):
+                await task
+            assert await window.open_permits() == []
+        entries = store.ledger("default", LedgerQuery(kind="permit")).entries
+        ends = [entry.data["reason"] for entry in entries if entry.data["status"] == "released"]
+        assert len(entries) == 2 * len(ends)
+        assert set(ends) == ({"CancelledError"} if limit else set())
