@@ -1,4 +1,4 @@
-"""The bot in a server of four processes: one of them runs it, and when that one is killed another goes on."""
+"""The bot in a server of several processes: one of them runs it, and when that one is killed another goes on."""
 
 import json
 import os
@@ -30,15 +30,18 @@ BTC = "BTC-USD"
 QUICK = {"fast": 1, "slow": 2}
 """Periods of averages that cross with every other candle."""
 HOUR = timedelta(hours=1)
+AHEAD = timedelta(minutes=3)
 RUNS_ALREADY = (400, {"error": "the bot is running already"})
 RUNS_NOT = (400, {"error": "the bot is not running"})
 
 
-@pytest.mark.parametrize("mode", ["shadow", "verify"])
-def test_another_process_goes_on_with_it_and_trades_until_it_is_stopped(mode: Mode, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "workers"), [("shadow", 4), ("verify", 2)])
+def test_another_process_goes_on_with_it_and_trades_until_it_is_stopped(
+    mode: Mode, workers: int, tmp_path: Path
+) -> None:
     state = tmp_path / "state.sqlite3"
-    environ = settings(state, modes=dict.fromkeys(BOT, mode), **_quick_bot(datetime.now(UTC)))
-    with new_app(environ, tmp_path, workers=4) as server, closing(SQLiteBotStore(state)) as bots:
+    environ = settings(state, modes=dict.fromkeys(BOT, mode)) | _quick_bot(datetime.now(UTC))
+    with new_app(environ, tmp_path, workers=workers) as server, closing(SQLiteBotStore(state)) as bots:
         server.start()
         tell = partial(ask, server.port, "POST")
         assert bots.read().version == 0
@@ -74,7 +77,7 @@ def test_another_process_goes_on_with_it_and_trades_until_it_is_stopped(mode: Mo
 
 def _quick_bot(now: datetime) -> dict[str, str]:
     """The environment of a server whose synthetic market gives the bot's strategy a signal with the candle that has
-    closed last, and with the one that closes next."""
+    closed last, and with each of those that close in the next minutes."""
     return {
         "TRADEWINDOW_MARKET__SEED": str(next(seed for seed in count() if _signals_now(seed, now))),
         "TRADEWINDOW_BOT__STRATEGIES": json.dumps({"ema_crossover": QUICK}),
@@ -86,8 +89,8 @@ def _quick_bot(now: datetime) -> dict[str, str]:
 def _signals_now(seed: int, now: datetime) -> bool:
     strategy = EmaCrossover.of(QUICK)
     market = SyntheticMarket([BTC], seed=seed)
-    candles = market.candles(BTC, Timeframe.MINUTE, 60, at=now + timedelta(minutes=1))
-    return all([strategy.on_candle(candle) is not None for candle in candles][-2:])
+    candles = market.candles(BTC, Timeframe.MINUTE, 60, at=now + AHEAD)
+    return all([strategy.on_candle(candle) is not None for candle in candles][-4:])
 
 
 def _fall_behind(bots: SQLiteBotStore, state: Path) -> None:
