@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
+from fastapi_app.bot_supervisor import BotSupervisor, supervisor_of
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
@@ -25,7 +26,7 @@ from shared.errors import ServedByLegacy
 from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
-from shared.services import open_services
+from shared.services import open_parts, services_of
 from shared.settings import Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import names_state_file, open_store
@@ -37,9 +38,9 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
     """Both stacks behind one door, on one state.
 
     Without settings, which is how a process starts it, it reads them, and ends the process with one sentence where
-    that fails. Without ports it opens the stores and services that the settings name, the cutover's store too, and the
-    cutover's HTTP API is there; with them nothing outside is touched, and modes live as long as the app. Raises
-    SettingsError, CandleFileError.
+    that fails. Without ports it opens the stores and services that the settings name, the cutover's store too; the
+    cutover's HTTP API is there, and the bot runs here when it is told to. With ports nothing outside is touched, no bot
+    runs, and modes live as long as the app. Raises SettingsError, CandleFileError.
     """
     if settings is None:
         with exits_with_a_sentence():
@@ -48,14 +49,15 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
         return TradingWindowApp(settings, live_ports)
     with names_state_file(settings.cutover.path, "cutover.path"):
         check_seed(settings)
-    services = open_services(settings)
+    parts = open_parts(settings)
     windows = open_store(settings)
     with names_state_file(settings.cutover.path, "cutover.path"):
         return TradingWindowApp(
             settings,
-            LivePorts(store=windows, services=services),
+            LivePorts(store=windows, services=services_of(parts, settings)),
             store=cutover_store(settings, windows),
             admin_token=partial(admin_token, settings.cutover.token_path),
+            supervisor=supervisor_of(settings, parts, windows),
         )
 
 
@@ -80,11 +82,15 @@ class TradingWindowApp:
         *,
         store: CutoverStore | None = None,
         admin_token: Callable[[], str] | None = None,
+        supervisor: BotSupervisor | None = None,
     ) -> None:
         self.live_ports = live_ports
         self.legacy = create_legacy(settings, live_ports)
         self.native = create_native(
-            live_ports, max_body_bytes=settings.limits.max_body_bytes, legacy_fit=LegacyFit(self._modes)
+            live_ports,
+            max_body_bytes=settings.limits.max_body_bytes,
+            legacy_fit=LegacyFit(self._modes),
+            supervisor=supervisor,
         )
         self.cutover = Cutover(
             self.native,

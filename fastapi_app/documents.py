@@ -20,6 +20,18 @@ REFUSED_TRADE: Responses = {
     422: {"model": ErrorAnswer, "description": "The idempotency key was used with another body."},
 }
 UNAVAILABLE: Responses = {503: {"model": ErrorAnswer, "description": "The store can't answer; nothing was changed."}}
+BOT_TOLD_ALREADY: Responses = {
+    400: {
+        "model": ErrorAnswer,
+        "description": "It runs, or is stopped, already; or the settings name a strategy wrongly.",
+    }
+}
+UNAVAILABLE_BOT: Responses = {
+    503: {
+        "model": ErrorAnswer,
+        "description": "The store can't answer, or a strategy can't be used; nothing was changed.",
+    }
+}
 UNKNOWN: Responses = {404: {"model": ErrorAnswer, "description": "No such window, or no such permit."}}
 NO_PRICES: Responses = {
     404: {"model": ErrorAnswer, "description": "The market has no such symbol."},

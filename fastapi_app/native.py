@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from fastapi_app.bot_supervisor import BotSupervisor
 from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
-from fastapi_app.routers import halts, health, market, orders, permits, status, trading_window, windows
+from fastapi_app.routers import bot, halts, health, market, orders, permits, status, trading_window, windows
 from fastapi_app.rule_documents import rule_tags, with_whole_examples
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
@@ -19,17 +20,24 @@ from shared.wire import answer_to
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (trading_window, status, health, market, orders, permits, windows, halts)
+ROUTERS = (trading_window, status, health, market, orders, bot, permits, windows, halts)
 """In the order in which they are asked."""
 
 
-def create_native(live_ports: LivePorts, *, max_body_bytes: int, legacy_fit: LegacyFit | None = None) -> FastAPI:
-    """The native endpoints. Its lifespan closes the ports. Without `legacy_fit` there is no old side to fit."""
+def create_native(
+    live_ports: LivePorts,
+    *,
+    max_body_bytes: int,
+    legacy_fit: LegacyFit | None = None,
+    supervisor: BotSupervisor | None = None,
+) -> FastAPI:
+    """The native endpoints. Its lifespan closes the ports, and lets `supervisor` run the bot until then. Without
+    `legacy_fit` there is no old side to fit."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with watching_calendars(live_ports.store):
+            async with watching_calendars(live_ports.store), supervisor.running() if supervisor else nullcontext():
                 yield
         finally:
             live_ports.close()

@@ -6,7 +6,7 @@ from flask import Flask, Response, jsonify
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import InternalServerError
 
-from legacy_flask.blueprints import health, market, orders, status, trading_window
+from legacy_flask.blueprints import bot, health, market, orders, status, trading_window
 from legacy_flask.requests import LIVE_PORTS, WINDOW_SEED
 from shared.entry import exits_with_a_sentence
 from shared.errors import TradingWindowError
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
         app.json.compact = True
     app.register_error_handler(TradingWindowError, _answer_error)
     app.register_error_handler(InternalServerError, _answer_fault)
-    for module in (health, market, orders, status, trading_window):
+    for module in (bot, health, market, orders, status, trading_window):
         app.register_blueprint(module.blueprint)
     return app
 

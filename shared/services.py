@@ -1,18 +1,43 @@
 """How an entry point comes to its services: made from the settings, by their names as ports."""
 
-from shared.broker.opening import open_broker
+from typing import NamedTuple
+
+from shared.bot.broker import BotBroker
+from shared.bot.opening import open_bot_store, open_trading
+from shared.bot.service import BotService
+from shared.bot.store.base import BotStore
 from shared.broker.service import BrokerService
-from shared.market.opening import open_market
+from shared.market.base import Market
 from shared.market.service import MarketService
-from shared.market_prices import MarketPrices
 from shared.settings import Settings
 
 
-def open_services(settings: Settings) -> dict[str, object]:
-    """For LivePorts, which closes them. They hold nothing open: a process may still fork.
+class Parts(NamedTuple):
+    """What the services stand on, and a bot that runs in this process too."""
 
-    The broker trades at the market's prices. Raises SettingsError and CandleFileError.
+    market: Market
+    broker: BotBroker
+    bots: BotStore
+
+
+def open_parts(settings: Settings) -> Parts:
+    """They hold nothing open: a process may still fork. The broker trades at the market's prices.
+
+    Raises SettingsError and CandleFileError.
     """
-    market = open_market(settings)
-    broker = open_broker(settings, MarketPrices(market))
-    return {"market": MarketService(market), "broker": BrokerService(broker)}
+    market, broker = open_trading(settings)
+    return Parts(market, broker, open_bot_store(settings.store))
+
+
+def services_of(parts: Parts, settings: Settings) -> dict[str, object]:
+    """For LivePorts, which closes them."""
+    return {
+        "market": MarketService(parts.market),
+        "broker": BrokerService(parts.broker),
+        "bot": BotService(parts.bots, settings.bot),
+    }
+
+
+def open_services(settings: Settings) -> dict[str, object]:
+    """As `services_of`, on parts of their own. Raises SettingsError and CandleFileError."""
+    return services_of(open_parts(settings), settings)

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared._json_object import read_object
 from shared.errors import (
     BodyTooLarge,
+    BotIsRunning,
+    BotIsStopped,
     BrokenStrategy,
     CalendarUnavailable,
     ClientOrderIdReused,
@@ -183,6 +185,8 @@ def answer_to(error: TradingWindowError) -> tuple[int, dict[str, Any]]:
 _STATUSES: dict[type[TradingWindowError], int] = {
     InvalidField: 400,
     MalformedBody: 400,
+    BotIsRunning: 400,
+    BotIsStopped: 400,
     UnknownWindow: 404,
     UnknownPermit: 404,
     UnknownSymbol: 404,
@@ -227,11 +231,22 @@ class Health(BaseModel):
 
 
 class BotStatus(BaseModel):
+    """`symbol` is each of the bot's symbols, parted by commas. A cycle tells when it began, how many candles it took
+    in, and the sentence of the error that ended it."""
+
     status: Literal["running", "stopped"]
     started_at: str | None
-    symbol: str | None
+    symbol: str
     strategies: list[str]
     last_cycle: dict[str, Any] | None
+
+
+class BotStarted(BaseModel):
+    status: Literal["started"]
+
+
+class BotStopped(BaseModel):
+    status: Literal["stopped"]
 
 
 class WithinWindow(BaseModel):

@@ -31,9 +31,11 @@ BROKER = (
     "GET /api/orders/<order_id>",
     "DELETE /api/orders/<order_id>",
 )
+BOT = ("GET /api/bot-status", "POST /api/bot/start", "POST /api/bot/stop")
 ENDPOINTS = (
     *MARKET,
     *BROKER,
+    *BOT,
     "GET /api/health",
     "GET /api/status",
     "GET /api/trading-window/within-window",

@@ -32,7 +32,12 @@ async def test_under_load_with_every_request_compared_no_difference_is_found_and
     goal: int = request.config.getoption("--comparisons", default=2_000) // len(MODES)
     seed = random.SystemRandom().randrange(2**32)
     state = tmp_path / "state.sqlite3"
-    environ = settings(state, max_trades_per_day=1_000_000, TRADEWINDOW_LIMITS__MAX_BODY_BYTES=f"{MAX_BODY_BYTES}")
+    environ = settings(
+        state,
+        max_trades_per_day=1_000_000,
+        TRADEWINDOW_LIMITS__MAX_BODY_BYTES=f"{MAX_BODY_BYTES}",
+        TRADEWINDOW_BOT__TIMEFRAME="1d",  # the bot is started and stopped, and sees no candle to trade on
+    )
     with new_app(environ, tmp_path, workers=workers) as server:
         server.start()
         operator = Operator(server, tmp_path)

@@ -129,6 +129,7 @@ def _plain_read(draw: random.Random) -> Asked:
         [
             "/api/health",
             "/api/status",
+            "/api/bot-status",
             "/api/trading-window/within-window",
             "/api/trading-window/can-trade",
             CONFIG,
@@ -283,6 +284,12 @@ def _with_key(asked: Asked, key: str) -> Asked:
 
 _JSON = {"Content-Type": "application/json"}
 _GOOD_TRADE = {"symbol": "BTC-USD", "side": "buy", "quantity": "0.10", "price": "64000.5"}
+
+
+def _bot_told(draw: random.Random) -> Asked:
+    return Asked("POST", draw.choice(["/api/bot/start", "/api/bot/stop"]))
+
+
 _KINDS: dict[Callable[[random.Random], Asked], int] = {
     _plain_read: 40,
     _listing: 8,
@@ -295,6 +302,7 @@ _KINDS: dict[Callable[[random.Random], Asked], int] = {
     _order_with_shared_key: 5,
     _bad_order: 1,
     _account: 8,
+    _bot_told: 2,
     _cancellation: 3,
     _bad_trade: 4,
     _unreadable: 3,

@@ -28,6 +28,7 @@ from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from shared.window import Outcome, WindowState
 from shared.window_config import WindowConfig
+from tests.fakes.bot import bot_service
 from tests.shared.recorded import Breakable
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
@@ -113,7 +114,7 @@ class Bench:
         self.store.create("default", WindowConfig(max_trades_per_day=limit))
         self.breakable = Breakable(self.store)
         self.clock = FrozenClock(NOON)
-        live = LivePorts(store=self.breakable, clock=self.clock, ids=FrozenIds())
+        live = LivePorts(store=self.breakable, clock=self.clock, ids=FrozenIds(), services={"bot": bot_service()})
         # An app's own ports are never used: what reached them would be missed below.
         elsewhere = LivePorts(store=MemoryStore())
         self.native = NativeSide(create_native(elsewhere, max_body_bytes=10_000))

@@ -19,6 +19,7 @@ from shared.store.base import LedgerQuery
 from shared.store.memory import MemoryStore
 from shared.window_config import WindowConfig
 from shared.wire import ConfigChange, TradeRequest
+from tests.fakes.bot import bot_service
 from tests.shared.store.helpers import permit_of, reserved, with_outcome
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
@@ -54,7 +55,9 @@ each_known = pytest.mark.parametrize("config", KNOWN.values(), ids=KNOWN)
 class Bench:
     def __init__(self) -> None:
         self.store = MemoryStore()
-        self.live_ports = LivePorts(store=self.store, clock=FrozenClock(NOON), ids=FrozenIds())
+        self.live_ports = LivePorts(
+            store=self.store, clock=FrozenClock(NOON), ids=FrozenIds(), services={"bot": bot_service()}
+        )
 
     def window(self, config: dict[str, Any] | None = None) -> TradingWindow:
         """For one request. The first one's config is the window's."""

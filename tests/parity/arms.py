@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -15,14 +15,18 @@ from werkzeug.test import run_wsgi_app
 
 from fastapi_app.app import create_app
 from legacy_flask.app import create_app as create_flask_app
+from shared.bot.lease import renewed, taken
+from shared.bot.service import BotService
+from shared.bot.store.base import BotRow
+from shared.bot.store.memory import MemoryBotStore
 from shared.broker.account import Account
 from shared.broker.base import Order
-from shared.clock import FrozenClock
+from shared.clock import FrozenClock, utc_text
 from shared.ids import FrozenIds
 from shared.market.service import MarketService
 from shared.modes import EndpointMode, Mode
 from shared.ports import LivePorts
-from shared.settings import CutoverSettings, LimitSettings, Settings
+from shared.settings import BotSettings, CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerPage, LedgerQuery, Store
 from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowState
 from shared.window_config import WindowConfig
@@ -31,6 +35,7 @@ from tests.parity.case import (
     HOST,
     Answer,
     At,
+    BotRuns,
     BrokerFails,
     CandleTrades,
     Case,
@@ -61,6 +66,7 @@ class Leftovers:
     account: Account
     orders: tuple[Order, ...]
     """The broker's, oldest first."""
+    bot: BotRow
 
 
 class Breakable:
@@ -85,6 +91,8 @@ class World:
         self.store = store
         self.clock = FrozenClock(_instant(case.at))
         self._breakable: Any = Breakable(store)
+        self.bots = MemoryBotStore()
+        self._breakable_bots: Any = Breakable(self.bots)
         self._market: Any = Breakable(FixedMarket())
         self.broker = WorldBroker(self._market, self.clock)
         self.live_ports = LivePorts(
@@ -94,6 +102,7 @@ class World:
             services={
                 "market": MarketService(self._market),
                 "broker": self.broker.service,
+                "bot": BotService(self._breakable_bots, BotSettings()),
                 **(services or {}),
             },
         )
@@ -112,6 +121,7 @@ class World:
             ledger=self.store.ledger(DEFAULT_WINDOW_ID, LedgerQuery(limit=10_000)),
             account=self.broker.account,
             orders=self.broker.orders(),
+            bot=self.bots.read(),
         )
 
     def take(self, step: Step, serve: Serve) -> tuple[Answer, str | None] | None:
@@ -130,13 +140,21 @@ class World:
             case MovedTo(timezone):
                 self._write(config=self.left().window.config.changed({"timezone": timezone}))
             case StoreFails(fault):
-                self._breakable.error = fault
+                self._breakable.error = self._breakable_bots.error = fault
             case MarketFails(fault):
                 self._market.error = fault
             case BrokerFails():
                 self.broker.fails(event)
             case CandleTrades():
                 self.broker.meet(event)
+            case BotRuns(candles):
+                self._run_bot(candles)
+
+    def _run_bot(self, candles: int) -> None:
+        now = self.clock.now()
+        cycle = {"at": utc_text(now), "candles": candles, "error": None}
+        self.bots.change(taken("a process", at=now, until=now + timedelta(minutes=1)))
+        self.bots.change(renewed("a process", until=now + timedelta(minutes=1), last_cycle=cycle))
 
     def _write(
         self,

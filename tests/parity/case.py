@@ -103,14 +103,22 @@ class CandleTrades:
     price: str
 
 
-Event = At | HaltedBy | MovedTo | StoreFails | MarketFails | BrokerFails | CandleTrades
+@dataclass(frozen=True, slots=True)
+class BotRuns:
+    """A process takes the bot's lease, and tells of a cycle in which it took in so many candles."""
+
+    candles: int
+
+
+Event = At | HaltedBy | MovedTo | StoreFails | MarketFails | BrokerFails | CandleTrades | BotRuns
 Step = tuple[Request, Answer] | Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Left:
     """The window after the last step: its state, and the ledger entries that the steps added. `permits` are those
-    without an end, by id, with their status; `orders` the broker's, oldest first, such as `paper-1 filled 0.50`.
+    without an end, by id, with their status; `orders` the broker's, oldest first, such as `paper-1 filled 0.50`; `bot`
+    what the bot is to do, and since when, such as `running since 2025-03-03T12:00:00Z`.
 
     Tally and times of the last trades are held against what was left in the cases that write them down; between the
     arms they always are.
@@ -123,6 +131,7 @@ class Left:
     last_trades: Mapping[str, str] | None = None
     permits: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[str, ...] = ()
+    bot: str = "stopped"
     version: int = 1
     config: Mapping[str, Any] = field(default_factory=dict)
     ledger: tuple[LedgerEntry, ...] = ()

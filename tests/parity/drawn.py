@@ -16,6 +16,7 @@ from shared.modes import EndpointMode, Mode
 from tests.parity.case import (
     JSON,
     At,
+    BotRuns,
     BrokerFails,
     CandleTrades,
     Case,
@@ -185,6 +186,11 @@ order_reads = _reads(
 orders = st.one_of(
     good_order_posts, good_order_posts, good_order_posts, order_posts, order_ids.map(delete_order), order_reads
 )
+bot_told = st.sampled_from(["start", "start", "stop", "stop"]).map(
+    lambda word: Request(method="POST", target=f"/api/bot/{word}")
+)
+bot_reads = _reads(st.sampled_from(["/api/bot-status", "/api/status"]))
+bot_requests = bot_told | bot_reads
 strays = st.builds(
     lambda method, path, tail: Request(
         method=method, target=path + tail, headers=(("Content-Type", JSON), ("Content-Length", "2")), body=b"{}"
@@ -202,7 +208,9 @@ clients = st.sampled_from(
 )
 requests = st.builds(
     lambda request, client: replace(request, headers=(*request.headers, *client)),
-    st.one_of(good_posts, good_posts, good_posts, orders, orders, reads, reads, posts, puts, strays, oversized),
+    st.one_of(
+        good_posts, good_posts, good_posts, orders, orders, bot_requests, reads, reads, posts, puts, strays, oversized
+    ),
     clients,
 )
 faults = st.sampled_from([StoreFails(StoreUnavailable("the disk is gone")), StoreFails(RuntimeError("a fault"))])
@@ -248,6 +256,8 @@ scenes: st.SearchStrategy[tuple[Request | Event | Moved, ...]] = st.one_of(
     st.tuples(st.just(HaltedBy("maintenance")), requests, st.just(HaltedBy(None))),
     st.tuples(faults, requests, st.just(StoreFails(None))),
     st.tuples(orders, orders, orders),
+    st.tuples(bot_told, bot_requests, bot_requests),
+    st.tuples(bot_told, faults, bot_requests, st.just(StoreFails(None)), bot_told, st.just(BotRuns(1)), bot_reads),
     st.tuples(orders, broker_faults, orders, orders, st.just(BrokerFails(None)), orders),
     st.tuples(orders, instants.map(lambda instant: At(instant.isoformat())), candles, orders),
     st.tuples(market_reads, market_faults, market_reads, requests, st.just(MarketFails(None))),

@@ -8,6 +8,7 @@ from tests.parity.case import Request
 BOTH_SIDES = (
     "DELETE /api/orders/<order_id>",
     "GET /api/balances",
+    "GET /api/bot-status",
     "GET /api/health",
     "GET /api/market/ohlcv/<symbol>",
     "GET /api/market/ticker/<symbol>",
@@ -20,6 +21,8 @@ BOTH_SIDES = (
     "GET /api/trading-window/config",
     "GET /api/trading-window/trades",
     "GET /api/trading-window/within-window",
+    "POST /api/bot/start",
+    "POST /api/bot/stop",
     "POST /api/orders",
     "POST /api/trading-window/trades",
     "PUT /api/trading-window/config",

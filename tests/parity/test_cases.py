@@ -97,6 +97,8 @@ def _check_left(case: Case, before: Leftovers, after: Leftovers) -> None:
     assert permits == case.leaves.permits
     shown = tuple(f"{order.id} {order.status} {plain_decimal(order.filled_quantity)}" for order in after.orders)
     assert shown == case.leaves.orders
+    since = "" if after.bot.started_at is None else f" since {after.bot.started_at:%Y-%m-%dT%H:%M:%SZ}"
+    assert f"{after.bot.desired}{since}" == case.leaves.bot
     assert case.leaves.tally in (None, tally)
     assert case.leaves.last_trades in (None, last_trades)
 

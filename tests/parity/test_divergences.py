@@ -17,8 +17,9 @@ from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from tests.parity.arms import Leftovers, World
 from tests.parity.case import Answer, Case, Event, Request
-from tests.parity.divergences import order_traffic, traffic
+from tests.parity.divergences import bot, order_traffic, traffic
 from tests.parity.divergences.answers import ANSWERS
+from tests.parity.divergences.bot import BOT
 from tests.parity.divergences.broker import BROKER
 from tests.parity.divergences.calls import CALLS
 from tests.parity.divergences.conditions import CONDITIONS
@@ -34,7 +35,7 @@ from tests.parity.divergences.writes import WRITES
 from tests.parity.endpoints import BOTH_SIDES
 from tests.parity.product import Product, running_product, told
 
-DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *BROKER, *WRITES, *CALLS]
+DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *BROKER, *BOT, *WRITES, *CALLS]
 ON_SQLITE = [*RULES[:2], *LEDGER_READS[:2], *WRITES[:4]]
 
 
@@ -52,6 +53,8 @@ class Traffic:
 
 WINDOW_TRAFFIC = Traffic(traffic.BEFORE, traffic.TRAFFIC)
 ORDER_TRAFFIC = Traffic(order_traffic.BEFORE, order_traffic.TRAFFIC)
+BOT_TRAFFIC = Traffic(bot.BEFORE, bot.TRAFFIC)
+ALL_TRAFFIC = (WINDOW_TRAFFIC, ORDER_TRAFFIC, BOT_TRAFFIC)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ class Found:
 @pytest.fixture(scope="module")
 def usual(product: Product) -> Mapping[Traffic, Seen]:
     """Without a comparison."""
-    found = {each: _run(product, each, MemoryStore(), "legacy") for each in (WINDOW_TRAFFIC, ORDER_TRAFFIC)}
+    found = {each: _run(product, each, MemoryStore(), "legacy") for each in ALL_TRAFFIC}
     for each, (seen, compared) in found.items():
         assert [answer.status for answer in seen.answers] == [step[1] for step in each.steps if isinstance(step, tuple)]
         assert not compared.counts
@@ -112,6 +115,12 @@ def _native(product: Product, endpoint: str, monkeypatch: pytest.MonkeyPatch) ->
     native = Native(product.app.native, endpoint, monkeypatch, place_order)
     add_orders_to_native(native)
     return native
+
+
+def _traffic_for(divergence: Divergence) -> Traffic:
+    if divergence in BOT:
+        return BOT_TRAFFIC
+    return ORDER_TRAFFIC if divergence in BROKER else WINDOW_TRAFFIC
 
 
 def _name(divergence: Divergence) -> str:
@@ -148,7 +157,7 @@ def _check(
     usual: Mapping[Traffic, Seen],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sent = ORDER_TRAFFIC if divergence in BROKER else WINDOW_TRAFFIC
+    sent = _traffic_for(divergence)
     divergence.seed(_native(product, divergence.endpoint, monkeypatch))
     seen, found = _run(product, sent, store, "shadow")
 
@@ -180,7 +189,7 @@ def test_what_no_client_can_notice_is_a_match(
     native = _native(product, divergence.endpoint if divergence else "", monkeypatch)
     if divergence is not None:
         divergence.seed(native)
-    for sent in (WINDOW_TRAFFIC, ORDER_TRAFFIC):
+    for sent in ALL_TRAFFIC:
         seen, found = _run(product, sent, MemoryStore(), "shadow")
 
         assert seen == usual[sent]

@@ -76,6 +76,7 @@ def _told(world: World) -> Mapping[str, Any]:
         "window": {**left.window._asdict(), "config": left.window.config.model_dump()},
         "ledger": [{**asdict(entry), "instant": entry.instant.isoformat()} for entry in left.ledger.entries],
         "orders": [order.to_json() for order in left.orders],
+        "bot": [left.bot.desired, left.bot.version],
     }
 
 
@@ -106,6 +107,9 @@ def worlds(parity: Parities) -> Worlds:
         (get("/api/orders?status=open"), 200),
         (get("/api/orders?status=done"), 400),
         (get("/api/orders/paper-1"), 404),
+        (get("/api/bot-status"), 200),
+        (Request(method="POST", target="/api/bot/start"), 200),
+        (Request(method="POST", target="/api/bot/stop"), 400),
         (post_order(LIMIT_ORDER), 201),
         (post_order(MARKET_ORDER, key="one"), 201),
         (post_order(MARKET_ORDER.replace("0.50", "2")), 409),

@@ -15,6 +15,8 @@ from werkzeug.wrappers import Request
 from shared.clock import utc_text
 from shared.errors import (
     BodyTooLarge,
+    BotIsRunning,
+    BotIsStopped,
     BrokenStrategy,
     CalendarUnavailable,
     CandleFileError,
@@ -25,6 +27,8 @@ from shared.errors import (
     InsufficientBalance,
     InvalidField,
     KeyReused,
+    LeaseHeld,
+    LeaseLost,
     MalformedBody,
     MarketUnavailable,
     NothingToReduce,
@@ -672,6 +676,8 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
     [
         (InvalidField("side", 1, '"buy" or "sell"'), 400, {"error": 'side: 1 is not "buy" or "sell"'}),
         (MalformedBody("it is not UTF-8"), 400, {"error": "the body is malformed: it is not UTF-8"}),
+        (BotIsRunning(), 400, {"error": "the bot is running already"}),
+        (BotIsStopped(), 400, {"error": "the bot is not running"}),
         (Refused(OUTSIDE), 403, {"error": "outside the trading window 9:00 - 17:00", "trading_hours": "9:00 - 17:00"}),
         (Refused(HALTED), 403, {"error": "halted: exchange down"}),
         (Refused(HALTED, OUTSIDE, LIMIT), 403, {"error": "halted: exchange down"}),
@@ -793,7 +799,9 @@ def test_every_error_has_its_answer() -> None:
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
         *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
         *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
-        *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay),
+        *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay, BotIsRunning, BotIsStopped),
+        # Which process runs the bot is no request's business.
+        *(LeaseHeld, LeaseLost),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

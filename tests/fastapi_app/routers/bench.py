@@ -18,6 +18,7 @@ from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerQuery
 from shared.store.memory import MemoryStore
 from shared.window_config import WindowConfig
+from tests.fakes.bot import bot_service
 from tests.parity.broker import WorldBroker
 from tests.parity.market import FixedMarket
 
@@ -65,7 +66,7 @@ class Bench:
             store=self.store,
             clock=self.clock,
             ids=FrozenIds(),
-            services={"broker": WorldBroker(FixedMarket(), self.clock).service},
+            services={"broker": WorldBroker(FixedMarket(), self.clock).service, "bot": bot_service()},
         )
         self._app = _app(frozenset((modes or {}).items()), max_body_bytes)
         transport = httpx.ASGITransport(self._with_ports, raise_app_exceptions=False)

@@ -2,6 +2,7 @@
 
 from tests.parity.case import Case
 from tests.parity.cases import (
+    bot,
     can_trade,
     config,
     faults,
@@ -38,6 +39,7 @@ CASES: tuple[Case, ...] = (
     *order_rules.CASES,
     *order_keys.CASES,
     *order_faults.CASES,
+    *bot.CASES,
     *unclaimed.CASES,
     *faults.CASES,
     *native_only.CASES,

@@ -21,7 +21,7 @@ HOURS = {"start_hour": 9, "end_hour": 17, "timezone": "Europe/Stockholm"}
 
 def status(server_time: str, *, within_window: str, can_trade: str) -> Answer:
     return ok(
-        '{"bot":{"last_cycle":null,"started_at":null,"status":"stopped","strategies":[],"symbol":null},'
+        '{"bot":{"last_cycle":null,"started_at":null,"status":"stopped","strategies":["ema_crossover"],"symbol":"BTC-USD"},'
         f'"server_time":"{server_time}","status":"running",'
         f'"trading_window":{{"can_trade":{can_trade},"within_window":{within_window}}}}}'
     )
@@ -36,7 +36,7 @@ CASES = (
             (
                 get("/api/status"),
                 ok(
-                    '{"bot":{"last_cycle":null,"started_at":null,"status":"stopped","strategies":[],"symbol":null},'
+                    '{"bot":{"last_cycle":null,"started_at":null,"status":"stopped","strategies":["ema_crossover"],"symbol":"BTC-USD"},'
                     '"server_time":"2025-03-03T12:30:15.123456Z","status":"running",'
                     '"trading_window":{"can_trade":true,"within_window":true}}'
                 ),

@@ -129,10 +129,19 @@ def test_the_product_s_own_endpoints() -> None:
         if "/api/" in name and "/api/windows" not in name
     }
     assert shown == {
+        "GET /api/balances": "both",
+        "GET /api/bot-status": "both",
+        "POST /api/bot/start": "both",
+        "POST /api/bot/stop": "both",
         "GET /api/health": "both",
         "GET /api/market/ohlcv/<symbol>": "both",
         "GET /api/market/ticker/<symbol>": "both",
         "GET /api/orderbook/<symbol>": "both",
+        "GET /api/orders": "both",
+        "POST /api/orders": "both",
+        "GET /api/orders/<order_id>": "both",
+        "DELETE /api/orders/<order_id>": "both",
+        "GET /api/positions": "both",
         "GET /api/status": "both",
         "GET /api/trading-window": "native",
         "GET /api/trading-window/can-trade": "both",
