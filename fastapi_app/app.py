@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
+from fastapi_app.bot.backtest import run_backtest
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
@@ -26,11 +27,14 @@ from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
 from shared.services import open_services
-from shared.settings import Settings, load_settings
+from shared.settings import CutoverSettings, Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import names_state_file, open_store
 
 logger = logging.getLogger(__name__)
+
+COSTLY = ("POST /api/backtest/run",)
+"""Not compared live, unless the settings name the costly endpoints: `costly = []` compares them all."""
 
 
 def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> "TradingWindowApp":
@@ -48,7 +52,7 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
         return TradingWindowApp(settings, live_ports)
     with names_state_file(settings.cutover.path, "cutover.path"):
         check_seed(settings)
-    services = open_services(settings)
+    services = open_services(settings, backtest=run_backtest)
     windows = open_store(settings)
     with names_state_file(settings.cutover.path, "cutover.path"):
         return TradingWindowApp(
@@ -68,6 +72,12 @@ def cutover_store(settings: Settings, windows: Store | None = None) -> SQLiteCut
     if windows is None:
         return SQLiteCutoverStore(settings.cutover.path, **options)
     return FittingCutoverStore(settings.cutover.path, window_config=partial(default_config, windows), **options)
+
+
+def _with_costly(settings: CutoverSettings) -> CutoverSettings:
+    if "costly" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"costly": list(COSTLY)})
 
 
 class TradingWindowApp:
@@ -93,7 +103,7 @@ class TradingWindowApp:
             initial_modes=settings.cutover.modes,
             effects=PortsEffects(live_ports),
             accepted=ACCEPTED_DIFFERENCES,
-            settings=settings.cutover,
+            settings=_with_costly(settings.cutover),
             bridge_options=bridge_options(settings),
             admin_token=admin_token,
         )
