@@ -7,6 +7,7 @@ from tests.parity.case import Request
 
 BOTH_SIDES = (
     "DELETE /api/orders/<order_id>",
+    "GET /api/backtest/strategies",
     "GET /api/balances",
     "GET /api/health",
     "GET /api/market/ohlcv/<symbol>",
@@ -20,6 +21,7 @@ BOTH_SIDES = (
     "GET /api/trading-window/config",
     "GET /api/trading-window/trades",
     "GET /api/trading-window/within-window",
+    "POST /api/backtest/run",
     "POST /api/orders",
     "POST /api/trading-window/trades",
     "PUT /api/trading-window/config",
