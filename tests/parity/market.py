@@ -21,7 +21,8 @@ class FixedMarket(InlineMarket):
     """Bitcoin costs 64250.10 and ether 0.00000150, at any time: a quote is a second old.
 
     Whatever their length, bitcoin has three candles that are closed, and ether 1,100; they open at 1, 2, 3 …, and close
-    0.50 higher. The wave has 60: they open at 106, 105 … 100, and up again, and so on. A book has 120 levels a side: bids from 1000 down, asks from 1001 up, of quantities 1.0 and 2.50.
+    0.50 higher. The wave has 60: they open at 106, 105 … 100, and up again, and so on. A book has 120 levels a side:
+    bids from 1000 down, asks from 1001 up, of quantities 1.0 and 2.50.
     """
 
     @property

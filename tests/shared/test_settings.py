@@ -108,6 +108,13 @@ def test_defaults() -> None:
             "lease_seconds": 15.0,
             "notify_urls": None,
         },
+        "backtest": {
+            "candles": 2_000,
+            "workers": 1,
+            "max_queued": 3,
+            "timeout_seconds": 30.0,
+            "retry_after_seconds": 5,
+        },
     }
 
 

@@ -82,9 +82,9 @@ LISTED = shown(
                 "name": "rsi",
                 "parameters": {
                     "direction": DIRECTION,
-                    "overbought": {"default": 70.0, "rule": "a number greater than oversold and less than 100"},
-                    "oversold": {"default": 30.0, "rule": "a number greater than 0 and less than 100"},
-                    "period": {"default": 14, "rule": "a whole number from 1 to 1000"},
+                    "overbought": {"default": 70.0, "rule": "a number greater than oversold, and less than 100"},
+                    "oversold": {"default": 30.0, "rule": "a number between 0 and 100"},
+                    "period": {"default": 14, "rule": "a whole number from 2 to 1000"},
                 },
             },
         ]
