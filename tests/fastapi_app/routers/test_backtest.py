@@ -49,10 +49,8 @@ def ports_on(service: object) -> LivePorts:
 
 def test_both_sides_say_when_to_ask_again() -> None:
     ports = ports_on(Busy())
-    app = create_app(
-        Settings(cutover=CutoverSettings(modes={"POST /api/backtest/run": EndpointMode(mode="native")})),
-        live_ports=ports,
-    )
+    modes = {"POST /api/backtest/run": EndpointMode(mode="native")}
+    app = create_app(Settings(cutover=CutoverSettings(modes=modes)), live_ports=ports)
     native, side = asyncio.run(ask_asgi(app, post_backtest(WAVE)))
     alone = ask_wsgi(create_flask_app(Settings(), live_ports=ports), post_backtest(WAVE))
     assert side == "native"
