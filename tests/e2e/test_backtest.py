@@ -18,7 +18,7 @@ from tests.shared.strategies.markets import drifting
 RUN = "/api/backtest/run"
 ENDPOINTS = (f"POST {RUN}", "GET /api/backtest/strategies")
 BODY = {"strategy": "ema_crossover", "symbol": "BTC-USD", "timeframe": "1m", "parameters": {"fast": 2, "slow": 4}}
-CANDLES = 8_000
+CANDLES = 5_000
 
 MOST_MEDIAN_SECONDS = 0.1
 """Of a request beside a backtest. One that ran on the event loop would hold each of them up for longer."""

@@ -14,6 +14,8 @@ from werkzeug.wrappers import Request
 
 from shared.clock import utc_text
 from shared.errors import (
+    BacktestFailed,
+    BacktestTooLong,
     BodyTooLarge,
     BrokenStrategy,
     CalendarUnavailable,
@@ -38,6 +40,7 @@ from shared.errors import (
     ServedByLegacy,
     SettingsError,
     StoreUnavailable,
+    TooManyBacktests,
     TooManyOpenOrders,
     TradingWindowError,
     UnknownOrder,
@@ -794,6 +797,7 @@ def test_every_error_has_its_answer() -> None:
         *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
         *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
         *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay),
+        *(TooManyBacktests, BacktestTooLong, BacktestFailed),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered
