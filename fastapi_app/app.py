@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
+from fastapi_app.bot.backtest import run_backtest
 from fastapi_app.bot_supervisor import BotSupervisor, supervisor_of
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import Cutover
@@ -27,11 +28,14 @@ from shared.modes import EndpointMode
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.request_id import RequestId, request_id
 from shared.services import open_parts, services_of
-from shared.settings import Settings, load_settings
+from shared.settings import CutoverSettings, Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import names_state_file, open_store
 
 logger = logging.getLogger(__name__)
+
+COSTLY = ("POST /api/backtest/run",)
+"""Not compared live, unless the settings name the costly endpoints: `costly = []` compares them all."""
 
 
 def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> "TradingWindowApp":
@@ -54,7 +58,7 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
     with names_state_file(settings.cutover.path, "cutover.path"):
         return TradingWindowApp(
             settings,
-            LivePorts(store=windows, services=services_of(parts, settings)),
+            LivePorts(store=windows, services=services_of(parts, settings, backtest=run_backtest)),
             store=cutover_store(settings, windows),
             admin_token=partial(admin_token, settings.cutover.token_path),
             supervisor=supervisor_of(settings, parts, windows),
@@ -70,6 +74,12 @@ def cutover_store(settings: Settings, windows: Store | None = None) -> SQLiteCut
     if windows is None:
         return SQLiteCutoverStore(settings.cutover.path, **options)
     return FittingCutoverStore(settings.cutover.path, window_config=partial(default_config, windows), **options)
+
+
+def _with_costly(settings: CutoverSettings) -> CutoverSettings:
+    if "costly" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"costly": list(COSTLY)})
 
 
 class TradingWindowApp:
@@ -99,7 +109,7 @@ class TradingWindowApp:
             initial_modes=settings.cutover.modes,
             effects=PortsEffects(live_ports),
             accepted=ACCEPTED_DIFFERENCES,
-            settings=settings.cutover,
+            settings=_with_costly(settings.cutover),
             bridge_options=bridge_options(settings),
             admin_token=admin_token,
         )

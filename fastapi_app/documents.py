@@ -56,6 +56,14 @@ UNAVAILABLE_BROKER: Responses = {
         "which then keeps its slot until that is known.",
     }
 }
+NO_BACKTEST: Responses = {
+    404: {"model": ErrorAnswer, "description": "The market has no such symbol."},
+    503: {
+        "model": ErrorAnswer,
+        "description": "As many backtests run as may, and Retry-After says when to ask again; or this one took too "
+        "long or failed, or store or market can't answer.",
+    },
+}
 
 
 def request_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

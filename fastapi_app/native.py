@@ -12,15 +12,15 @@ from fastapi_app.bot_supervisor import BotSupervisor
 from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.requests import json_answer
-from fastapi_app.routers import bot, halts, health, market, orders, permits, status, trading_window, windows
+from fastapi_app.routers import backtest, bot, halts, health, market, orders, permits, status, trading_window, windows
 from fastapi_app.rule_documents import rule_tags, with_whole_examples
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
-from shared.wire import answer_to
+from shared.wire import answer_to, headers_to
 
 logger = logging.getLogger(__name__)
 
-ROUTERS = (trading_window, status, health, market, orders, bot, permits, windows, halts)
+ROUTERS = (trading_window, status, health, market, orders, bot, backtest, permits, windows, halts)
 """In the order in which they are asked."""
 
 
@@ -73,7 +73,9 @@ async def _answer_error(_request: Request, error: Exception) -> Response:
     status_code, body = answer_to(error)
     if status_code >= 500:
         logger.error("%s", error)
-    return json_answer(body, status_code)
+    answer = json_answer(body, status_code)
+    answer.headers.update(headers_to(error))
+    return answer
 
 
 async def _answer_fault(_request: Request, _error: Exception) -> Response:

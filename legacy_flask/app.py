@@ -6,7 +6,8 @@ from flask import Flask, Response, jsonify
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import InternalServerError
 
-from legacy_flask.blueprints import bot, health, market, orders, status, trading_window
+from legacy_flask.backtest import run_backtest
+from legacy_flask.blueprints import backtest, bot, health, market, orders, status, trading_window
 from legacy_flask.requests import LIVE_PORTS, WINDOW_SEED
 from shared.entry import exits_with_a_sentence
 from shared.errors import TradingWindowError
@@ -14,7 +15,7 @@ from shared.ports import LivePorts
 from shared.services import open_services
 from shared.settings import Settings, load_settings
 from shared.store.opening import open_store
-from shared.wire import answer_to
+from shared.wire import answer_to, headers_to
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +37,21 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
         app.json.compact = True
     app.register_error_handler(TradingWindowError, _answer_error)
     app.register_error_handler(InternalServerError, _answer_fault)
-    for module in (bot, health, market, orders, status, trading_window):
+    for module in (backtest, bot, health, market, orders, status, trading_window):
         app.register_blueprint(module.blueprint)
     return app
 
 
 def _opened(settings: Settings) -> LivePorts:
-    services = open_services(settings)
+    services = open_services(settings, backtest=run_backtest, knows_all_rules=False)
     return LivePorts(store=open_store(settings), services=services)
 
 
-def _answer_error(error: TradingWindowError) -> tuple[Response, int]:
+def _answer_error(error: TradingWindowError) -> tuple[Response, int, dict[str, str]]:
     status_code, body = answer_to(error)
     if status_code >= 500:
         logger.error("%s", error)
-    return jsonify(body), status_code
+    return jsonify(body), status_code, headers_to(error)
 
 
 def _answer_fault(_error: InternalServerError) -> tuple[Response, int]:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +16,12 @@ from legacy_flask.trading_window import TradingWindow
 from shared.bot.broker import BotBroker
 from shared.bot.control import begun_here, ended_here
 from shared.bot.decisions import day_of, due, funds_of, intents_of, traded, wishes, with_day
-from shared.bot.events import ORDER_REFUSED, told
+from shared.bot.events import ORDER_REFUSED, Event, told
 from shared.bot.lease import released, renewed, saved, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
 from shared.bot.opening import open_bot_store, open_trading
 from shared.bot.order_ids import OrderIds
+from shared.bot.risk import Refusal
 from shared.bot.state import BotState, Intent
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
@@ -56,14 +58,17 @@ class TradingBot:
         clock: Clock | None = None,
         notifier: Notifier | None = None,
         registry: StrategyRegistry | None = None,
+        observe: Callable[[Event], None] | None = None,
     ) -> None:
-        """Raises UnknownStrategy, BrokenStrategy and InvalidField for what the settings name."""
+        """`observe` is told of each trade and refusal. Raises UnknownStrategy, BrokenStrategy and InvalidField for what
+        the settings name."""
         self._settings = settings
         self._market = market
         self._broker = broker
         self._bots = bots
         self._clock = clock or SystemClock()
         self._notifier = notifier or LogNotifier()
+        self._observe = observe
         self._strategies = StrategySet(settings, registry)
         self._ids = OrderIds()
         services = {"broker": BrokerService(broker)}
@@ -131,8 +136,8 @@ class TradingBot:
         intents, refusal = intents_of(
             wished, symbol=symbol, candle=candle, at=at, state=self._state, settings=self._settings, funds=funds
         )
-        if refusal is not None:
-            self._state = self._state.counted(refusal.code)
+        if refusal is not None and wished.entry is not None:
+            self._refused(refusal, at=at, symbol=symbol, strategy=wished.entry.strategy)
         for intent in intents:
             self._state = replace(due(self._state, [intent]), intents=())
             self._trade(intent)
@@ -142,25 +147,41 @@ class TradingBot:
     def _trade(self, intent: Intent) -> None:
         """One order, and its trade."""
         if not intent.reduces and intent.symbol in self._state.holdings:
-            self._state = self._state.counted("STILL_HELD")
+            self._refused_intent(intent, Refusal("STILL_HELD", "the position before it is still there"))
             return
         self._ids.client_order_id = intent.client_order_id
         ports = self._live.for_request()
         try:
             Orders(ports, TradingWindow({}, ports=ports)).send(intent.request(), strategy=intent.strategy)
         except Refused as refusal:
-            self._state = self._state.counted(refusal.reasons[0].code)
+            reason = refusal.reasons[0]
+            self._refused_intent(intent, Refusal(reason.code, reason.sentence))
             return
         except OutcomeUnknown:
             raise
         except TradingWindowError as error:
             logger.warning("the order %s was refused: %s", intent.client_order_id, error)
-            self._state = self._state.counted(ORDER_REFUSED)
+            self._refused_intent(intent, Refusal(ORDER_REFUSED, str(error)))
             return
         order = self._broker.order_by_client_id(intent.client_order_id)
         if order is not None and order.filled_quantity:
             self._state = traded(self._state, intent, order, self._settings).counted(intent.purpose)
-            self._notifier.notify("Trading bot", told(intent, order))
+            text = told(intent, order)
+            if self._observe is not None:
+                self._observe(
+                    Event("traded", intent.at, intent.symbol, intent.strategy, intent.purpose, text, intent, order)
+                )
+            self._notifier.notify("Trading bot", text)
+
+    def _refused_intent(self, intent: Intent, refusal: Refusal) -> None:
+        self._refused(refusal, at=intent.at, symbol=intent.symbol, strategy=intent.strategy, intent=intent)
+
+    def _refused(
+        self, refusal: Refusal, *, at: datetime, symbol: str, strategy: str, intent: Intent | None = None
+    ) -> None:
+        self._state = self._state.counted(refusal.code)
+        if self._observe is not None:
+            self._observe(Event("refused", at, symbol, strategy, refusal.code, refusal.sentence, intent))
 
     def _guarded_cycle(self) -> None:
         told: dict[str, Any] = {"at": utc_text(self._clock.now()), "candles": 0, "error": None}

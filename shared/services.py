@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from shared.backtest.processes import Processes, Run
+from shared.backtest.service import BacktestService
 from shared.bot.broker import BotBroker
 from shared.bot.opening import open_bot_store, open_trading
 from shared.bot.service import BotService
@@ -29,15 +31,25 @@ def open_parts(settings: Settings) -> Parts:
     return Parts(market, broker, open_bot_store(settings.store))
 
 
-def services_of(parts: Parts, settings: Settings) -> dict[str, object]:
-    """For LivePorts, which closes them."""
-    return {
+def services_of(
+    parts: Parts, settings: Settings, *, backtest: Run | None = None, knows_all_rules: bool = True
+) -> dict[str, object]:
+    """For LivePorts, which closes them. `backtest` is the bot that runs backtests, as BacktestService takes it; without
+    it there are none."""
+    services: dict[str, object] = {
         "market": MarketService(parts.market),
         "broker": BrokerService(parts.broker),
         "bot": BotService(parts.bots, settings.bot),
     }
+    if backtest is not None:
+        services["backtest"] = BacktestService(
+            settings, parts.market, Processes(settings.backtest), backtest, knows_all_rules=knows_all_rules
+        )
+    return services
 
 
-def open_services(settings: Settings) -> dict[str, object]:
+def open_services(
+    settings: Settings, *, backtest: Run | None = None, knows_all_rules: bool = True
+) -> dict[str, object]:
     """As `services_of`, on parts of their own. Raises SettingsError and CandleFileError."""
-    return services_of(open_parts(settings), settings)
+    return services_of(open_parts(settings), settings, backtest=backtest, knows_all_rules=knows_all_rules)

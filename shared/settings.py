@@ -278,6 +278,17 @@ class BotSettings(_Section):
     notify_urls: Secret = None
 
 
+class BacktestSettings(_Section):
+    """What a backtest may take: how many of the newest candles it runs over, how many run at once, each in a process of
+    its own, how many more may wait, and for how long one may run."""
+
+    candles: Annotated[int, _whole(10, 50_000)] = 2_000
+    workers: Annotated[int, _whole(1, 16)] = 1
+    max_queued: Annotated[int, _whole(0, 100)] = 3
+    timeout_seconds: Annotated[float, _seconds(0.1, 600)] = 30.0
+    retry_after_seconds: Annotated[int, _whole(0, 3_600)] = 5
+
+
 class Settings(BaseSettings):
     """All settings. Made directly, it takes what it is given and reads neither file nor environment."""
 
@@ -293,6 +304,7 @@ class Settings(BaseSettings):
     cutover: CutoverSettings = CutoverSettings()
     broker: BrokerSettings = BrokerSettings()
     bot: BotSettings = BotSettings()
+    backtest: BacktestSettings = BacktestSettings()
 
     @classmethod
     def settings_customise_sources(

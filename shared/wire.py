@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared._json_object import read_object
 from shared.errors import (
+    BacktestFailed,
+    BacktestTooLong,
     BodyTooLarge,
     BotIsRunning,
     BotIsStopped,
@@ -34,6 +36,7 @@ from shared.errors import (
     Refused,
     ServedByLegacy,
     StoreUnavailable,
+    TooManyBacktests,
     TooManyOpenOrders,
     TradingWindowError,
     UnknownOrder,
@@ -210,7 +213,17 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     ExchangeUnavailable: 503,
     ExchangeRefused: 502,
     OutcomeUnknown: 503,
+    TooManyBacktests: 503,
+    BacktestTooLong: 503,
+    BacktestFailed: 503,
 }
+
+
+def headers_to(error: TradingWindowError) -> dict[str, str]:
+    """The headers of that answer beside Content-Type."""
+    if isinstance(error, TooManyBacktests):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}
 
 
 def _refusal(reason: Reason) -> tuple[int, dict[str, Any]]:

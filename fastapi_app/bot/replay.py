@@ -8,7 +8,6 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from shared.bot.store.base import BotStore
 from shared.bot.store.memory import MemoryBotStore
 from shared.bot.store.sqlite import SQLiteBotStore
 from shared.bot.strategy_set import StrategySet
-from shared.broker.base import OrdersQuery, Quote
+from shared.broker.base import OrdersQuery
 from shared.broker.books import Books
 from shared.broker.memory_books import MemoryBooks
 from shared.broker.opening import new_account, rules_of
@@ -32,7 +31,7 @@ from shared.broker.paper import PaperBroker
 from shared.broker.sqlite_books import SQLiteBooks
 from shared.candle import Candle
 from shared.clock import FrozenClock
-from shared.errors import UnknownSymbol
+from shared.market_prices import LastPrices
 from shared.settings import BotSettings, BrokerSettings
 from shared.store.base import LedgerQuery, Store
 from shared.store.memory import MemoryStore
@@ -173,25 +172,6 @@ class Replay:
     async def _ledger(self, kind: str) -> list[Mapping[str, Any]]:
         page = await self._stores.windows.ledger_async(DEFAULT_WINDOW_ID, LedgerQuery(kind=kind, limit=_ALL))
         return [entry.data for entry in reversed(page.entries)]
-
-
-class LastPrices:
-    """A PriceSource for a paper broker: each symbol's last close is what it is bought and sold at."""
-
-    def __init__(self) -> None:
-        self._quotes: dict[str, Quote] = {}
-
-    def set(self, symbol: str, price: Decimal) -> None:
-        self._quotes[symbol] = Quote(price, price, price)
-
-    def quote(self, symbol: str, at: datetime) -> Quote:  # noqa: ARG002 - the last one is the present one
-        try:
-            return self._quotes[symbol]
-        except KeyError:
-            raise UnknownSymbol(symbol) from None
-
-    async def quote_async(self, symbol: str, at: datetime) -> Quote:
-        return self.quote(symbol, at)
 
 
 def merged(candles: Mapping[str, Iterable[Candle]], symbols: Iterable[str]) -> Iterator[tuple[str, Candle]]:

@@ -90,6 +90,8 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             **unavailable,
         },
         "GET /api/orderbook/{symbol}": {"200": {"OrderBookAnswer"}, "400": {"ErrorAnswer"}, **unknown, **unavailable},
+        "GET /api/backtest/strategies": {"200": {"StrategiesAnswer"}},
+        "POST /api/backtest/run": {"200": {"BacktestAnswer"}, **unreadable, **unknown, **unavailable},
         "GET /api/orders": {"200": {"OrdersAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
         "POST /api/orders": {
             "201": {"OrderAnswer"},
@@ -401,3 +403,9 @@ def test_every_parameter_of_a_path_is_told(document: Any) -> None:
         for one in methods.values():
             told = [each["name"] for each in one.get("parameters", ()) if each["in"] == "path"]
             assert told == re.findall(r"{(\w+)}", rule)
+
+
+def test_a_backtest_shows_what_it_takes_and_gives(document: Any) -> None:
+    body = operation(document, "POST /api/backtest/run")["requestBody"]["content"]["application/json"]["schema"]
+    assert body["required"] == ["strategy", "symbol", "timeframe"]
+    assert list(body["properties"]) == ["strategy", "symbol", "timeframe", "parameters", "initial_capital"]

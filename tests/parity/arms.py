@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message
 from werkzeug.test import run_wsgi_app
 
 from fastapi_app.app import create_app
+from fastapi_app.bot.backtest import run_backtest
 from legacy_flask.app import create_app as create_flask_app
+from shared.backtest.processes import Run
 from shared.bot.lease import renewed, taken
 from shared.bot.service import BotService
 from shared.bot.store.base import BotRow
@@ -30,6 +32,7 @@ from shared.settings import BotSettings, CutoverSettings, LimitSettings, Setting
 from shared.store.base import LedgerPage, LedgerQuery, Store
 from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowState
 from shared.window_config import WindowConfig
+from tests.parity.backtests import backtests
 from tests.parity.broker import WorldBroker
 from tests.parity.case import (
     HOST,
@@ -86,7 +89,14 @@ class Breakable:
 class World:
     """One case's window on one arm."""
 
-    def __init__(self, case: Case, store: Store, *, services: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        store: Store,
+        *,
+        services: Mapping[str, object] | None = None,
+        backtest: Run = run_backtest,
+    ) -> None:
         self.case = case
         self.store = store
         self.clock = FrozenClock(_instant(case.at))
@@ -103,6 +113,7 @@ class World:
                 "market": MarketService(self._market),
                 "broker": self.broker.service,
                 "bot": BotService(self._breakable_bots, BotSettings()),
+                "backtest": backtests(self._market, backtest),
                 **(services or {}),
             },
         )

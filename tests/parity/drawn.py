@@ -31,6 +31,7 @@ from tests.parity.case import (
     trade_of,
 )
 from tests.parity.case_orders import ORDERS, delete_order, post_order
+from tests.parity.cases.backtest import post_backtest
 from tests.parity.endpoints import BOTH_SIDES, path_of
 
 
@@ -128,6 +129,23 @@ bad_orders = st.dictionaries(
 )
 new_orders = good_orders | st.builds(lambda good, bad: {**good, **bad}, good_orders, bad_orders)
 
+# Of a symbol that the market doesn't quote: none of them gets as far as to run.
+backtests = st.builds(
+    lambda asked, bad: {**asked, **bad},
+    st.fixed_dictionaries(
+        {
+            "strategy": st.sampled_from(["ema_crossover", "rsi", "hodl"]),
+            "symbol": st.just("XRP-USD"),
+            "timeframe": st.sampled_from(["1m", "1d", "2m"]),
+        }
+    ),
+    st.dictionaries(
+        st.sampled_from(["strategy", "timeframe", "parameters", "initial_capital", "é"]),
+        json_values | st.fixed_dictionaries({"fast": st.integers(-1, 3)}),
+        max_size=2,
+    ),
+)
+
 keys = st.sampled_from([None, None, None, "one", "one", "two", "a b"])
 
 
@@ -191,6 +209,9 @@ bot_told = st.sampled_from(["start", "start", "stop", "stop"]).map(
 )
 bot_reads = _reads(st.sampled_from(["/api/bot-status", "/api/status"]))
 bot_requests = bot_told | bot_reads
+backtest_posts = st.builds(
+    lambda body, extra: post_backtest(body, *extra), backtests.map(_raw) | st.binary(max_size=40), headers
+)
 strays = st.builds(
     lambda method, path, tail: Request(
         method=method, target=path + tail, headers=(("Content-Type", JSON), ("Content-Length", "2")), body=b"{}"
@@ -209,7 +230,19 @@ clients = st.sampled_from(
 requests = st.builds(
     lambda request, client: replace(request, headers=(*request.headers, *client)),
     st.one_of(
-        good_posts, good_posts, good_posts, orders, orders, bot_requests, reads, reads, posts, puts, strays, oversized
+        good_posts,
+        good_posts,
+        good_posts,
+        orders,
+        orders,
+        bot_requests,
+        reads,
+        reads,
+        posts,
+        puts,
+        backtest_posts,
+        strays,
+        oversized,
     ),
     clients,
 )

@@ -7,6 +7,7 @@ from tests.parity.case import Request
 
 BOTH_SIDES = (
     "DELETE /api/orders/<order_id>",
+    "GET /api/backtest/strategies",
     "GET /api/balances",
     "GET /api/bot-status",
     "GET /api/health",
@@ -21,6 +22,7 @@ BOTH_SIDES = (
     "GET /api/trading-window/config",
     "GET /api/trading-window/trades",
     "GET /api/trading-window/within-window",
+    "POST /api/backtest/run",
     "POST /api/bot/start",
     "POST /api/bot/stop",
     "POST /api/orders",

@@ -8,11 +8,12 @@ from shared.errors import UnknownSymbol
 from shared.market.base import Level, OrderBook, Ticker
 from shared.market.inline import InlineMarket
 
-_CANDLES = {"BTC-USD": 3, "ETH-USD": 1_100}
+_CANDLES = {"BTC-USD": 3, "ETH-USD": 1_100, "WAVE-USD": 60}
 _LEVELS = 120
 _QUOTES = {
     "BTC-USD": (Decimal("64250.05"), Decimal("64250.15"), Decimal("64250.10")),
     "ETH-USD": (Decimal("1.49E-6"), Decimal("1.51E-6"), Decimal("1.50E-6")),
+    "WAVE-USD": (Decimal(105), Decimal(105), Decimal(105)),
 }
 
 
@@ -20,7 +21,8 @@ class FixedMarket(InlineMarket):
     """Bitcoin costs 64250.10 and ether 0.00000150, at any time: a quote is a second old.
 
     Whatever their length, bitcoin has three candles that are closed, and ether 1,100; they open at 1, 2, 3 …, and close
-    0.50 higher. A book has 120 levels a side: bids from 1000 down, asks from 1001 up, of quantities 1.0 and 2.50.
+    0.50 higher. The wave has 60: they open at 106, 105 … 100, and up again, and so on. A book has 120 levels a side:
+    bids from 1000 down, asks from 1001 up, of quantities 1.0 and 2.50.
     """
 
     @property
@@ -54,7 +56,7 @@ class FixedMarket(InlineMarket):
         _known(symbol)
         end, length, count = timeframe.open_of(at), timedelta(seconds=timeframe.seconds), _CANDLES[symbol]
         numbers = range(max(0, count - limit), count)
-        return tuple(_candle(end - length * (count - number), number) for number in numbers)
+        return tuple(_candle(end - length * (count - number), _opening_price(symbol, number)) for number in numbers)
 
     def candles_after(
         self, symbol: str, timeframe: Timeframe, after: datetime | None, limit: int, *, until: datetime | None = None
@@ -62,8 +64,11 @@ class FixedMarket(InlineMarket):
         raise NotImplementedError("no request handler feeds itself")
 
 
-def _candle(opens: datetime, number: int) -> Candle:
-    price = Decimal(1 + number)
+def _opening_price(symbol: str, number: int) -> Decimal:
+    return Decimal(100 + abs(number % 12 - 6) if symbol == "WAVE-USD" else 1 + number)
+
+
+def _candle(opens: datetime, price: Decimal) -> Candle:
     return Candle(opens, price, price + 1, price - Decimal("0.25"), price + Decimal("0.50"), Decimal("7.00"))
 
 

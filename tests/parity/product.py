@@ -33,6 +33,7 @@ class Product:
             limits=LimitSettings(max_body_bytes=max_body_bytes),
             cutover=CutoverSettings(
                 max_native_errors=1_000_000,
+                costly=[],
                 timeout_seconds=60,
                 block_seconds=60,
                 # Each is to be seen, however fast they come.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fastapi_app.bot.replay import LastPrices, ReplayStores
+from fastapi_app.bot.replay import ReplayStores
 from legacy_flask.main_bot import TradingBot
 from shared.broker.base import OrdersQuery
 from shared.broker.opening import rules_of
@@ -16,6 +16,7 @@ from shared.broker.paper import PaperBroker
 from shared.candle import Candle, Timeframe
 from shared.clock import FrozenClock
 from shared.market.recorded import RecordedMarket
+from shared.market_prices import LastPrices
 from shared.settings import BotSettings
 from shared.store.base import LedgerQuery
 from shared.window import DEFAULT_WINDOW_ID

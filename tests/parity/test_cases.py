@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 
 from fastapi_app.app import create_app
+from fastapi_app.bot.backtest import run_backtest as new_bot
+from legacy_flask.backtest import run_backtest as old_bot
 from shared.ports import LivePorts
 from shared.settings import Settings
 from shared.store.base import Store
@@ -60,7 +62,7 @@ def _arms(case: Case) -> tuple[Arm, ...]:
 def _check(case: Case, stores: Mapping[Arm, Store]) -> None:
     observed: dict[Arm, tuple[list[Answer], Leftovers]] = {}
     for arm, store in stores.items():
-        world = World(case, store)
+        world = World(case, store, backtest=old_bot if arm == "Flask alone" else new_bot)
         before = world.left()
         with serving(arm, world) as serve:
             taken = [world.take(step, serve) for step in case.steps]

@@ -19,6 +19,7 @@ from tests.parity.arms import Leftovers, World
 from tests.parity.case import Answer, Case, Event, Request
 from tests.parity.divergences import bot, order_traffic, traffic
 from tests.parity.divergences.answers import ANSWERS
+from tests.parity.divergences.backtest import BACKTEST
 from tests.parity.divergences.bot import BOT
 from tests.parity.divergences.broker import BROKER
 from tests.parity.divergences.calls import CALLS
@@ -35,7 +36,19 @@ from tests.parity.divergences.writes import WRITES
 from tests.parity.endpoints import BOTH_SIDES
 from tests.parity.product import Product, running_product, told
 
-DIVERGENCES = [*ANSWERS, *REQUESTS, *CONDITIONS, *RULES, *LEDGER_READS, *MARKET, *BROKER, *BOT, *WRITES, *CALLS]
+DIVERGENCES = [
+    *ANSWERS,
+    *REQUESTS,
+    *CONDITIONS,
+    *RULES,
+    *LEDGER_READS,
+    *MARKET,
+    *BACKTEST,
+    *BROKER,
+    *BOT,
+    *WRITES,
+    *CALLS,
+]
 ON_SQLITE = [*RULES[:2], *LEDGER_READS[:2], *WRITES[:4]]
 
 

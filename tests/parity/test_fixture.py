@@ -8,10 +8,12 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES
+from fastapi_app.bot.backtest import run_backtest as new_bot
 from fastapi_app.cutover.comparing.observation import SeenAnswer
 from fastapi_app.cutover.suite.parity import Parities, Parity
 from fastapi_app.legacy import create_legacy
 from fastapi_app.native import create_native
+from legacy_flask.backtest import run_backtest as old_bot
 from shared.ports import SCOPE_KEY
 from shared.settings import Settings
 from shared.store.memory import MemoryStore
@@ -19,6 +21,7 @@ from shared.window import Outcome
 from tests.parity.arms import World
 from tests.parity.case import HOST, Case, Request, get, head, post_trade, put_config, trade_of
 from tests.parity.case_orders import LIMIT_ORDER, MARKET_ORDER, delete_order, post_order
+from tests.parity.cases.backtest import WAVE, post_backtest
 from tests.parity.endpoints import BOTH_SIDES, endpoint_of
 
 CASE = Case(
@@ -39,7 +42,7 @@ class Worlds:
     """The old app and the new one, each on a world of its own."""
 
     def __init__(self, parity: Parities) -> None:
-        self.old, self.new = (World(CASE, MemoryStore()) for _ in range(2))
+        self.old, self.new = (World(CASE, MemoryStore(), backtest=bot) for bot in (old_bot, new_bot))
         self._pair: Parity = parity(
             legacy=lambda: create_legacy(Settings(), self.old.live_ports),
             native=lambda: _native(self.new),
@@ -102,6 +105,10 @@ def worlds(parity: Parities) -> Worlds:
         (get("/api/market/ohlcv/BTC-USD?timeframe=2m"), 400),
         (get("/api/orderbook/ETH-USD"), 200),
         (head("/api/orderbook/ETH-USD"), 200),
+        (get("/api/backtest/strategies"), 200),
+        (post_backtest(WAVE), 200),
+        (post_backtest(WAVE.replace("WAVE", "NO")), 404),
+        (post_backtest("{}"), 400),
         (get("/api/balances"), 200),
         (get("/api/positions"), 200),
         (get("/api/orders?status=open"), 200),

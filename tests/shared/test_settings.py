@@ -108,6 +108,13 @@ def test_defaults() -> None:
             "lease_seconds": 15.0,
             "notify_urls": None,
         },
+        "backtest": {
+            "candles": 2_000,
+            "workers": 1,
+            "max_queued": 3,
+            "timeout_seconds": 30.0,
+            "retry_after_seconds": 5,
+        },
     }
 
 
@@ -195,6 +202,12 @@ def test_every_key_can_come_from_the_file() -> None:
         quantity_step = 1
         cycle_seconds = 0.05
         lease_seconds = 600
+        [backtest]
+        candles = 50_000
+        workers = 16
+        max_queued = 0
+        timeout_seconds = 600
+        retry_after_seconds = 0
         [bot.strategies.ema_crossover]
         fast = 3
         [bot.strategies.rsi]
@@ -290,6 +303,13 @@ def test_every_key_can_come_from_the_file() -> None:
             "lease_seconds": 600.0,
             "notify_urls": None,
         },
+        "backtest": {
+            "candles": 50000,
+            "workers": 16,
+            "max_queued": 0,
+            "timeout_seconds": 600.0,
+            "retry_after_seconds": 0,
+        },
     }
 
 
@@ -362,6 +382,11 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BOT__QUANTITY_STEP": "0.001",
             "TRADEWINDOW_BOT__CYCLE_SECONDS": "1",
             "TRADEWINDOW_BOT__LEASE_SECONDS": "30",
+            "TRADEWINDOW_BACKTEST__CANDLES": "10",
+            "TRADEWINDOW_BACKTEST__WORKERS": "2",
+            "TRADEWINDOW_BACKTEST__MAX_QUEUED": "100",
+            "TRADEWINDOW_BACKTEST__TIMEOUT_SECONDS": "0.1",
+            "TRADEWINDOW_BACKTEST__RETRY_AFTER_SECONDS": "3600",
             "TRADEWINDOW_BOT__NOTIFY_URLS": "json://127.0.0.1 mailto://a:b@example.org",
             "HOME": "/home/trader",
         }
@@ -450,6 +475,13 @@ def test_every_key_can_come_from_the_environment() -> None:
             "cycle_seconds": 1.0,
             "lease_seconds": 30.0,
             "notify_urls": SecretStr("json://127.0.0.1 mailto://a:b@example.org"),
+        },
+        "backtest": {
+            "candles": 10,
+            "workers": 2,
+            "max_queued": 100,
+            "timeout_seconds": 0.1,
+            "retry_after_seconds": 3600,
         },
     }
 
@@ -614,7 +646,7 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         (
             "[sever]\nport = 80",
             'sever: {"port": 80} is not expected: '
-            "the sections are server, store, window, market, exchange, limits, bridge, cutover, broker, bot",
+            "the sections are server, store, window, market, exchange, limits, bridge, cutover, broker, bot, backtest",
         ),
         ("server = 80", "server: 80 is not a table of keys"),
     ],

@@ -14,6 +14,8 @@ from werkzeug.wrappers import Request
 
 from shared.clock import utc_text
 from shared.errors import (
+    BacktestFailed,
+    BacktestTooLong,
     BodyTooLarge,
     BotIsRunning,
     BotIsStopped,
@@ -42,6 +44,7 @@ from shared.errors import (
     ServedByLegacy,
     SettingsError,
     StoreUnavailable,
+    TooManyBacktests,
     TooManyOpenOrders,
     TradingWindowError,
     UnknownOrder,
@@ -802,6 +805,7 @@ def test_every_error_has_its_answer() -> None:
         *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay, BotIsRunning, BotIsStopped),
         # Which process runs the bot is no request's business.
         *(LeaseHeld, LeaseLost),
+        *(TooManyBacktests, BacktestTooLong, BacktestFailed),
     }
     ours = {kind for kind in TradingWindowError.__subclasses__() if kind.__module__ == "shared.errors"}
     assert ours == answered

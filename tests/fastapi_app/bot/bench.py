@@ -8,7 +8,7 @@ from typing import Any, Self
 from fastapi_app.bot.desk import OrderDesk
 from fastapi_app.bot.engine import BotEngine
 from fastapi_app.bot.memory import BotMemory
-from fastapi_app.bot.replay import LastPrices, ReplayStores
+from fastapi_app.bot.replay import ReplayStores
 from fastapi_app.trading_window_async import TradingWindowAsync, get_trading_window_async
 from shared.bot.events import Event
 from shared.bot.lease import taken
@@ -20,6 +20,7 @@ from shared.broker.opening import rules_of
 from shared.broker.paper import PaperBroker
 from shared.candle import Candle
 from shared.clock import FrozenClock
+from shared.market_prices import LastPrices
 from shared.settings import BotSettings, BrokerSettings
 from shared.window_config import WindowConfig
 from shared.wire import TradesQuery

@@ -2,6 +2,7 @@
 
 from tests.parity.case import Case
 from tests.parity.cases import (
+    backtest,
     bot,
     can_trade,
     config,
@@ -34,6 +35,7 @@ CASES: tuple[Case, ...] = (
     *get_trades.CASES,
     *config.CASES,
     *market.CASES,
+    *backtest.CASES,
     *orders.CASES,
     *order_bodies.CASES,
     *order_rules.CASES,

@@ -15,6 +15,7 @@ from tests.parity.case import (
     put_config,
     trade_of,
 )
+from tests.parity.cases.backtest import RUN, STRATEGIES, WAVE, post_backtest
 
 MAX_BODY_BYTES = 1_024
 
@@ -29,6 +30,8 @@ TICKER = "/api/market/ticker"
 CANDLES = "/api/market/ohlcv"
 ORDER_BOOK = "/api/orderbook"
 
+GET_STRATEGIES = f"GET {STRATEGIES}"
+RUN_BACKTEST = f"POST {RUN}"
 GET_HEALTH = f"GET {HEALTH}"
 GET_STATUS = f"GET {STATUS}"
 GET_CAN_TRADE = f"GET {CAN_TRADE}"
@@ -140,4 +143,9 @@ TRAFFIC: tuple[tuple[Request, int] | Event, ...] = (
     (get(f"{ORDER_BOOK}/BTC-USD?limit=0"), 400),
     MarketFails(None),
     (head(f"{TICKER}/ETH-USD"), 200),
+    # Backtests, by the rules as they are by now.
+    (get(STRATEGIES), 200),
+    (post_backtest(WAVE), 200),
+    (post_backtest(WAVE.replace('"fast":2', '"fast":0')), 400),
+    (post_backtest(WAVE.replace("WAVE", "NO")), 404),
 )
