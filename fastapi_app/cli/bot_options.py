@@ -11,7 +11,7 @@ import typer
 
 from shared.bot.strategy_set import StrategySet
 from shared.entry import CANT_START_EXIT_CODE
-from shared.errors import BrokenStrategy, InvalidField, SettingsError, TradingWindowError
+from shared.errors import BrokenStrategy, InvalidField, SettingsError, TradingWindowError, UnknownStrategy
 from shared.settings import Settings, load_settings
 
 _STRATEGY = re.compile(r"[^:=,\s]+(:[^=,\s]+=[^,\s]*(,[^=,\s]+=[^,\s]*)*)?")
@@ -67,10 +67,10 @@ def settings_of(config: Path | None, options: Mapping[str, Mapping[str, Any]]) -
     for name, parameters in settings.bot.strategies.items():
         try:
             StrategySet(settings.bot.model_copy(update={"strategies": {name: parameters}}))
+        except (UnknownStrategy, BrokenStrategy) as exc:
+            raise SettingsError(f"bot.strategies: {exc}") from exc
         except InvalidField as exc:
             raise SettingsError(f"bot.strategies: {name}: {exc}") from exc
-        except BrokenStrategy as exc:
-            raise SettingsError(f"bot.strategies: {exc}") from exc
     return settings
 
 
