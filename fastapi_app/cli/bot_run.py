@@ -15,7 +15,7 @@ from fastapi_app.cli.bot_options import Config, Strategies, end, ends_with_a_sen
 from fastapi_app.cli.replay_shown import window_text
 from fastapi_app.main_bot_async import main_async
 from shared.bot.lease import is_free
-from shared.bot.opening import open_bot_store, open_trading
+from shared.bot.opening import open_bot_store
 from shared.clock import SystemClock
 from shared.errors import BotIsRunning, InvalidField, LeaseHeld, SettingsError
 from shared.settings import Settings
@@ -77,9 +77,6 @@ def _check_money(settings: Settings, *, live: bool) -> None:
         raise SettingsError(
             f"--live: {InvalidField('exchange.sandbox', exchange.sandbox, 'false, as real money needs')}"
         )
-    if live:
-        for opened in open_trading(settings):  # what the settings lack is told before anybody has to type
-            opened.close()
 
 
 def _confirm(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from fastapi_app.cli.replay_shown import facts_of
 from fastapi_app.cli.replay_told import Told
 from shared.errors import SettingsError
 
-WIDTH, LEFT, RIGHT = 1000, 90, 10
+WIDTH, LEFT, RIGHT = 1000, 130, 10
 PRICE_HEIGHT, EQUITY_HEIGHT, ROW_HEIGHT = 320, 160, 18
 SHOWN_ORDERS = 1_000
 """In the table, the newest; the chart has all."""

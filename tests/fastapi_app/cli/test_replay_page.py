@@ -118,7 +118,7 @@ def test_everything_drawn_is_within_its_figure() -> None:
     assert all(0 <= float(x) <= 1_000 and 0 <= float(y) <= 320 for x, y in points)
     assert len(points) == 2 * 750  # two candles a point
     bars = shown.all("rect")
-    assert all(90 <= float(bar["x"]) <= 990 for bar in bars)
+    assert all(130 <= float(bar["x"]) <= 990 for bar in bars)
 
 
 def test_a_file_that_can_not_be_written_is_named() -> None:
