@@ -2,7 +2,7 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +24,12 @@ KEYS = {"EXCHANGE__API_KEY": "key", "EXCHANGE__API_SECRET": "secret", "EXCHANGE_
 class Run:
     """`tradewindow bot run` as a process; with a terminal, a person can type into it."""
 
-    def __init__(self, folder: Path, *arguments: str, has_terminal: bool = False, **variables: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, variables: Mapping[str, str], has_terminal: bool = False) -> None:
         self._out = folder / "out"
-        self._terminal, stdin = pty.openpty() if has_terminal else (None, subprocess.DEVNULL)
+        self._terminal: int | None = None
+        stdin = subprocess.DEVNULL
+        if has_terminal:
+            self._terminal, stdin = pty.openpty()
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(
                 [TRADEWINDOW, "bot", "run", *arguments],
@@ -95,7 +98,7 @@ def test_it_trades_paper_money_until_ctrl_c_and_no_second_one_runs(
     with closing(SQLiteBotStore(state_file)) as store:
         store.change(lambda _: BotRow(desired="running", holder="one that was killed", lease_until=ended))
     given = {"STORE__PATH": str(state_file), "BOT__CYCLE_SECONDS": "0.05"}
-    with closing(Run(tmp_path, "--strategy", "rsi:period=3", **given)) as run:
+    with closing(Run(tmp_path, "--strategy", "rsi:period=3", variables=given)) as run:
         run.wait_for("Ctrl-C")
         assert "  money       paper\n" in run.text
         assert "  prices      synthetic\n" in run.text
@@ -119,7 +122,7 @@ def test_real_money_takes_the_exchanges_name_typed_in_a_terminal(
     state_file: Path, tmp_path: Path, venue: TradingExchange
 ) -> None:
     given = {**REAL, **KEYS, "EXCHANGE__URL": venue.url, "STORE__PATH": str(state_file), "BOT__CYCLE_SECONDS": "0.05"}
-    with closing(Run(tmp_path, "--live", has_terminal=True, **given)) as run:
+    with closing(Run(tmp_path, "--live", variables=given, has_terminal=True)) as run:
         run.wait_for("Type the name of the exchange to go on (binance): ")
         assert "This trades BTC-USD at binance, with real money, by ema_crossover." in run.text
         assert venue.asked("/api/v3/account") == []
@@ -130,7 +133,7 @@ def test_real_money_takes_the_exchanges_name_typed_in_a_terminal(
 
 
 def test_another_word_starts_nothing(tmp_path: Path) -> None:
-    with closing(Run(tmp_path, "--live", has_terminal=True, **REAL, **KEYS)) as run:
+    with closing(Run(tmp_path, "--live", variables={**REAL, **KEYS}, has_terminal=True)) as run:
         run.wait_for("(binance): ")
         run.types("yes")
         assert run.process.wait(60) == 3
