@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fastapi_app.cli.bot import bot
 from fastapi_app.cli.cutover import cutover
 from fastapi_app.cli.cutover_serve import serve as serve_any_pair
 from fastapi_app.cli.routes import routes
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(routes)
+app.add_typer(bot)
 app.add_typer(cutover)
 cutover.command()(serve_any_pair)
 

@@ -33,6 +33,15 @@ def csv_rows(path: Path) -> Iterator[tuple[int, Candle]]:
         raise CandleFileError(path, f"line {reader.line_num}: {exc}") from exc
 
 
+def csv_lines(path: Path) -> int:
+    """How many lines follow the header, blank ones too. Raises CandleFileError."""
+    try:
+        with path.open("rb") as file:
+            return max(0, sum(1 for _ in file) - 1)
+    except OSError as exc:
+        raise CandleFileError(path, exc.strerror or str(exc)) from exc
+
+
 def _candle(timestamp: str, numbers: Sequence[str]) -> Candle:
     return Candle(instant_cell("timestamp", timestamp), *decimal_cells(COLUMNS[1:], numbers))
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from shared.candle import Candle, Timeframe
 from shared.errors import BadCandle, CandleFileError, InvalidField
-from shared.market.csv_file import csv_rows
-from shared.market.parquet_file import parquet_rows
+from shared.market.csv_file import csv_lines, csv_rows
+from shared.market.parquet_file import parquet_count, parquet_rows
 
 logger = logging.getLogger(__name__)
 
 Rows = Callable[[Path], Iterable[tuple[int, Candle]]]
 
 _READERS: dict[str, tuple[Rows, str]] = {".csv": (csv_rows, "line"), ".parquet": (parquet_rows, "row")}
+_COUNTERS: dict[str, Callable[[Path], int]] = {".csv": csv_lines, ".parquet": parquet_count}
 
 
 def read_candles(path: Path, timeframe: Timeframe) -> Iterator[Candle]:
@@ -26,10 +27,19 @@ def read_candles(path: Path, timeframe: Timeframe) -> Iterator[Candle]:
     BadCandle. What is missing is not made up: a gap stays one, and is logged at the end. Raises CandleFileError for a
     file that can't be read.
     """
+    rows, unit = _READERS[_ending(path)]
+    return _in_order(path, rows(path), unit, timeframe)
+
+
+def most_candles(path: Path) -> int:
+    """How many candles `read_candles` gives at the most, without reading them. Raises CandleFileError."""
+    return _COUNTERS[_ending(path)](path)
+
+
+def _ending(path: Path) -> str:
     if path.suffix.lower() not in _READERS:
         raise CandleFileError(path, f"its ending is none of {', '.join(_READERS)}")
-    rows, unit = _READERS[path.suffix.lower()]
-    return _in_order(path, rows(path), unit, timeframe)
+    return path.suffix.lower()
 
 
 def _in_order(path: Path, rows: Iterable[tuple[int, Candle]], unit: str, timeframe: Timeframe) -> Iterator[Candle]:

@@ -19,11 +19,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Candle]]:
     Timestamps are of a timestamp type with a zone, or texts; numbers are decimals, integers or texts, or floats,
     which are read as the shortest decimal that stands for them. Raises BadCandle and CandleFileError.
     """
-    try:
-        import pyarrow as arrow  # noqa: PLC0415 - heavy, and an extra
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as exc:
-        raise CandleFileError(path, "it takes pyarrow: install the extra `parquet`") from exc
+    arrow, parquet = _pyarrow(path)
     try:
         with parquet.ParquetFile(path) as file:
             for name in COLUMNS:
@@ -41,6 +37,25 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Candle]]:
                         raise BadCandle(path, f"row {number}", exc) from exc
     except (OSError, arrow.ArrowException) as exc:
         raise CandleFileError(path, str(exc)) from exc
+
+
+def parquet_count(path: Path) -> int:
+    """How many rows there are, by the file's own word. Raises CandleFileError."""
+    arrow, parquet = _pyarrow(path)
+    try:
+        with parquet.ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
+    except (OSError, arrow.ArrowException) as exc:
+        raise CandleFileError(path, str(exc)) from exc
+
+
+def _pyarrow(path: Path) -> tuple[Any, Any]:
+    try:
+        import pyarrow as arrow  # noqa: PLC0415 - heavy, and an extra
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as exc:
+        raise CandleFileError(path, "it takes pyarrow: install the extra `parquet`") from exc
+    return arrow, parquet
 
 
 def _plain(arrow: Any, column: Any) -> Any:

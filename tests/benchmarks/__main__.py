@@ -22,6 +22,7 @@ from tests.benchmarks.growth import growth
 from tests.benchmarks.load import WrongAnswers
 from tests.benchmarks.machine import UNPINNED, WRK_IS_MISSING, machine_rows, pins
 from tests.benchmarks.peer_sections import can_trade, post_trades
+from tests.benchmarks.replay import replay
 from tests.benchmarks.report import Run, Section, document
 from tests.benchmarks.rounds import Bench
 from tests.benchmarks.servers import ROOT, ServerFailed
@@ -43,6 +44,7 @@ class Part(StrEnum):
     CONCURRENCY = "concurrency"
     WORKERS = "workers"
     WINDOW = "window"
+    REPLAY = "replay"
 
 
 MEASURES: dict[Part, Callable[[Bench], Section]] = {
@@ -55,6 +57,7 @@ MEASURES: dict[Part, Callable[[Bench], Section]] = {
     Part.CONCURRENCY: concurrency,
     Part.WORKERS: workers,
     Part.WINDOW: window,
+    Part.REPLAY: replay,
 }
 
 _SHARE_OF_SECONDS = {Part.GROWTH: 1 / 3, Part.WORKERS: 2 / 3}
