@@ -229,12 +229,13 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
             window=settings.window,
             notifier=notifier,
         )
-        await bots.change_async(begun_here(settings.bot, at=SystemClock().now()))
+        await bots.change_async(begun_here(settings.bot, holder=bot.holder, at=SystemClock().now()))
         try:
             await bot.start()
             await _until(bot, bots, stop or _stop_by_signal())
         finally:
             await bots.change_async(ended_here(bot.holder))
+            await bots.change_async(released(bot.holder))
 
 
 def run_main_async() -> None:
@@ -250,7 +251,10 @@ async def _until(bot: TradingBotAsync, bots: BotStore, stop: asyncio.Event) -> N
     finally:
         for task in ends:
             task.cancel()
-        await bot.stop()
+        try:
+            await bots.change_async(ended_here(bot.holder))
+        finally:
+            await bot.stop()
 
 
 async def _told_to_stop(bots: BotStore) -> None:

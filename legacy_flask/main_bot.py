@@ -95,12 +95,13 @@ class TradingBot:
 
     def run(self) -> None:
         """Cycles until `stop` is called from another thread, the row says that the bot is stopped, or the lease is
-        lost; `start` comes before it."""
+        lost; `start` comes before it. Then the bot is to run no more, unless another process has it."""
         try:
             while not self._stopping.is_set():
                 self._guarded_cycle()
                 self._stopping.wait(self._settings.cycle_seconds)
         finally:
+            self._bots.change(ended_here(self.holder))
             self._bots.change(released(self.holder))
 
     def stop(self) -> None:
@@ -219,7 +220,7 @@ def main(settings: Settings | None = None) -> None:
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
-        bots.change(begun_here(settings.bot, at=SystemClock().now()))
+        bots.change(begun_here(settings.bot, holder=bot.holder, at=SystemClock().now()))
         try:
             bot.start()
             bot.run()
@@ -227,6 +228,7 @@ def main(settings: Settings | None = None) -> None:
             logger.info("the bot was interrupted")
         finally:
             bots.change(ended_here(bot.holder))
+            bots.change(released(bot.holder))
 
 
 if __name__ == "__main__":

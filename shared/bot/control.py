@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from shared.bot.lease import is_free
+from shared.bot.lease import is_free, taken
 from shared.bot.store.base import BotRow, Step
 from shared.clock import utc_text
 from shared.errors import BotIsRunning, BotIsStopped
@@ -23,14 +23,17 @@ def started(settings: BotSettings, *, at: datetime) -> Step:
     return step
 
 
-def begun_here(settings: BotSettings, *, at: datetime) -> Step:
-    """As `started`, by a process that is going to run the bot itself: it also goes on with one that is to run and that
-    no process runs, such as after a crash. Raises BotIsRunning while the lease of another process lasts."""
+def begun_here(settings: BotSettings, *, holder: str, at: datetime) -> Step:
+    """As `started`, by a process that is going to run the bot itself, and so takes the lease in the same step. It also
+    goes on with one that is to run and that no process runs, such as after a crash. Raises BotIsRunning while the lease
+    of another process lasts, and LeaseHeld while that process finishes what is in flight."""
+    takes_the_lease = taken(holder, at=at, until=at + timedelta(seconds=settings.lease_seconds))
 
     def step(row: BotRow) -> BotRow:
         if row.desired == "running" and not is_free(row, at):
             raise BotIsRunning
-        return replace(row, desired="running", config=config_of(settings), started_at=row.started_at or at)
+        begun = replace(row, desired="running", config=config_of(settings), started_at=row.started_at or at)
+        return takes_the_lease(begun)
 
     return step
 
@@ -47,7 +50,8 @@ def stopped() -> Step:
 
 
 def ended_here(holder: str) -> Step:
-    """The bot is to run no more, unless another process has taken it over meanwhile."""
+    """The bot is to run no more, unless another process has taken it over meanwhile. To be written before the lease is
+    given back: else another process could take up what is about to end."""
 
     def step(row: BotRow) -> BotRow | None:
         if row.holder not in (None, holder):

@@ -3,16 +3,23 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from fastapi_app.app import create_app
 from fastapi_app.bot_supervisor import BotSupervisor
-from shared.bot.control import started, stopped
-from shared.bot.lease import taken
+from shared.bot.control import begun_here, ended_here, started, stopped
+from shared.bot.lease import released, taken
+from shared.bot.opening import open_bot_store
+from shared.bot.service import BotService
 from shared.errors import StoreUnavailable
-from shared.settings import BotSettings
+from shared.ports import LivePorts
+from shared.settings import BotSettings, CutoverSettings, Settings, StoreSettings
+from shared.store.memory import MemoryStore
 from tests.fastapi_app.bot.bench import MINUTE
 from tests.fastapi_app.bot.processes import SETTINGS, World, newest, until
 
@@ -140,6 +147,37 @@ async def test_one_that_is_started_again_between_two_looks_runs_with_the_new_set
     await until(lambda: len(world.bots) == 2 and world.bots[1].is_running)
     assert not world.bots[0].is_running
     assert (world.row().lease_until - world.clock.now()).total_seconds() == 77
+
+
+async def test_a_process_of_its_own_that_ends_is_not_followed_by_another(processes: Processes) -> None:
+    world = processes.world
+    await processes.start("one")
+    for step in (
+        begun_here(LASTING, holder="its own", at=world.clock.now()),
+        ended_here("its own"),
+        released("its own"),
+    ):
+        world.stores.bot.change(step)
+        await looks()
+    assert (world.row().holder, world.bots) == (None, [])
+
+
+async def test_an_app_runs_it_on_files_of_its_own_and_none_on_ports_that_were_handed_in(
+    state_file: Path, tmp_path: Path
+) -> None:
+    settings = Settings(
+        store=StoreSettings(path=state_file),
+        cutover=CutoverSettings(path=tmp_path / "cutover.sqlite3", token_path=tmp_path / "cutover.token"),
+    )
+    with closing(open_bot_store(settings.store)) as bots:
+        bots.change(started(settings.bot, at=datetime.now(UTC)))
+        handed_in = LivePorts(store=MemoryStore(), services={"bot": BotService(bots, settings.bot)})
+        async with create_app(settings, live_ports=handed_in).cutover.running():
+            await looks(20)
+            assert bots.read().holder is None
+        async with create_app(settings).cutover.running():
+            await until(lambda: bots.read().last_cycle is not None)
+        assert (bots.read().desired, bots.read().holder) == ("running", None)
 
 
 async def test_what_fails_is_logged_once_and_tried_until_it_works(

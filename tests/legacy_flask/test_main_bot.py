@@ -156,7 +156,7 @@ def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs(caplo
     world.bot.start()
     world.bot.cycle()
     world.broker.fails = RuntimeError("a fault")
-    world.stores.bot.change(begun_here(SETTINGS, at=world.clock.now()))
+    world.stores.bot.change(begun_here(SETTINGS, holder=world.bot.holder, at=world.clock.now()))
     with running(world.bot.run, world.bot.stop):
         while not caplog.records:
             world.clock.step(MINUTE)

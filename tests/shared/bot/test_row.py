@@ -185,10 +185,14 @@ def test_a_bot_is_started_once_and_stopped_once() -> None:
 def test_a_process_of_its_own_goes_on_with_a_bot_whose_process_has_ended() -> None:
     crashed = row(desired="running", holder="dead", lease_until=LATER, started_at=START, state={"day": None})
     with pytest.raises(BotIsRunning):
-        begun_here(BotSettings(), at=LATER - timedelta(seconds=1))(crashed)
-    going_on = after(begun_here(BotSettings(), at=LATER), crashed)
+        begun_here(BotSettings(), holder="me", at=LATER - timedelta(seconds=1))(crashed)
+    going_on = after(begun_here(BotSettings(), holder="me", at=LATER), crashed)
     assert (going_on.desired, going_on.started_at, going_on.state) == ("running", START, {"day": None})
-    assert after(begun_here(BotSettings(), at=LATER), row()).started_at == LATER
+    assert (going_on.holder, going_on.lease_until) == ("me", LATER + timedelta(seconds=15))
+    assert after(begun_here(BotSettings(), holder="me", at=LATER), row()).started_at == LATER
+    finishing = row(desired="stopped", holder="you", lease_until=LATER)
+    with pytest.raises(LeaseHeld, match="run by you"):
+        begun_here(BotSettings(), holder="me", at=START)(finishing)
 
 
 def test_a_process_that_ends_stops_no_bot_that_another_one_runs() -> None:
