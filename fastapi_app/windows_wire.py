@@ -279,9 +279,10 @@ def turns_answer(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 
 
 def ledger_answer(page: LedgerPage, limit: int) -> dict[str, Any]:
-    entries = [entry_answer(entry) for entry in page.entries]
-    more = len(entries) == limit and page.entries[-1].sequence > 1
-    return {"entries": entries, "count": len(entries), "next": page.entries[-1].sequence if more else None}
+    """Of the page's first `limit` entries; one more tells that this isn't the end."""
+    entries = [entry_answer(entry) for entry in page.entries[:limit]]
+    more = len(page.entries) > limit
+    return {"entries": entries, "count": len(entries), "next": page.entries[limit - 1].sequence if more else None}
 
 
 def entry_answer(entry: LedgerEntry) -> Mapping[str, Any]:

@@ -46,8 +46,9 @@ KEY_HEADER = header("Idempotency-Key", "1 to 255 visible ASCII characters; an eq
 async def get_windows(request: Request) -> Response:
     """The ids of all windows, in order."""
     query = read_query(WindowsQuery, request.scope["query_string"])
-    found = await ports_of(request).windows.window_ids_async(after=query.after, limit=query.limit)
-    return json_answer({"windows": list(found), "next": found[-1] if len(found) == query.limit else None})
+    found = await ports_of(request).windows.window_ids_async(after=query.after, limit=query.limit + 1)
+    windows = found[: query.limit]
+    return json_answer({"windows": list(windows), "next": windows[-1] if len(found) > query.limit else None})
 
 
 @router.post(
@@ -193,6 +194,6 @@ async def get_ledger(request: Request) -> Response:
     query = read_query(LedgerPageQuery, request.scope["query_string"])
     through = None if query.before is None else query.before - 1
     page = await ports_of(request).windows.ledger_async(
-        request.path_params["window_id"], LedgerQuery(kind=query.kind, through=through, limit=query.limit)
+        request.path_params["window_id"], LedgerQuery(kind=query.kind, through=through, limit=query.limit + 1)
     )
     return json_answer(ledger_answer(page, query.limit))

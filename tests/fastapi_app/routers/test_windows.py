@@ -91,6 +91,7 @@ async def test_the_windows_are_listed_in_order_by_pages(bench: Bench) -> None:
     assert await bench.get(WINDOWS, limit=2) == {"windows": ["a", "b"], "next": "b"}
     assert await bench.get(WINDOWS, limit=2, after="b") == {"windows": ["c", "c-1"], "next": "c-1"}
     assert await bench.get(WINDOWS, limit=2, after="c-1") == {"windows": ["default"], "next": None}
+    assert await bench.get(WINDOWS, limit=2, after="c") == {"windows": ["c-1", "default"], "next": None}
     assert await bench.get(WINDOWS, after="bb") == {"windows": ["c", "c-1", "default"], "next": None}
     assert await bench.get(WINDOWS, after="z") == {"windows": [], "next": None}
 
@@ -766,6 +767,7 @@ async def test_a_ledger_by_kind(bench: Bench, kind: str, sequences: list[int]) -
     before: dict[str, int] = {}
     while True:
         page = await bench.get(f"{path}/ledger", kind=kind, limit=1, **before)
+        assert page["count"] == 1
         paged += [entry["sequence"] for entry in page["entries"]]
         if page["next"] is None:
             break
