@@ -29,7 +29,7 @@ def begun_here(settings: BotSettings, *, holder: str, at: datetime) -> Step:
     of another process lasts, and LeaseHeld while that process finishes what is in flight."""
     takes_the_lease = taken(holder, at=at, until=at + timedelta(seconds=settings.lease_seconds))
 
-    def step(row: BotRow) -> BotRow:
+    def step(row: BotRow) -> BotRow | None:
         if row.desired == "running" and not is_free(row, at):
             raise BotIsRunning
         begun = replace(row, desired="running", config=config_of(settings), started_at=row.started_at or at)
