@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fastapi_app.app import create_app
+from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.bot_supervisor import BotSupervisor
 from shared.bot.control import begun_here, ended_here, started, stopped
 from shared.bot.lease import released, taken
@@ -65,6 +66,10 @@ async def processes() -> AsyncIterator[Processes]:
 
 def tell_to_start(world: World, settings: BotSettings = LASTING) -> None:
     world.stores.bot.change(started(settings, at=world.clock.now()))
+
+
+def lifespan_of(app: TradingWindowApp) -> AbstractAsyncContextManager[Any]:
+    return app.native.router.lifespan_context(app.native)
 
 
 async def looks(number: int = 10) -> None:
@@ -172,10 +177,10 @@ async def test_an_app_runs_it_on_files_of_its_own_and_none_on_ports_that_were_ha
     with closing(open_bot_store(settings.store)) as bots:
         bots.change(started(settings.bot, at=datetime.now(UTC)))
         handed_in = LivePorts(store=MemoryStore(), services={"bot": BotService(bots, settings.bot)})
-        async with create_app(settings, live_ports=handed_in).cutover.running():
+        async with lifespan_of(create_app(settings, live_ports=handed_in)):
             await looks(20)
             assert bots.read().holder is None
-        async with create_app(settings).cutover.running():
+        async with lifespan_of(create_app(settings)):
             await until(lambda: bots.read().last_cycle is not None)
         assert (bots.read().desired, bots.read().holder) == ("running", None)
 
