@@ -215,7 +215,7 @@ def test_a_servers_state_is_left_alone(candles: Path, monkeypatch: pytest.Monkey
 def test_ctrl_c_and_kill_9_are_gone_on_from(state_file: Path) -> None:
     """The process is stopped twice, and what this one then finishes is equal to what is never stopped."""
     # As many entries as it wants: a write every other candle makes it slow enough to be stopped half way.
-    given = (csv_file(Path("long.csv"), drifting(9, length=1_500)), *QUICK, "--max-trades", "10000")
+    given = (csv_file(Path("long.csv"), drifting(9, length=6_000)), *QUICK, "--max-trades", "10000")
     kept = (*given, "--state", state_file)
     with closing(SQLiteBotStore(state_file)) as rows:
 
@@ -233,7 +233,7 @@ def test_ctrl_c_and_kill_9_are_gone_on_from(state_file: Path) -> None:
         code, errors = _stopped(kept, signal.SIGKILL, when=beyond(before + 20))
         assert (code, errors) == (-signal.SIGKILL, "")
     answer = told(*kept)
-    assert 0 < answer["candles_before"] < 1_500
+    assert 0 < answer["candles_before"] < 6_000
     assert left(answer) == left(told(*given))
 
 
