@@ -8,8 +8,9 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,6 +22,12 @@ logger = logging.getLogger(__name__)
 
 Run = Callable[[BacktestJob], dict[str, Any]]
 """A function of a module: the process that runs it imports it by its name."""
+
+client_left: ContextVar[Callable[[], bool] | None] = ContextVar("client_left", default=None)
+"""Whether the client of a caller of the blocking face has left, where that can be known: nobody can cancel it."""
+
+LOOK_SECONDS = 0.25
+"""How often it is asked."""
 
 NICE = 10
 """How far the processes stand back behind the server's own where the machine is busy."""
@@ -41,7 +48,14 @@ class Processes:
         self._idle: list[_Process] = []
 
     def run(self, run: Run, job: BacktestJob) -> dict[str, Any]:
-        return self._admit(run, job).answer.result()
+        """Ends the process when `client_left` says so."""
+        running = self._admit(run, job)
+        left = client_left.get()
+        while left is not None and not wait([running.answer], LOOK_SECONDS).done:
+            if left():
+                running.end()
+                break
+        return running.answer.result()
 
     async def run_async(self, run: Run, job: BacktestJob) -> dict[str, Any]:
         """Cancelled, it ends the process."""

@@ -383,6 +383,7 @@ def test_no_other_endpoint_takes_parameters_or_a_body(document: Any) -> None:
     }
     assert with_parameters == {
         "GET /api/orders",
+        "POST /api/backtest/run",
         "POST /api/orders",
         "GET /api/trading-window/trades",
         "POST /api/trading-window/trades",

@@ -1,15 +1,19 @@
 """What the routes of backtests do beside what the parity suite holds both sides to."""
 
 import asyncio
+import time
 from typing import Any
 
-from starlette.types import Message
+import pytest
+from starlette.types import ASGIApp, Message
 
 from fastapi_app.app import create_app
+from fastapi_app.bridge import Bridge
 from fastapi_app.native import create_native
 from legacy_flask.app import create_app as create_flask_app
+from shared.backtest.processes import client_left
 from shared.errors import TooManyBacktests
-from shared.modes import EndpointMode
+from shared.modes import EndpointMode, Side
 from shared.ports import SCOPE_KEY, LivePorts
 from shared.settings import CutoverSettings, Settings
 from shared.store.memory import MemoryStore
@@ -30,8 +34,17 @@ class Endless:
     """A service that is never done."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self.begun = asyncio.Event()
         self.cancelled = asyncio.Event()
+
+    def run(self, **_asked: Any) -> Any:
+        left = client_left.get()
+        assert left is not None
+        self._loop.call_soon_threadsafe(self.begun.set)
+        while not left():
+            time.sleep(0.01)
+        self._loop.call_soon_threadsafe(self.cancelled.set)
 
     async def run_async(self, **_asked: Any) -> Any:
         self.begun.set()
@@ -59,10 +72,13 @@ def test_both_sides_say_when_to_ask_again() -> None:
     assert alone.body == b'{"error":"4 backtests run or wait already, and no more may"}\n'
 
 
-async def test_it_is_cancelled_when_its_client_leaves() -> None:
+@pytest.mark.parametrize("side", ["native", "legacy"])
+async def test_it_is_ended_when_its_client_leaves(side: Side) -> None:
     service = Endless()
     ports = ports_on(service)
-    app = create_native(ports, max_body_bytes=1_024)
+    app: ASGIApp = create_native(ports, max_body_bytes=1_024)
+    if side == "legacy":
+        app = Bridge(create_flask_app(Settings(), live_ports=ports), watch_after_seconds=0)
     request = post_backtest(WAVE)
     whole: Message = {"type": "http.request", "body": request.body, "more_body": False}
     inbox = [whole]
@@ -78,8 +94,15 @@ async def test_it_is_cancelled_when_its_client_leaves() -> None:
 
     scope = {
         "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("bot.example", 80),
+        "client": ("127.0.0.1", 50_000),
+        "root_path": "",
         "method": "POST",
         "path": request.path,
+        "raw_path": request.path.encode(),
         "query_string": b"",
         "headers": [(name.lower().encode(), value.encode()) for name, value in request.headers],
         "state": {SCOPE_KEY: ports.for_request()},

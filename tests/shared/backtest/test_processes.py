@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.backtest.job import BacktestJob
-from shared.backtest.processes import Processes
+from shared.backtest.processes import Processes, client_left
 from shared.candle import Timeframe
 from shared.errors import BacktestFailed, BacktestTooLong, TooManyBacktests
 from shared.settings import BacktestSettings, BotSettings, BrokerSettings
@@ -102,6 +102,17 @@ async def test_who_leaves_while_it_waits_gives_the_place_back(processes: Process
     running.cancel()
     assert (await other)["candles"] == 20
     assert not (tmp_path / "never").exists()
+
+
+def test_a_caller_that_blocks_ends_the_process_when_its_client_is_gone(processes: Processes, tmp_path: Path) -> None:
+    file = tmp_path / "runs"
+    token = client_left.set(file.exists)
+    try:
+        with pytest.raises(BacktestFailed, match="it was ended"):
+            processes.run(runs.takes_long, job(str(file)))
+        assert is_gone(process_of(file))
+    finally:
+        client_left.reset(token)
 
 
 def test_the_time_limit_ends_the_process(tmp_path: Path) -> None:
