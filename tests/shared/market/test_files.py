@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from shared.candle import Timeframe
 from shared.errors import MISSING, BadCandle, CandleFileError
-from shared.market.files import read_candles
+from shared.market.files import most_candles, read_candles
 from tests.shared.market.recorded import CANDLES, csv_text
 
 REAL = Path(__file__).parents[4] / "shared/data/btc-perp-1m-2022-01.csv"
@@ -228,6 +228,21 @@ def test_without_the_extra_a_parquet_file_says_what_to_install(tmp_path: Path, m
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"the recorded candles are not at {REAL}")
+def test_how_many_there_are_at_the_most_is_known_before_they_are_read(tmp_path: Path) -> None:
+    text = tmp_path / "some.csv"
+    text.write_text(csv_text())
+    assert most_candles(text) == len(CANDLES)
+    text.write_text("")
+    assert most_candles(text) == 0
+    columns = tmp_path / "some.parquet"
+    parquet.write_table(arrow.table({"timestamp": ["a", "b", "c"]}), columns)
+    assert most_candles(columns) == 3
+    columns.write_bytes(b"PAR1")
+    for path in (tmp_path / "none.csv", columns, tmp_path / "some.txt"):
+        with pytest.raises(CandleFileError, match=path.name):
+            most_candles(path)
+
+
 def test_a_month_of_recorded_minutes_is_read_whole() -> None:
     """The figures are the data's own README's, and sums taken with awk."""
     candles = list(read_candles(REAL, Timeframe.MINUTE))
