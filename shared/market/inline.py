@@ -1,13 +1,17 @@
-"""The awaited face of a market that has its prices in memory and never waits."""
+"""The awaited face of a market that has its prices in memory."""
 
+import asyncio
 from datetime import datetime
 
 from shared.candle import Candle, Timeframe
 from shared.market.base import Market, OrderBook, Ticker
 
+INLINE_CANDLES = 100
+"""How many candles take no longer than a small request. A thousand take some hundredths of a second."""
+
 
 class InlineMarket(Market):
-    """A Market whose answers are so quick that an event loop takes them inline."""
+    """A Market whose answers are so quick that an event loop takes them inline, but for many candles."""
 
     async def symbols_async(self) -> tuple[str, ...]:
         return self.symbols()
@@ -19,12 +23,16 @@ class InlineMarket(Market):
         return self.order_book(symbol, limit, at=at)
 
     async def candles_async(self, symbol: str, timeframe: Timeframe, limit: int, *, at: datetime) -> tuple[Candle, ...]:
-        return self.candles(symbol, timeframe, limit, at=at)
+        if limit <= INLINE_CANDLES:
+            return self.candles(symbol, timeframe, limit, at=at)
+        return await asyncio.to_thread(self.candles, symbol, timeframe, limit, at=at)
 
     async def candles_after_async(
         self, symbol: str, timeframe: Timeframe, after: datetime | None, limit: int, *, until: datetime | None = None
     ) -> tuple[Candle, ...]:
-        return self.candles_after(symbol, timeframe, after, limit, until=until)
+        if limit <= INLINE_CANDLES:
+            return self.candles_after(symbol, timeframe, after, limit, until=until)
+        return await asyncio.to_thread(self.candles_after, symbol, timeframe, after, limit, until=until)
 
     def close(self) -> None:
         """There is nothing to let go of."""

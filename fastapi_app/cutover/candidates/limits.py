@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastapi_app.bridge.trace import Trace
 
-HEAVY_SECONDS = 0.005
+HEAVY_SECONDS = 0.02
 HEAVY_SHARE = 0.0025
 """A native candidate that computes for longer than this at a stretch holds up every client. Where one after the other
 does, the next is run when that was a quarter percent of the time: those who wait and those who wait behind them stay
@@ -64,11 +64,13 @@ class HeavyCandidates:
 
     def note(self, endpoint: str, longest_seconds: float, *, too_large: bool) -> None:
         """One long stretch alone may have been the collector's, unless much was built in it."""
-        rest_seconds = TOO_LARGE_REST_SECONDS if too_large else 0.0
-        if longest_seconds <= HEAVY_SECONDS:
+        rest_seconds = 0.0
+        if too_large:
+            rest_seconds = max(TOO_LARGE_REST_SECONDS, longest_seconds / HEAVY_SHARE)
+        elif longest_seconds <= HEAVY_SECONDS:
             self._heavy.discard(endpoint)
-        elif too_large or endpoint in self._heavy:
-            rest_seconds = max(rest_seconds, longest_seconds / HEAVY_SHARE)
+        elif endpoint in self._heavy:
+            rest_seconds = longest_seconds / HEAVY_SHARE
         else:
             self._heavy.add(endpoint)
         if rest_seconds:

@@ -22,13 +22,13 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 def test_two_long_stretches_in_a_row_rest_an_endpoint_for_four_hundred_times_the_last(time: Time) -> None:
     heavy = HeavyCandidates()
 
-    heavy.note(ENDPOINT, 0.006, too_large=False)
+    heavy.note(ENDPOINT, 0.030, too_large=False)
     assert not heavy.rests(ENDPOINT)
-    heavy.note(ENDPOINT, 0.010, too_large=False)
+    heavy.note(ENDPOINT, 0.025, too_large=False)
 
     assert heavy.rests(ENDPOINT)
     assert not heavy.rests(OTHER)
-    time.now += 3.99
+    time.now += 9.99
     assert heavy.rests(ENDPOINT)
     time.now += 0.02
     assert not heavy.rests(ENDPOINT)
@@ -37,7 +37,7 @@ def test_two_long_stretches_in_a_row_rest_an_endpoint_for_four_hundred_times_the
 def test_one_long_stretch_may_be_chance(time: Time) -> None:
     heavy = HeavyCandidates()
 
-    for seconds in (0.5, 0.005, 0.5, 0.001, 0.5):
+    for seconds in (0.5, 0.02, 0.5, 0.001, 0.5):
         heavy.note(ENDPOINT, seconds, too_large=False)
         time.now += 0.01
         assert not heavy.rests(ENDPOINT)
