@@ -42,8 +42,9 @@ class Raw(NamedTuple):
 
 
 def asks_of(endpoint: str) -> bool:
-    """Whether there are requests to it here: an order has to be there before it is shown or cancelled."""
-    return "<order_id>" not in endpoint
+    """Whether there are requests to it here: an order has to be there before it is shown or cancelled, and what the bot
+    is told has no body that could be wrong."""
+    return "<order_id>" not in endpoint and not endpoint.startswith("POST /api/bot/")
 
 
 def requests_to(endpoint: str) -> list[Raw]:

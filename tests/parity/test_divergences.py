@@ -11,6 +11,7 @@ import pytest
 
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import CountKey
+from legacy_flask.backtest import run_backtest
 from shared.modes import EndpointMode, Mode
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
@@ -108,7 +109,8 @@ def _run(product: Product, sent: Traffic, store: Store, mode: Mode) -> tuple[See
 
 async def _send(product: Product, sent: Traffic, store: Store, mode: Mode) -> tuple[Seen, Found]:
     outside = Outside()
-    world = World(sent.before, store, services=outside.services())
+    # On the old bot: the new one goes by the native rules, which are seeded, and both sides' clients would see it.
+    world = World(sent.before, store, services=outside.services(), backtest=run_backtest)
     await product.move(dict.fromkeys(BOTH_SIDES, EndpointMode(mode=mode)))
     answers: list[Answer] = []
     for step in sent.steps:

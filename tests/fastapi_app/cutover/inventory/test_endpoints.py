@@ -129,6 +129,8 @@ def test_the_product_s_own_endpoints() -> None:
         if "/api/" in name and "/api/windows" not in name
     }
     assert shown == {
+        "GET /api/backtest/strategies": "both",
+        "POST /api/backtest/run": "both",
         "GET /api/balances": "both",
         "GET /api/bot-status": "both",
         "POST /api/bot/start": "both",

@@ -23,6 +23,7 @@ from fastapi_app.cutover.store.base import CutoverStore, ModeTable
 from fastapi_app.cutover.store.sqlite import SCHEMA_REVISION, SCRIPTS, SQLiteCutoverStore
 from shared.errors import StoreUnavailable
 from shared.store.sqlite import SQLiteStore
+from shared.store.sqlite_file import SCHEMA_REVISION as WINDOWS_REVISION
 from tests.fastapi_app.cutover.store.helpers import BOTH, INSTANT, INVENTORY, MATCH, SEEDED, SHADOW, migrated, mismatch
 from tests.shared.store.helpers import DEADLINE_SECONDS, in_thread
 
@@ -117,7 +118,7 @@ def test_the_file_of_the_trading_windows_is_refused_and_the_other_way_round(
     with pytest.raises(StoreUnavailable, match=f"has the schema {SCHEMA_REVISION}, which"):
         SQLiteStore(store.path).prepare()
     SQLiteStore(tmp_path / "windows.db").prepare()
-    with pytest.raises(StoreUnavailable, match="has the schema 0003, which"):
+    with pytest.raises(StoreUnavailable, match=f"has the schema {WINDOWS_REVISION}, which"):
         open_store(tmp_path / "windows.db").version()
 
 
