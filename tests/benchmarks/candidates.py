@@ -18,6 +18,9 @@ from tests.benchmarks.servers import ServerSpec, cutover_path, serving
 RATE = 300
 """Requests a second: some tenths of what the pair can serve."""
 
+_QUIET_SECONDS = 7.0
+"""Longer than a candidate that never ends is waited for."""
+
 KINDS: Mapping[str, str] = {
     "agrees": "answers the same",
     "waits": "waits and never answers",
@@ -96,7 +99,7 @@ def _round(bench: Bench, round_number: int) -> _Round:
                 order = Order(port=port, path=f"/{kind}", rate=RATE, seconds=bench.seconds)
                 loads[spec.name, kind] = run_open_loop(order, core=bench.pins.load)
                 # What goes on would be held against the next kind.
-                found = counts_when_settled(store)
+                found = counts_when_settled(store, quiet_seconds=_QUIET_SECONDS)
                 if spec is SHADOW:
                     counts[kind], so_far = found - so_far, found
                     _check(kind, counts[kind], loads[spec.name, kind])

@@ -11,12 +11,13 @@ _FLUSH_SECONDS = 0.6
 """Within it a process keeps what it has found since: twice its poll, and some."""
 
 
-def counts_when_settled(store: CutoverStore) -> Counter[str]:
-    """By outcome, or the reason of a skip, once they stay as they are. Raises WrongAnswers if they never do."""
+def counts_when_settled(store: CutoverStore, *, quiet_seconds: float = _FLUSH_SECONDS) -> Counter[str]:
+    """By outcome, or the reason of a skip, once they stay as they are for so long. Raises WrongAnswers if they never
+    do."""
     deadline = time.monotonic() + _SETTLED_SECONDS
     counts = _counts(store)
     while True:
-        time.sleep(_FLUSH_SECONDS)
+        time.sleep(quiet_seconds)
         before, counts = counts, _counts(store)
         if counts == before:
             return counts
