@@ -52,7 +52,7 @@ class Decision(NamedTuple):
 
 def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Decision:
     """By halts, too. Does no I/O."""
-    return Decision(at, (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order)))
+    return Decision(at, halt_reasons(state, order.symbol, at) + tuple(failing(config, state, at, order)))
 
 
 def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
