@@ -26,7 +26,15 @@ from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
 from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
-from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, LeaseLost, SettingsError, StoreUnavailable
+from shared.errors import (
+    BotIsRunning,
+    BotIsStopped,
+    LeaseHeld,
+    LeaseLost,
+    OtherAccount,
+    SettingsError,
+    StoreUnavailable,
+)
 from shared.market.base import Market
 from shared.ports import LivePorts
 from shared.settings import BotSettings, Settings, load_settings
@@ -252,7 +260,7 @@ def run_main_async() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(main_async())
-    except (SettingsError, BotIsRunning, LeaseHeld) as exc:
+    except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
         sys.stderr.write(f"the bot can't start: {exc}\n")
         sys.exit(3)
 

@@ -34,6 +34,7 @@ from shared.errors import (
     BotIsRunning,
     LeaseHeld,
     LeaseLost,
+    OtherAccount,
     OutcomeUnknown,
     Refused,
     SettingsError,
@@ -255,7 +256,7 @@ def run_main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         main()
-    except (SettingsError, BotIsRunning, LeaseHeld) as exc:
+    except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
         sys.stderr.write(f"the bot can't start: {exc}\n")
         sys.exit(3)
 
