@@ -26,6 +26,7 @@ from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
 from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
+from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import (
     BotIsRunning,
     BotIsStopped,
@@ -262,7 +263,7 @@ def run_main_async() -> None:
         asyncio.run(main_async())
     except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
         sys.stderr.write(f"the bot can't start: {exc}\n")
-        sys.exit(3)
+        sys.exit(CANT_START_EXIT_CODE)
 
 
 async def _until(bot: TradingBotAsync, bots: BotStore, stop: asyncio.Event) -> None:

@@ -30,6 +30,7 @@ from shared.bot.strategy_set import StrategySet
 from shared.broker.service import BrokerService
 from shared.candle import Candle
 from shared.clock import Clock, SystemClock, utc_text
+from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import (
     BotIsRunning,
     LeaseHeld,
@@ -258,7 +259,7 @@ def run_main() -> None:
         main()
     except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
         sys.stderr.write(f"the bot can't start: {exc}\n")
-        sys.exit(3)
+        sys.exit(CANT_START_EXIT_CODE)
 
 
 if __name__ == "__main__":
