@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +26,16 @@ from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
 from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
-from shared.errors import BotIsRunning, BotIsStopped, LeaseLost, StoreUnavailable
+from shared.entry import CANT_START_EXIT_CODE
+from shared.errors import (
+    BotIsRunning,
+    BotIsStopped,
+    LeaseHeld,
+    LeaseLost,
+    OtherAccount,
+    SettingsError,
+    StoreUnavailable,
+)
 from shared.market.base import Market
 from shared.ports import LivePorts
 from shared.settings import BotSettings, Settings, load_settings
@@ -247,9 +257,13 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
 
 
 def run_main_async() -> None:
-    """The bot as a process of its own."""
+    """The bot as a process of its own. What the operator must mend is one sentence, and the exit code 3."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(main_async())
+    try:
+        asyncio.run(main_async())
+    except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
+        sys.stderr.write(f"the bot can't start: {exc}\n")
+        sys.exit(CANT_START_EXIT_CODE)
 
 
 async def _until(bot: TradingBotAsync, bots: BotStore, stop: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,7 +30,18 @@ from shared.bot.strategy_set import StrategySet
 from shared.broker.service import BrokerService
 from shared.candle import Candle
 from shared.clock import Clock, SystemClock, utc_text
-from shared.errors import LeaseLost, OutcomeUnknown, Refused, StoreUnavailable, TradingWindowError
+from shared.entry import CANT_START_EXIT_CODE
+from shared.errors import (
+    BotIsRunning,
+    LeaseHeld,
+    LeaseLost,
+    OtherAccount,
+    OutcomeUnknown,
+    Refused,
+    SettingsError,
+    StoreUnavailable,
+    TradingWindowError,
+)
 from shared.market.base import Market
 from shared.ports import LivePorts
 from shared.settings import BotSettings, Settings, load_settings
@@ -240,6 +252,15 @@ def main(settings: Settings | None = None) -> None:
             bots.change(released(bot.holder))
 
 
-if __name__ == "__main__":
+def run_main() -> None:
+    """The bot as a process of its own. What the operator must mend is one sentence, and the exit code 3."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    main()
+    try:
+        main()
+    except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
+        sys.stderr.write(f"the bot can't start: {exc}\n")
+        sys.exit(CANT_START_EXIT_CODE)
+
+
+if __name__ == "__main__":
+    run_main()

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import typer
@@ -121,17 +122,24 @@ def first_of(names: Sequence[str]) -> str:
 
 
 def show_log(changes: Sequence[Change]) -> None:
-    rows = [
-        (
-            str(change.version),
-            _minute(change.at),
-            change.endpoint,
-            f"{change.before} → {change.after}" if change.before else f"begins as {change.after}",
-            change.author,
-            change.reason,
-        )
-        for change in changes
-    ]
+    """Endpoints that begin together are one row: a first start has dozens, which would bury the moves."""
+    rows = []
+    for _, group in groupby(changes, key=lambda change: (change.version, change.before is None)):
+        first, *others = group
+        if first.before is None and others:
+            rows.append((str(first.version), _minute(first.at), "several", "begin", first.author, first.reason))
+            continue
+        rows += [
+            (
+                str(change.version),
+                _minute(change.at),
+                change.endpoint,
+                f"{change.before} → {change.after}" if change.before else f"begins as {change.after}",
+                change.author,
+                change.reason,
+            )
+            for change in (first, *others)
+        ]
     _print_rows(_console(), ("version", "when", "endpoint", "change", "who", "why"), rows, empty="No changes.")
 
 

@@ -20,8 +20,18 @@ def load_app(name: str, *, kind: Kind, option: str) -> Any:
     arguments is called, and makes it.
 
     Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind. What the app's own
-    code raises comes through.
+    code raises comes through, with the option in a note.
     """
+    try:
+        return _load(name, kind=kind, option=option)
+    except SettingsError:
+        raise
+    except Exception as exc:
+        exc.add_note(f"{option}: this came out of {name} as it was loaded")
+        raise
+
+
+def _load(name: str, *, kind: Kind, option: str) -> Any:
     module_name, _, expression = name.partition(":")
     attribute, arguments = _read(expression)
     if attribute is None or not _is_dotted(module_name):

@@ -39,7 +39,7 @@ def begun_here(settings: BotSettings, *, account: str, holder: str, at: datetime
 
     def step(row: BotRow) -> BotRow | None:
         if row.desired == "running" and not is_free(row, at):
-            raise BotIsRunning
+            raise BotIsRunning(row.holder)
         if row.desired == "stopped":
             row = _moved(row, account, at)
         begun = replace(row, desired="running", config=config_of(settings), started_at=row.started_at or at)

@@ -26,10 +26,11 @@ class BrokenStrategy(TradingWindowError):
 
 
 class BotIsRunning(TradingWindowError):
-    """To start a bot that runs already."""
+    """To start a bot that runs already; `holder` is the process that runs it, where that is told."""
 
-    def __init__(self) -> None:
-        super().__init__("the bot is running already")
+    def __init__(self, holder: str | None = None) -> None:
+        self.holder = holder
+        super().__init__("the bot is running already" + ("" if holder is None else f", in the process {holder}"))
 
 
 class BotIsStopped(TradingWindowError):

@@ -1,6 +1,9 @@
 """The old bot's loop. That it trades as the new one does is in tests/parity/test_bots.py."""
 
 import logging
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,8 +182,19 @@ def test_the_process_of_its_own_runs_on_a_file_and_ends_when_the_bot_is_stopped(
         assert store.read().desired == "running"
         with pytest.raises(BotIsRunning):
             main_bot.main(settings)
+        sentence = f"the bot can't start: the bot is running already, in the process {store.read().holder}"
+        for module in ("legacy_flask.main_bot", "fastapi_app.main_bot_async"):
+            told = run_as_a_process(module, state_file)
+            assert (told.returncode, told.stderr.splitlines()[-1]) == (3, sentence)
+            assert "Traceback" not in told.stderr
     assert (store.read().desired, store.read().holder) == ("stopped", None)
     store.close()
+
+
+def run_as_a_process(module: str, state_file: Path) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "TRADEWINDOW_STORE__PATH": str(state_file)}
+    command = [sys.executable, "-m", module]
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60)
 
 
 def stepped(world: World) -> bool:

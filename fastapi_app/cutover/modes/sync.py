@@ -17,6 +17,8 @@ from shared.modes import EndpointMode
 
 logger = logging.getLogger(__name__)
 
+_TOLD = {"take back": "taken back to shadow", "stop comparing": "compared no more"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
@@ -105,7 +107,7 @@ class Sync:
                 return False
             self._decisions.append(decision)
             self._show()
-        logger.error("%s: %s, by itself: %s", decision.endpoint, decision.kind, decision.reason)
+        logger.error("%s: %s: %s", decision.endpoint, _TOLD[decision.kind], decision.reason)
         self._woken.set()
         return True
 

@@ -141,3 +141,7 @@ def test_the_installed_command_tells_its_version() -> None:
     told = subprocess.run([TRADEWINDOW, "--version"], capture_output=True, text=True, check=True)
     assert told.stdout == f"tradewindow {version('trading-window')}\n"
     assert told.stderr == ""
+
+
+def test_the_help_of_the_bot_names_the_section_of_the_settings() -> None:
+    assert "the section bot of the settings" in " ".join(output("bot", "--help").split())

@@ -150,8 +150,9 @@ def test_an_async_factory_is_refused(name: str) -> None:
 
 
 def test_what_the_app_itself_lacks_comes_through() -> None:
-    with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there"):
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there") as caught:
         legacy("shop.lacking:app")
+    assert caught.value.__notes__ == ["--legacy: this came out of shop.lacking:app as it was loaded"]
 
 
 def test_what_is_taken_works() -> None:
