@@ -143,6 +143,7 @@ _NO_DECIMAL = [
     *(f'"{"9" * 25}"', f'"0.{"9" * 25}"', '"1e999999"', '"1e99999999999999999999"', f'"{"9" * 5000}"'),
 ]
 _NO_STRATEGY = ["1", "0.5", json.dumps("x" * 65), '"rsi\\u0007"', '"rsi\\u2028"', '"rsi\\udfff"']
+_NO_TIMEFRAME = ["null", "60", '"1M"', '"2m"', '"1m "', '"1m\\n"', '"m"']
 _NO_WHOLE_NUMBER = [
     "null",
     "1.0",
@@ -186,6 +187,17 @@ _BODIES = {
         },
         optional=frozenset(),
         takes_key=True,
+    ),
+    "POST /api/backtest/run": _Body(
+        fields={"strategy": '"rsi"', "symbol": '"BTC-USD"', "timeframe": '"1m"', "initial_capital": '"1000"'},
+        wrong={
+            "strategy": ["null", '"hodl"', *_NO_STRATEGY],
+            "symbol": _NO_SYMBOL,
+            "timeframe": _NO_TIMEFRAME,
+            "initial_capital": _NO_DECIMAL,
+        },
+        optional=frozenset({"initial_capital"}),
+        takes_key=False,
     ),
     "PUT /api/trading-window/config": _Body(
         fields={"start_hour": "1", "end_hour": "23", "max_trades_per_day": "7"},

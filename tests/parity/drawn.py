@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ExchangeUnavailable, MarketUnavailable, OutcomeUnknown, StoreUnavailable
 from shared.modes import EndpointMode, Mode
+from tests.parity import tour
 from tests.parity.case import (
     JSON,
     At,
@@ -129,14 +130,13 @@ bad_orders = st.dictionaries(
 )
 new_orders = good_orders | st.builds(lambda good, bad: {**good, **bad}, good_orders, bad_orders)
 
-# Of a symbol that the market doesn't quote: none of them gets as far as to run.
 backtests = st.builds(
     lambda asked, bad: {**asked, **bad},
     st.fixed_dictionaries(
         {
             "strategy": st.sampled_from(["ema_crossover", "rsi", "hodl"]),
-            "symbol": st.just("XRP-USD"),
-            "timeframe": st.sampled_from(["1m", "1d", "2m"]),
+            "symbol": st.sampled_from(["BTC-USD", "WAVE-USD", "XRP-USD"]),
+            "timeframe": st.sampled_from(["1m", "1m", "1d", "2m"]),
         }
     ),
     st.dictionaries(
@@ -293,6 +293,7 @@ scenes: st.SearchStrategy[tuple[Request | Event | Moved, ...]] = st.one_of(
     st.tuples(bot_told, faults, bot_requests, st.just(StoreFails(None)), bot_told, st.just(BotRuns(1)), bot_reads),
     st.tuples(orders, broker_faults, orders, orders, st.just(BrokerFails(None)), orders),
     st.tuples(orders, instants.map(lambda instant: At(instant.isoformat())), candles, orders),
+    st.sampled_from([tour.REQUESTS[first : first + 3] for first in range(len(tour.REQUESTS))]),
     st.tuples(market_reads, market_faults, market_reads, requests, st.just(MarketFails(None))),
 )
 
