@@ -39,10 +39,10 @@ def test_another_process_goes_on_with_it_and_trades_until_it_is_stopped(mode: Mo
     state = tmp_path / "state.sqlite3"
     in_force = {"mode": mode, "percent": 50} if mode == "canary" else mode
     environ = settings(state, modes=dict.fromkeys(BOT, in_force)) | _quick_bot(datetime.now(UTC))
-    clients = count()
+    clients = count(1)
 
     def tell(path: str) -> tuple[int, Any]:
-        """As another client each time, so that a canary has some on either side."""
+        """As another client each time: a canary's native side is asked to start it, and its legacy side to stop it."""
         return ask(server.port, "POST", path, X_Client_Id=f"client-{next(clients)}")
 
     with new_app(environ, tmp_path, workers=4) as server, closing(SQLiteBotStore(state)) as bots:
@@ -51,7 +51,8 @@ def test_another_process_goes_on_with_it_and_trades_until_it_is_stopped(mode: Mo
         assert tell("/api/bot/stop") == RUNS_NOT
         assert tell("/api/bot/start") == (200, {"status": "started"})
         assert tell("/api/bot/start") == RUNS_ALREADY
-        wait_for(lambda: _status(server)["last_cycle"], "the bot has had a cycle")
+        wait_for(lambda: bots.read().last_cycle, "the bot has had a cycle")
+        assert _status(server)["last_cycle"]
 
         first = bots.read().holder
         assert first is not None

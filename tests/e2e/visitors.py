@@ -294,7 +294,7 @@ def _bot_told(draw: random.Random) -> Asked:
 
 
 def _backtest(draw: random.Random) -> Asked:
-    body = {
+    body: dict[str, Any] = {
         "strategy": draw.choice(["ema_crossover", "rsi", "fair_value_gap"]),
         "symbol": draw.choice(["BTC-USD", "ETH-USD"]),
         "timeframe": draw.choice(["1m", "1h"]),
@@ -306,7 +306,9 @@ def _backtest(draw: random.Random) -> Asked:
 
 def _bad_backtest(draw: random.Random) -> Asked:
     good = {"strategy": "rsi", "symbol": "BTC-USD", "timeframe": "1m"}
-    wrong = draw.choice([{"strategy": "hodl"}, {"timeframe": "2m"}, {"parameters": {"period": 1}}, {"colour": "red"}])
+    wrong: Any = draw.choice(
+        [{"strategy": "hodl"}, {"timeframe": "2m"}, {"parameters": {"period": 1}}, {"colour": "red"}]
+    )
     return _sent("POST", BACKTEST, good | wrong)
 
 
