@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from shared.errors import ExchangeUnavailable, MarketUnavailable, OutcomeUnknown, StoreUnavailable
 from shared.modes import EndpointMode, Mode
-from tests.parity import tour
 from tests.parity.case import (
     JSON,
     At,
@@ -293,7 +292,6 @@ scenes: st.SearchStrategy[tuple[Request | Event | Moved, ...]] = st.one_of(
     st.tuples(bot_told, faults, bot_requests, st.just(StoreFails(None)), bot_told, st.just(BotRuns(1)), bot_reads),
     st.tuples(orders, broker_faults, orders, orders, st.just(BrokerFails(None)), orders),
     st.tuples(orders, instants.map(lambda instant: At(instant.isoformat())), candles, orders),
-    st.sampled_from([tour.REQUESTS[first : first + 3] for first in range(len(tour.REQUESTS))]),
     st.tuples(market_reads, market_faults, market_reads, requests, st.just(MarketFails(None))),
 )
 
