@@ -14,6 +14,7 @@ from tests.e2e.malformed_values import (
     NO_SIDE,
     NO_STRATEGY,
     NO_SYMBOL,
+    NO_TIMEFRAME,
     NO_WHOLE_NUMBER,
     ODD_HEADERS,
     ODD_QUERIES,
@@ -123,6 +124,17 @@ _BODIES = {
         },
         optional=frozenset(),
         takes_key=True,
+    ),
+    "POST /api/backtest/run": _Body(
+        fields={"strategy": '"rsi"', "symbol": '"BTC-USD"', "timeframe": '"1m"', "initial_capital": '"1000"'},
+        wrong={
+            "strategy": ["null", '"hodl"', *NO_STRATEGY],
+            "symbol": NO_SYMBOL,
+            "timeframe": NO_TIMEFRAME,
+            "initial_capital": NO_DECIMAL,
+        },
+        optional=frozenset({"initial_capital"}),
+        takes_key=False,
     ),
     "PUT /api/trading-window/config": _Body(
         fields={"start_hour": "1", "end_hour": "23", "max_trades_per_day": "7"},

@@ -67,6 +67,7 @@ NO_DECIMAL = [
     *('"NaN"', '"sNaN"', '"Infinity"', '"-0"', '"0e5"', '"1e-19"', '"\N{ARABIC-INDIC DIGIT THREE}"', '"one"'),
     *(f'"{"9" * 25}"', f'"0.{"9" * 25}"', '"1e999999"', '"1e99999999999999999999"', f'"{"9" * 5000}"'),
 ]
+NO_TIMEFRAME = ["null", "60", '"1M"', '"2m"', '"1m "', '"1m\\n"', '"m"']
 NO_STRATEGY = ["1", "0.5", json.dumps("x" * 65), '"rsi\\u0007"', '"rsi\\u2028"', '"rsi\\udfff"']
 NO_WHOLE_NUMBER = [
     "null",

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.parity.endpoints import BOTH_SIDES
+
 HOST = "127.0.0.1"
 DEADLINE_SECONDS = 60.0
 """For a condition that a second should bring about; a loaded machine may take longer."""
@@ -32,21 +34,8 @@ BROKER = (
     "DELETE /api/orders/<order_id>",
 )
 BOT = ("GET /api/bot-status", "POST /api/bot/start", "POST /api/bot/stop")
-ENDPOINTS = (
-    *MARKET,
-    *BROKER,
-    *BOT,
-    "GET /api/health",
-    "GET /api/status",
-    "GET /api/trading-window/within-window",
-    "GET /api/trading-window/can-trade",
-    "POST /api/trading-window/trades",
-    "GET /api/trading-window/trades",
-    "GET /api/trading-window/config",
-    "PUT /api/trading-window/config",
-)
 NATIVE_ONLY = ("GET /api/trading-window", "GET /api/trading-window/remaining-trades")
-ALL_NATIVE = dict.fromkeys(ENDPOINTS, "native")
+ALL_NATIVE = dict.fromkeys(BOTH_SIDES, "native")
 
 
 class Server:
@@ -188,7 +177,7 @@ def ask(port: int, method: str, path: str, body: Any = None, **headers: str) -> 
 
 
 def settings(
-    state: Path, *, max_trades_per_day: int = 5, modes: Mapping[str, str] | None = None, **more: str
+    state: Path, *, max_trades_per_day: int = 5, modes: Mapping[str, Any] | None = None, **more: str
 ) -> dict[str, str]:
     """The environment of a server on this state. The window's zone is one where it is noon, for a test that begins
     before midnight shall not end after it."""

@@ -22,7 +22,6 @@ from tests.e2e.recording import recorded_market
 from tests.e2e.servers import (
     ALL_NATIVE,
     DEADLINE_SECONDS,
-    ENDPOINTS,
     HOST,
     NATIVE_ONLY,
     Server,
@@ -33,6 +32,7 @@ from tests.e2e.servers import (
 )
 from tests.e2e.state_file import read_books, read_everything
 from tests.e2e.traders import PATH, TRADE
+from tests.parity.endpoints import BOTH_SIDES
 
 _SERVER_TIME = re.compile(rb'"server_time":"[^"]*"')
 
@@ -106,7 +106,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
             assert "ERROR" not in server.output
 
 
-@pytest.mark.parametrize("endpoint", [name for name in (*ENDPOINTS, *NATIVE_ONLY) if asks_of(name)])
+@pytest.mark.parametrize("endpoint", [name for name in (*BOTH_SIDES, *NATIVE_ONLY) if asks_of(name)])
 def test_malformed_requests_are_refused_alike_and_change_nothing(endpoint: str, sides: Sides) -> None:
     requests = requests_to(endpoint)
     assert len(requests) >= REQUESTS_EACH

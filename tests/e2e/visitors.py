@@ -17,6 +17,8 @@ MAX_BODY_BYTES = 4_096
 TRADES = "/api/trading-window/trades"
 CONFIG = "/api/trading-window/config"
 ORDERS = "/api/orders"
+STRATEGIES = "/api/backtest/strategies"
+BACKTEST = "/api/backtest/run"
 
 
 class Asked(NamedTuple):
@@ -130,6 +132,7 @@ def _plain_read(draw: random.Random) -> Asked:
             "/api/health",
             "/api/status",
             "/api/bot-status",
+            STRATEGIES,
             "/api/trading-window/within-window",
             "/api/trading-window/can-trade",
             CONFIG,
@@ -290,6 +293,25 @@ def _bot_told(draw: random.Random) -> Asked:
     return Asked("POST", draw.choice(["/api/bot/start", "/api/bot/stop"]))
 
 
+def _backtest(draw: random.Random) -> Asked:
+    body: dict[str, Any] = {
+        "strategy": draw.choice(["ema_crossover", "rsi", "fair_value_gap"]),
+        "symbol": draw.choice(["BTC-USD", "ETH-USD"]),
+        "timeframe": draw.choice(["1m", "1h"]),
+    }
+    if draw.random() < 0.5:
+        body["initial_capital"] = draw.choice(["1000", 17, "250.50"])
+    return _sent("POST", BACKTEST, body)
+
+
+def _bad_backtest(draw: random.Random) -> Asked:
+    good = {"strategy": "rsi", "symbol": "BTC-USD", "timeframe": "1m"}
+    wrong: Any = draw.choice(
+        [{"strategy": "hodl"}, {"timeframe": "2m"}, {"parameters": {"period": 1}}, {"colour": "red"}]
+    )
+    return _sent("POST", BACKTEST, good | wrong)
+
+
 _KINDS: dict[Callable[[random.Random], Asked], int] = {
     _plain_read: 40,
     _listing: 8,
@@ -303,6 +325,8 @@ _KINDS: dict[Callable[[random.Random], Asked], int] = {
     _bad_order: 1,
     _account: 8,
     _bot_told: 2,
+    _backtest: 1,
+    _bad_backtest: 1,
     _cancellation: 3,
     _bad_trade: 4,
     _unreadable: 3,

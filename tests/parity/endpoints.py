@@ -29,7 +29,7 @@ BOTH_SIDES = (
     "POST /api/trading-window/trades",
     "PUT /api/trading-window/config",
 )
-"""By their names in the inventory."""
+"""The rows of the old backend's contract, by their names in the inventory."""
 
 _BY_PATTERN = {
     re.compile(re.sub("<[a-z_]+>", "[^/]+", name.partition(" ")[2])): name for name in BOTH_SIDES if "<" in name

@@ -18,6 +18,7 @@ from shared.modes import EndpointMode, Mode, Side
 from shared.store.base import Store
 from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
+from tests.parity import tour
 from tests.parity.arms import Leftovers, World
 from tests.parity.case import Answer, Request, StoreFails
 from tests.parity.drawn import MAX_BODY_BYTES, NATIVE_ONLY, Drawn, Moved, sequences
@@ -66,6 +67,23 @@ def test_a_sequence_on_sqlite(pair: Pair, empty_file: Path, drawn: Drawn) -> Non
         _check(pair, drawn, [stack.enter_context(closing(SQLiteStore(path))) for path in paths])
 
 
+@pytest.mark.parametrize(
+    "mode",
+    [
+        *(EndpointMode(mode=name) for name in ("legacy", "shadow", "verify", "native")),
+        *(EndpointMode(mode="canary", percent=percent) for percent in (0, 100)),
+    ],
+    ids=str,
+)
+def test_in_every_mode_each_endpoint_does_what_it_is_there_for(pair: Pair, mode: EndpointMode) -> None:
+    drawn = Drawn(start=tour.START, modes=dict.fromkeys(BOTH_SIDES, mode), steps=tour.REQUESTS)
+    played = _check(pair, drawn, [MemoryStore(), MemoryStore()])
+    statuses = {endpoint_of(exchange.request): exchange.answer.status for exchange in played.exchanges}
+    assert statuses == dict.fromkeys(BOTH_SIDES, 200) | dict.fromkeys(tour.CREATE, 201)
+    matches = {key.endpoint: count for key, count in played.counts.items() if key.outcome == "match"}
+    assert matches == (dict.fromkeys(BOTH_SIDES, 1) if _compares(mode) else {})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
     request: Request
@@ -85,7 +103,7 @@ class Played:
     """Endpoints that are in another mode than they were moved to."""
 
 
-def _check(pair: Pair, drawn: Drawn, stores: Sequence[Store]) -> None:
+def _check(pair: Pair, drawn: Drawn, stores: Sequence[Store]) -> Played:
     moved = pair.moved.loop.run(_play(drawn, pair.moved, stores[0], moves=True))
     legacy = pair.legacy.loop.run(_play(drawn, pair.legacy, stores[1], moves=False))
 
@@ -96,6 +114,7 @@ def _check(pair: Pair, drawn: Drawn, stores: Sequence[Store]) -> None:
     _check_sides(moved.exchanges)
     _check_sides(legacy.exchanges)
     _check_counts(drawn, moved)
+    return moved
 
 
 async def _play(drawn: Drawn, product: Product, store: Store, *, moves: bool) -> Played:
