@@ -38,7 +38,7 @@ class Scale:
 
 
 def amount_axis(low: float, high: float, begin: float, end: float) -> tuple[Scale, list[Tick]]:
-    """For amounts from `low` to `high`: steps of 1, 2 or 5 times a power of ten, of which the outermost hold all of them.
+    """For amounts from `low` to `high`: steps of 1, 2 or 5 times a power of ten; the outermost hold all of them.
 
     Amounts that are all the same are in the middle.
     """
