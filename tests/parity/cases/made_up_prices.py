@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from tests.parity.case import Answer, Case, Left, get, head, head_of, ok, stray
+from tests.parity.case import NOT_FOUND, Answer, Case, Left, get, head, head_of, ok, stray
 from tests.parity.case_orders import (
     MARKET_ORDER,
     ORDERS,
     balances,
+    filled_at_once,
     found,
     listed,
     placed,
@@ -60,7 +61,7 @@ CASES = (
             trade_day="2025-03-03",
             trades_today=1,
             orders=("paper-1 filled 0.50",),
-            ledger=orders.filled_at_once(1, 1, orders.BOUGHT),
+            ledger=filled_at_once(1, 1, orders.BOUGHT),
         ),
     ),
     Case(
@@ -76,7 +77,7 @@ CASES = (
             *((request, market.unknown("'XRP-USD'")) for request in market.each("XRP-USD")),
             (bot.post(bot.STOP), bot.RUNS_NOT),
             (get("/api/trading-window/can-trade"), YES),
-            (stray("GET", "/api/nothing"), market.NOT_FOUND),
+            (stray("GET", "/api/nothing"), NOT_FOUND),
         ),
     ),
 )
