@@ -61,7 +61,7 @@ CASES = (
             trade_day="2025-03-03",
             trades_today=1,
             orders=("paper-1 filled 0.50",),
-            ledger=filled_at_once(1, 1, orders.BOUGHT),
+            ledger=(*filled_at_once(1, 1, orders.BOUGHT),),
         ),
     ),
     Case(
