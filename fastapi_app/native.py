@@ -17,11 +17,17 @@ from fastapi_app.rule_documents import rule_tags, with_whole_examples
 from shared.errors import TradingWindowError
 from shared.ports import LivePorts
 from shared.wire import answer_to, headers_to
+from shared.wire_market import headers_of_prices
 
 logger = logging.getLogger(__name__)
 
 ROUTERS = (trading_window, status, health, market, orders, bot, backtest, permits, windows, halts)
 """In the order in which they are asked."""
+
+MADE_UP = """
+
+**The prices here are synthetic (made up).** Each answer that shows them, or what came of them, says so by the header
+`X-Prices: synthetic`."""
 
 
 def create_native(
@@ -42,16 +48,18 @@ def create_native(
         finally:
             live_ports.close()
 
+    of_prices = headers_of_prices(live_ports)
     app = _Native(
         title="Trading Window",
         version=version("trading-window"),
-        description="When and how often a bot may trade.",
+        description=f"When and how often a bot may trade.{MADE_UP if of_prices else ''}",
         lifespan=lifespan,
         openapi_tags=rule_tags(),
         # Nothing here exports traces, and to look for an exporter takes FastAPI a tenth of a small request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.max_body_bytes = max_body_bytes
+    app.state.headers_of_prices = of_prices
     app.state.legacy_fit = legacy_fit or LegacyFit()
     app.add_exception_handler(TradingWindowError, _answer_error)
     app.add_exception_handler(Exception, _answer_fault)

@@ -37,6 +37,19 @@ class DirectRoute(APIRoute):
         return self.endpoint
 
 
+class PricedRoute(DirectRoute):
+    """One whose answers show prices, or what came of them: where those are made up, an answer that succeeds says so."""
+
+    def get_route_handler(self) -> Any:
+        return self._answer
+
+    async def _answer(self, request: Request) -> Response:
+        answer: Response = await self.endpoint(request)
+        if answer.status_code < 300:
+            answer.headers.update(request.app.state.headers_of_prices)
+        return answer
+
+
 def _in_path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 

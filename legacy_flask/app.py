@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import InternalServerError
 
@@ -16,8 +16,12 @@ from shared.services import open_services
 from shared.settings import Settings, load_settings
 from shared.store.opening import open_store
 from shared.wire import answer_to, headers_to
+from shared.wire_market import headers_of_prices
 
 logger = logging.getLogger(__name__)
+
+SHOW_PRICES = (backtest, bot, health, market, orders, status)
+"""Or what came of them."""
 
 
 def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None = None) -> Flask:
@@ -37,14 +41,26 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
         app.json.compact = True
     app.register_error_handler(TradingWindowError, _answer_error)
     app.register_error_handler(InternalServerError, _answer_fault)
-    for module in (backtest, bot, health, market, orders, status, trading_window):
+    for module in (*SHOW_PRICES, trading_window):
         app.register_blueprint(module.blueprint)
+    _tell_made_up_prices(app)
     return app
 
 
 def _opened(settings: Settings) -> LivePorts:
     services = open_services(settings, backtest=run_backtest, knows_all_rules=False)
     return LivePorts(store=open_store(settings), services=services)
+
+
+def _tell_made_up_prices(app: Flask) -> None:
+    headers = headers_of_prices(app.extensions[LIVE_PORTS])
+    names = {module.blueprint.name for module in SHOW_PRICES}
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        if response.status_code < 300 and request.blueprint in names:
+            response.headers.update(headers)
+        return response
 
 
 def _answer_error(error: TradingWindowError) -> tuple[Response, int, dict[str, str]]:

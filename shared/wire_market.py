@@ -1,7 +1,9 @@
-"""The wire of the market's routes: their queries, and the models of their answers."""
+"""The wire of the market's routes: their queries, the models of their answers, and the header of made-up prices."""
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.outbound import UnknownService
+from shared.ports import LivePorts
 from shared.wire import read_query
 from shared.wire_fields import CandleLimit, LevelLimit, QueryTimeframe
 
@@ -59,6 +61,18 @@ class OrderBookAnswer(BaseModel):
     symbol: str
     bids: list[tuple[str, str]]
     asks: list[tuple[str, str]]
+
+
+def headers_of_prices(live_ports: LivePorts) -> dict[str, str]:
+    """Those of each answer that succeeds and shows prices, or what came of them: where they are made up, it says so.
+
+    The contract fixes the bodies' keys, so a header has to say it. It is the same for the whole of a process.
+    """
+    try:
+        source: str = live_ports.for_request().outbound.read("market", "source")
+    except UnknownService:
+        return {}
+    return {"X-Prices": "synthetic"} if source.startswith("synthetic") else {}
 
 
 def read_candles_query(query_string: bytes) -> CandlesQuery:

@@ -108,7 +108,7 @@ def _announce(console: Console, settings: Settings) -> None:
     place = f"the sandbox of {exchange.name}" if exchange.sandbox else exchange.name
     facts = [
         ("money", "paper" if broker.kind == "paper" else f"real, at {place}" if broker.live else f"at {place}"),
-        ("prices", {"synthetic": "synthetic", "file": "recorded", "exchange": place}[settings.market.kind]),
+        ("prices", {"synthetic": "synthetic (made up)", "file": "recorded", "exchange": place}[settings.market.kind]),
         ("symbols", f"{', '.join(bot.symbols)}, candles of {bot.timeframe}"),
         ("strategies", ", ".join(bot.strategies)),
         ("window", window_text(settings.window)),

@@ -1,44 +1,35 @@
 """A replay as one HTML page that needs nothing else: price with trades, equity, what was refused and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fastapi_app.cli.replay_shown import facts_of
+from fastapi_app.cli.replay_axes import amount_axis, time_axis
+from fastapi_app.cli.replay_shown import facts_of, rounded
+from fastapi_app.cli.replay_tape import Stretch
 from fastapi_app.cli.replay_told import Told
 from shared.errors import SettingsError
 
-WIDTH, LEFT, RIGHT = 1000, 130, 10
-PRICE_HEIGHT, EQUITY_HEIGHT, ROW_HEIGHT = 320, 160, 18
+PRICE_HEIGHT, EQUITY_HEIGHT, ROW_HEIGHT = 320, 160, 36
+"""In pixels. Places across are in percent, so that a page is readable on a phone, too."""
+
 SHOWN_ORDERS = 1_000
 """In the table, the newest; the chart has all."""
 
-_TICKS = 5
+_PADDING = 10
 
-_pages = Environment(loader=PackageLoader("fastapi_app.cli"), autoescape=True, undefined=StrictUndefined)
+_pages = Environment(
+    loader=PackageLoader("fastapi_app.cli"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
-
-class Tick(NamedTuple):
-    at: float
-    text: str
-
-
-class Scale:
-    """From values to places on the page: from `low` at `begin` to `high` at `end`, in pixels."""
-
-    def __init__(self, low: float, high: float, begin: float, end: float) -> None:
-        self._low, self._span = low, (high - low) or 1.0
-        self._begin, self._length = begin, end - begin
-
-    def __call__(self, value: float) -> float:
-        return round(self._begin + (value - self._low) / self._span * self._length, 1)
-
-    def ticks(self) -> list[float]:
-        return [self._low + self._span * place / (_TICKS - 1) for place in range(_TICKS)]
+Across = Callable[[datetime], float]
 
 
 def write_page(path: Path, told: Told) -> None:
@@ -51,19 +42,21 @@ def write_page(path: Path, told: Told) -> None:
 
 def page(told: Told) -> str:
     bot, stretches = told.settings.bot, told.tape.stretches
-    end = stretches[-1].last + timedelta(seconds=bot.timeframe.seconds)
-    across = Scale(stretches[0].first.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
+    begin, end = stretches[0].first, stretches[-1].last + timedelta(seconds=bot.timeframe.seconds)
+    across, times = time_axis(begin, end)
     symbol = bot.symbols[0]
+    price, equity = _price(told, across), _equity(told, across)
     return _pages.get_template("replay.html").render(
         title=f"Replay of {symbol}",
+        symbol=symbol,
+        quote=symbol.partition("-")[2],
+        dates_told=f"from {begin:%Y-%m-%d} to {end:%Y-%m-%d}",
         facts=facts_of(told),
         purposes=told.by_purpose(),
-        width=WIDTH,
-        left=LEFT,
-        right=WIDTH - RIGHT,
-        days=[Tick(across(at), f"{datetime.fromtimestamp(at, tz=end.tzinfo):%Y-%m-%d}") for at in across.ticks()],
-        price=_price(told, across),
-        equity=_equity(told, across),
+        gutter=max(len(tick.text) for tick in price["ticks"] + equity["ticks"]) + 1,
+        times=times,
+        price=price,
+        equity=equity,
         refusals=_refusals(told, across),
         row_height=ROW_HEIGHT,
         refused_before=sum(one.times for one in told.refusals()) - sum(told.tape.refused.values()),
@@ -72,25 +65,27 @@ def page(told: Told) -> str:
         positions=told.result.positions,
         orders=told.result.orders[-SHOWN_ORDERS:],
         orders_left_out=max(0, len(told.result.orders) - SHOWN_ORDERS),
-        quote=symbol.partition("-")[2],
     )
 
 
-def _price(told: Told, across: Scale) -> dict[str, Any]:
+def _price(told: Told, across: Across) -> dict[str, Any]:
     stretches = told.tape.stretches
     orders = [order for order in told.result.orders if order["average_price"] is not None]
     traded = [float(order["average_price"]) for order in orders]
     lows, highs = [float(each.low) for each in stretches], [float(each.high) for each in stretches]
-    up = _up([*lows, *highs, *traded], PRICE_HEIGHT)
-    middles = [across((each.first.timestamp() + each.last.timestamp()) / 2) for each in stretches]
+    low, high = min([*lows, *traded]), max([*highs, *traded])
+    up, ticks = amount_axis(low, high, PRICE_HEIGHT - _PADDING, _PADDING)
+    middles = [across(_middle(each)) for each in stretches]
     return {
         "height": PRICE_HEIGHT,
-        "ticks": _amounts(up),
+        "ticks": ticks,
+        "low": f"{min(stretch.low for stretch in stretches):,f}",
+        "high": f"{max(stretch.high for stretch in stretches):,f}",
         "span": _points(middles + middles[::-1], [up(high) for high in highs] + [up(low) for low in reversed(lows)]),
         "line": _points(middles, [up(float(each.close)) for each in stretches]),
         "marks": [
             {
-                "x": across(datetime.fromisoformat(order["created_at"]).timestamp()),
+                "x": across(datetime.fromisoformat(order["created_at"])),
                 "y": up(price),
                 "is_buy": order["side"] == "buy",
                 "is_entry": not order["reduces"],
@@ -102,22 +97,21 @@ def _price(told: Told, across: Scale) -> dict[str, Any]:
     }
 
 
-def _equity(told: Told, across: Scale) -> dict[str, Any]:
+def _equity(told: Told, across: Across) -> dict[str, Any]:
     worths = told.equity()
-    up = _up([float(worth.equity) for worth in worths], EQUITY_HEIGHT)
-    xs = [across(worth.at.timestamp()) for worth in worths]
+    equities = [float(worth.equity) for worth in worths]
+    up, ticks = amount_axis(min(equities), max(equities), EQUITY_HEIGHT - _PADDING, _PADDING)
     return {
         "height": EQUITY_HEIGHT,
-        "ticks": _amounts(up),
-        "line": _points(xs, [up(float(worth.equity)) for worth in worths]),
-        "last": f"{worths[-1].equity.quantize(Decimal('0.01')):,f}",
+        "ticks": ticks,
+        "line": _points([across(worth.at) for worth in worths], [up(equity) for equity in equities]),
+        "last": rounded(worths[-1].equity),
     }
 
 
-def _refusals(told: Told, across: Scale) -> list[dict[str, Any]]:
+def _refusals(told: Told, across: Across) -> list[dict[str, Any]]:
     """A row for each code, with a bar for each stretch that has some, the darker the more."""
     stretches, refused = told.tape.stretches, told.tape.refused
-    width = max(1.0, round((WIDTH - RIGHT - LEFT) / len(stretches), 1))
     most = max(refused.values(), default=1)
     return [
         {
@@ -125,11 +119,10 @@ def _refusals(told: Told, across: Scale) -> list[dict[str, Any]]:
             "count": one.times,
             "by": one.by,
             "why": one.why or "only in an earlier run, of which the counts alone are kept",
-            "width": width,
             "bars": [
                 {
-                    "x": across(stretches[place].first.timestamp()),
-                    "opacity": round(0.25 + 0.75 * count / most, 2),
+                    "x": across(_middle(stretches[place])),
+                    "opacity": round(0.5 + 0.5 * count / most, 2),
                     "text": f"{count} from {stretches[place].first:%Y-%m-%d %H:%M} UTC",
                 }
                 for (code, place), count in sorted(refused.items())
@@ -140,13 +133,8 @@ def _refusals(told: Told, across: Scale) -> list[dict[str, Any]]:
     ]
 
 
-def _up(values: Sequence[float], height: int) -> Scale:
-    low, high = min(values), max(values)
-    return Scale(low, high, height - 10, 10)
-
-
-def _amounts(up: Scale) -> list[Tick]:
-    return [Tick(up(value), f"{value:,.2f}") for value in up.ticks()]
+def _middle(stretch: Stretch) -> datetime:
+    return stretch.first + (stretch.last - stretch.first) / 2
 
 
 def _points(xs: Sequence[float], ys: Sequence[float]) -> str:

@@ -1,6 +1,7 @@
 """The tables that `tradewindow bot replay` prints."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -43,6 +44,8 @@ def facts_of(told: Told) -> list[tuple[str, str]]:
     if told.before:
         taken_in += f", {told.before:,} of them by an earlier run"
     quote = bot.symbols[0].partition("-")[2]
+    begin, end = told.settings.broker.balances[quote], told.equity()[-1].equity
+    change = f", {(end - begin) / begin:+.2%}" if begin else ""
     return [
         ("candles", f"{told.file}: {taken_in}"),
         ("from", f"{stretches[0].first:%Y-%m-%d %H:%M} to {stretches[-1].last:%Y-%m-%d %H:%M} UTC"),
@@ -54,7 +57,14 @@ def facts_of(told: Told) -> list[tuple[str, str]]:
         ("trades", f"{len(result.trades):,}"),
         ("profit", f"{sum_of(result.orders, 'realized_pnl'):f} {quote}, before fees"),
         ("fees", f"{sum_of(result.orders, 'fee'):f} {quote}"),
+        ("equity", f"{rounded(begin)} to {rounded(end)} {quote}{change}"),
     ]
+
+
+def rounded(amount: Decimal) -> str:
+    """To six digits, or to the second behind the point where that is more."""
+    digits = max(2, 5 - amount.adjusted()) if amount else 2
+    return f"{amount:,.{digits}f}"
 
 
 def window_text(window: WindowConfig) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, NO_BACKTEST, UNREADABLE, request_body
-from fastapi_app.requests import DirectRoute, json_answer, json_body, ports_of, window_of
+from fastapi_app.requests import PricedRoute, json_answer, json_body, ports_of, window_of
 from shared.clock import utc_text
 from shared.wire_backtest import BacktestAnswer, BacktestRequest, StrategiesAnswer, read_backtest
 
-router = APIRouter(prefix="/api/backtest", route_class=DirectRoute, tags=["backtest"])
+router = APIRouter(prefix="/api/backtest", route_class=PricedRoute, tags=["backtest"])
 
 
 @router.get("/strategies", response_model=StrategiesAnswer)

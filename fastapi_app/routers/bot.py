@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BOT_TOLD_ALREADY, UNAVAILABLE, UNAVAILABLE_BOT
-from fastapi_app.requests import DirectRoute, json_answer, ports_of
+from fastapi_app.requests import PricedRoute, json_answer, ports_of
 from shared.clock import utc_text
 from shared.wire import BotStarted, BotStatus, BotStopped
 
-router = APIRouter(prefix="/api", route_class=DirectRoute, tags=["bot"])
+router = APIRouter(prefix="/api", route_class=PricedRoute, tags=["bot"])
 
 
 @router.post("/bot/start", response_model=BotStarted, responses=BOT_TOLD_ALREADY | UNAVAILABLE_BOT)

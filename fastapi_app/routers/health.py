@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from fastapi_app.requests import DirectRoute, json_answer
+from fastapi_app.requests import PricedRoute, json_answer
 from shared.wire import Health
 
-router = APIRouter(route_class=DirectRoute, tags=["service"])
+router = APIRouter(route_class=PricedRoute, tags=["service"])
 
 
 @router.get("/api/health", response_model=Health)

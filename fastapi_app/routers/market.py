@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, NO_PRICES, path_parameter, query_of
-from fastapi_app.requests import DirectRoute, json_answer, ports_of
+from fastapi_app.requests import PricedRoute, json_answer, ports_of
 from shared.clock import utc_text
 from shared.wire_market import (
     CandlesAnswer,
@@ -15,7 +15,7 @@ from shared.wire_market import (
     read_order_book_query,
 )
 
-router = APIRouter(prefix="/api", route_class=DirectRoute, tags=["market"])
+router = APIRouter(prefix="/api", route_class=PricedRoute, tags=["market"])
 
 SYMBOL = path_parameter("symbol", "a symbol that the market quotes, such as BTC-USD", example="BTC-USD")
 

@@ -15,7 +15,7 @@ from fastapi_app.documents import (
     query_of,
     request_body,
 )
-from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of
+from fastapi_app.requests import PricedRoute, idempotency_key, json_answer, json_body, ports_of
 from shared.clock import utc_text
 from shared.wire_orders import (
     PLACE_ORDER,
@@ -29,7 +29,7 @@ from shared.wire_orders import (
     read_orders_query,
 )
 
-router = APIRouter(prefix="/api", route_class=DirectRoute, tags=["orders"])
+router = APIRouter(prefix="/api", route_class=PricedRoute, tags=["orders"])
 
 _ORDER_ID = path_parameter("order_id", "the id of an order, such as paper-1", example="paper-1")
 _KEY_HEADER = header("Idempotency-Key", "1 to 255 visible ASCII characters; an equal request gets its order again")

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import UNAVAILABLE
-from fastapi_app.requests import DirectRoute, json_answer, ports_of, window_of
+from fastapi_app.requests import PricedRoute, json_answer, ports_of, window_of
 from shared.clock import utc_text
 from shared.wire import Status
 
-router = APIRouter(route_class=DirectRoute, tags=["service"])
+router = APIRouter(route_class=PricedRoute, tags=["service"])
 
 
 @router.get("/api/status", response_model=Status, responses=UNAVAILABLE)

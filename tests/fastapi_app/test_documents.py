@@ -9,12 +9,15 @@ import pytest
 from fastapi.openapi.models import OpenAPI
 
 from fastapi_app.app import create_app
+from shared.market.service import MarketService
 from shared.ports import LivePorts
 from shared.settings import Settings
 from shared.store.memory import MemoryStore
 from tests.parity.arms import ask_asgi
 from tests.parity.case import get
+from tests.parity.market import FixedMarket
 
+MADE_UP = "The prices here are synthetic (made up)."
 DECIMAL_PATTERN = r"^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
@@ -24,6 +27,13 @@ def document() -> Any:
     answer, side = asyncio.run(ask_asgi(app, get("/openapi.json")))
     assert (answer.status, side) == (200, "native")
     return json.loads(answer.body)
+
+
+@pytest.mark.parametrize(("source", "is_said"), [("synthetic (made up, seed 1)", True), ("fixed", False)])
+def test_that_prices_are_made_up_is_said_where_they_are(source: str, is_said: bool) -> None:
+    ports = LivePorts(store=MemoryStore(), services={"market": MarketService(FixedMarket(source))})
+    answer, _ = asyncio.run(ask_asgi(create_app(Settings(), live_ports=ports), get("/openapi.json")))
+    assert (MADE_UP in json.loads(answer.body)["info"]["description"]) is is_said
 
 
 def operation(document: Any, name: str) -> Any:

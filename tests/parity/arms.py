@@ -103,7 +103,7 @@ class World:
         self._breakable: Any = Breakable(store)
         self.bots = MemoryBotStore()
         self._breakable_bots: Any = Breakable(self.bots)
-        self._market: Any = Breakable(FixedMarket())
+        self._market: Any = Breakable(FixedMarket(case.prices))
         self.broker = WorldBroker(self._market, self.clock)
         self.live_ports = LivePorts(
             store=self._breakable,

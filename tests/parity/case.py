@@ -140,7 +140,8 @@ class Left:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """`config`, `halt`, `trades` and the count of `trade_day` are there before the first step. Without `leaves`
-    the steps must change nothing. `rows` are those of the list of differences between the two frameworks."""
+    the steps must change nothing. `prices` is what the market says of where they come from. `rows` are
+    those of the list of differences between the two frameworks."""
 
     name: str
     steps: tuple[Step, ...]
@@ -152,6 +153,7 @@ class Case:
     trades: tuple[Trade, ...] = ()
     leaves: Left | None = None
     max_body_bytes: int = 1_048_576
+    prices: str = "fixed"
     native_only: bool = False
     also_on_sqlite: bool = False
     rows: tuple[int, ...] = ()

@@ -25,9 +25,12 @@ class FixedMarket(InlineMarket):
     bids from 1000 down, asks from 1001 up, of quantities 1.0 and 2.50.
     """
 
+    def __init__(self, source: str = "fixed") -> None:
+        self._source = source
+
     @property
     def source(self) -> str:
-        return "fixed"
+        return self._source
 
     def symbols(self) -> tuple[str, ...]:
         return tuple(_QUOTES)

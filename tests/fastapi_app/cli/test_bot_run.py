@@ -101,7 +101,7 @@ def test_it_trades_paper_money_until_ctrl_c_and_no_second_one_runs(
     with closing(Run(tmp_path, "--strategy", "rsi:period=3", variables=given)) as run:
         run.wait_for("Ctrl-C")
         assert "  money       paper\n" in run.text
-        assert "  prices      synthetic\n" in run.text
+        assert "  prices      synthetic (made up)\n" in run.text
         assert f"  state       {state_file}\n" in run.text
         wait_until(lambda: row_in(state_file).last_cycle is not None)
         row = row_in(state_file)

@@ -63,6 +63,10 @@ class Page(HTMLParser):
         if self._open and self._open[-1] in ("td", "th"):
             self._table[-1][-1] += data
 
+    @property
+    def legend(self) -> list[str]:
+        return [text for text in self.texts if text in ("buy, entry", "sell, entry", "buy, exit", "sell, exit")]
+
     def all(self, tag: str, of_class: str | None = None) -> list[dict[str, str]]:
         return [
             attributes
@@ -89,10 +93,14 @@ def written(*arguments: str) -> tuple[Page, dict[str, Any]]:
 
 def test_it_shows_price_trades_equity_and_what_was_refused() -> None:
     shown, answer = written()
-    assert {figure["id"] for figure in shown.all("svg")} == {"price", "equity", "refused"}
+    assert [figure["id"] for figure in shown.all("svg", "chart")] == ["price", "equity", "refused"]
+    drawn = shown.all("path")[len(shown.legend) :]
     sides = [order["side"] for order in answer["orders"]]
-    assert [len(shown.all("path", side)) for side in ("buy", "sell")] == [sides.count("buy"), sides.count("sell")]
-    assert len(shown.all("path", "exit")) == sum(order["reduces"] for order in answer["orders"])
+    assert [[mark["class"].split()[0] for mark in drawn].count(side) for side in ("buy", "sell")] == [
+        sides.count("buy"),
+        sides.count("sell"),
+    ]
+    assert sum("exit" in mark["class"] for mark in drawn) == sum(order["reduces"] for order in answer["orders"])
     assert len(shown.all("polyline")) == 2
     rows = {row[0]: row[1:] for row in shown.tables["refusals"][1:]}
     assert {code: int(times) for code, (times, _, _) in rows.items()} == answer["refused"]
@@ -115,10 +123,11 @@ def test_it_needs_nothing_else() -> None:
 def test_everything_drawn_is_within_its_figure() -> None:
     shown, _ = written()
     points = [pair.split(",") for line in shown.all("polyline") for pair in line["points"].split()]
-    assert all(0 <= float(x) <= 1_000 and 0 <= float(y) <= 320 for x, y in points)
+    assert all(0 <= float(x) <= 100 and 0 <= float(y) <= 320 for x, y in points)
     assert len(points) == 2 * 750  # two candles a point
-    bars = shown.all("rect")
-    assert all(130 <= float(bar["x"]) <= 990 for bar in bars)
+    bars = shown.all("line", "no")
+    assert bars
+    assert all(0 <= float(bar["x1"].removesuffix("%")) <= 100 for bar in bars)
 
 
 def test_a_file_that_can_not_be_written_is_named() -> None:
@@ -136,9 +145,9 @@ def test_an_earlier_runs_refusals_are_counted_and_said_to_be_missing() -> None:
     rows = {row[0]: row for row in shown.tables["refusals"][1:]}
     assert rows["DAILY_LIMIT"][1] == str(answer["refused"]["DAILY_LIMIT"])
     assert rows["DAILY_LIMIT"][3] == "only in an earlier run, of which the counts alone are kept"
-    assert shown.all("rect") == []
+    assert shown.all("line", "no") == []
     assert f"{sum(answer['refused'].values())} of them were refused by an earlier run" in "".join(shown.texts)
-    assert len(shown.all("path")) == len(answer["orders"])
+    assert len(shown.all("path")) == len(shown.legend) + len(answer["orders"])
 
 
 def test_what_was_given_is_text_and_no_markup() -> None:

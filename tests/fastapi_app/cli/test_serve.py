@@ -33,7 +33,8 @@ def test_it_says_where_it_is_and_answers_there(tmp_path: Path) -> None:
         assert server.told("stop") == "Ctrl-C"
         assert urlsplit(server.address).hostname == "127.0.0.1"
 
-        assert server.get("/api/health").json() == {"status": "healthy"}
+        health = server.get("/api/health")
+        assert (health.json(), health.headers["X-Prices"]) == ({"status": "healthy"}, "synthetic")
         assert server.get("/docs").status_code == 200
         assert (tmp_path / "var" / "trading-window.sqlite3").is_file()
 
