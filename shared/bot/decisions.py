@@ -103,7 +103,9 @@ def intents_of(
     if holding is not None:
         freed = EXACT.multiply(holding.quantity, candle.close)
         funds = funds._replace(available=EXACT.add(funds.available, freed))
-    refusal = entry_refusal(settings, positions=len(state.holdings) - (holding is not None), funds=funds)
+    # Nobody knows yet what comes of an entry that waits: it may become a position.
+    waiting = {intent.symbol for intent in state.intents if not intent.reduces}
+    refusal = entry_refusal(settings, positions=len({*state.holdings, *waiting} - {symbol}), funds=funds)
     if refusal is not None:
         return tuple(intents), refusal
     quantity = entry_quantity(settings, price=candle.close, funds=funds)

@@ -62,8 +62,11 @@ class StrategySet:
             strategy.restore(snapshot)
         except InvalidField as exc:
             logger.warning("the strategy %s begins anew: %s", strategy.name, exc)
-            return self._registry.make(strategy.name, self._settings.strategies[strategy.name])
-        return strategy
+        except Exception:  # of a plug-in, whose fault is not to keep the stops from being looked at
+            logger.exception("the strategy %s begins anew, since it can't take back what it saved", strategy.name)
+        else:
+            return strategy
+        return self._registry.make(strategy.name, self._settings.strategies[strategy.name])
 
     def _new(self) -> tuple[AnyStrategy, ...]:
         return tuple(self._registry.make(name, parameters) for name, parameters in self._settings.strategies.items())

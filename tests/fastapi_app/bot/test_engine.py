@@ -242,6 +242,29 @@ async def test_a_strategy_that_fails_stops_neither_the_others_nor_the_stops(capl
     assert str(failures[0].exc_info[1]) == "as the script says"
 
 
+async def test_a_strategy_that_answers_with_nonsense_stops_neither_the_others_nor_the_stops(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = await Bench.of({"nonsense": {"up": [1], "down": [2]}, **UP_AT_1})
+    await bench.flat("99", "100")
+    await bench.candle("97", "100", "97")
+    assert bench.orders() == [*BOUGHT, ("sell", Decimal(50), Decimal(97))]
+    failures = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert failures == [
+        'signal: "buy" is not a Signal or None',
+        'signal.direction: "Long" is not "long" or "short"',
+    ]
+
+
+async def test_a_strategy_that_can_not_take_back_what_it_saved_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    bench = await Bench.of({"changed": {}, **UP_AT_1})
+    await bench.flat("99", "100")
+    await bench.restart()
+    await bench.candle("97", "100", "97")
+    assert bench.orders() == [*BOUGHT, ("sell", Decimal(50), Decimal(97))]
+    assert "the strategy changed begins anew" in caplog.text
+
+
 async def test_a_restart_goes_on_with_position_and_strategies() -> None:
     bench = await Bench.of({"scripted": {"up": [1], "down": [3], "direction": "long"}})
     await bench.flat("99", "100")
