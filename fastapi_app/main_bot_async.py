@@ -163,7 +163,7 @@ class TradingBotAsync:
             await engine.resume(self._clock.now())
         taken_in = 0
         timeframe = self._settings.timeframe
-        for symbol in self._settings.symbols:
+        for symbol in engine.symbols():
             now, last = self._clock.now(), engine.last_candle(symbol)
             if last is None:
                 before = min(strategies.warm_up, MAX_CANDLES)

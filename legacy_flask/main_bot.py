@@ -112,7 +112,7 @@ class TradingBot:
         """Takes in what is closed and new of each symbol, and answers with how many candles that were."""
         taken_in = 0
         timeframe = self._settings.timeframe
-        for symbol in self._settings.symbols:
+        for symbol in self._state.watched(self._settings.symbols):
             now, last = self._clock.now(), self._candles.get(symbol)
             if last is None:
                 before = min(self._strategies.warm_up, MAX_CANDLES)

@@ -71,6 +71,10 @@ class BotEngine:
         """When the newest candle that was taken in opened; None before the first."""
         return self._candles.get(symbol)
 
+    def symbols(self) -> list[str]:
+        """Those whose candles it needs: the settings', and those of positions that were opened under other ones."""
+        return self._state.watched(self._settings.symbols)
+
     @property
     def state(self) -> BotState:
         """What is remembered now."""

@@ -27,10 +27,10 @@ class StrategySet:
         """How many candles pass before each of them can give a signal."""
 
     def on_candle(self, symbol: str, candle: Candle) -> list[StrategySignal]:
-        """The signals, in the order of the settings. A strategy that raises is logged with its cause and gives none:
+        """The signals, in the order of the settings; none for a symbol that is not among these. A strategy that raises is logged with its cause and gives none:
         neither the others nor the stops wait for it."""
         signals = []
-        for strategy in self._by_symbol[symbol]:
+        for strategy in self._by_symbol.get(symbol, ()):
             try:
                 signal = strategy.on_candle(candle)
             except Exception:
@@ -41,14 +41,16 @@ class StrategySet:
         return signals
 
     def snapshots(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """By symbol and name, as JSON values."""
+        """By symbol and name, as JSON values; each says of candles of which length it is."""
+        timeframe = str(self._settings.timeframe)
         return {
-            symbol: {strategy.name: strategy.snapshot() for strategy in strategies}
+            symbol: {strategy.name: {**strategy.snapshot(), "timeframe": timeframe} for strategy in strategies}
             for symbol, strategies in self._by_symbol.items()
         }
 
     def restore(self, snapshots: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-        """Goes on where the snapshots were taken. A strategy that has none, or one of other parameters, begins anew."""
+        """Goes on where the snapshots were taken. A strategy begins anew that has none, or one of other
+        parameters or candles."""
         for symbol in self._by_symbol:
             strategies = self._new()
             of_symbol = snapshots.get(symbol, {})
@@ -58,7 +60,10 @@ class StrategySet:
             )
 
     def _restored(self, strategy: AnyStrategy, snapshot: Mapping[str, Any]) -> AnyStrategy:
+        own = self._settings.timeframe
         try:
+            if (theirs := snapshot.get("timeframe", own)) != own:
+                raise InvalidField("timeframe", theirs, f"{own}, whose candles the strategy is given")
             strategy.restore(snapshot)
         except InvalidField as exc:
             logger.warning("the strategy %s begins anew: %s", strategy.name, exc)

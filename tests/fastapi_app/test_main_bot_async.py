@@ -1,6 +1,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, MarketUnavailab
 from shared.settings import BotSettings, Settings, StoreSettings
 from tests.fastapi_app.bot.bench import MINUTE, TestedBroker
 from tests.fastapi_app.bot.processes import SETTINGS, World, newest, until
-from tests.fastapi_app.bot.runs import BTC, QUICK
+from tests.fastapi_app.bot.runs import BTC, ETH, QUICK
 from tests.shared.strategies.markets import START
 
 
@@ -152,6 +153,27 @@ async def test_stop_finishes_the_order_that_is_on_its_way(world: World) -> None:
     await bot.stop()
     assert world.orders() == await world.trades() >= 1
     assert world.row().state["intents"] == []
+
+
+async def test_a_position_keeps_its_stop_when_its_symbol_is_traded_no_more(world: World) -> None:
+    bot = world.bot("one")
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    while not world.row().state["holdings"]:
+        await world.minutes(1, bot)
+    await bot.stop()
+    orders = world.orders()
+    other = world.bot("two", SETTINGS.model_copy(update={"symbols": [ETH]}))
+    reached = "1000000" if world.row().state["holdings"][BTC]["direction"] == "long" else "0.000001"
+    held = {**world.row().state["holdings"][BTC], "stop": reached}
+    world.stores.bot.change(lambda row: replace(row, state={**row.state, "holdings": {BTC: held}}))
+    await other.start()
+    world.clock.step(MINUTE)
+    await until(lambda: BTC not in world.row().state["holdings"])
+    await other.stop()
+    assert world.orders() == orders + 1
+    assert world.row().state["counts"]["stop"] == 1
+    assert list(world.row().state["strategies"]) == [ETH]
 
 
 async def test_it_is_started_once_and_stopped_once(world: World) -> None:

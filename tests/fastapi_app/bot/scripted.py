@@ -79,7 +79,7 @@ class Changed(Scripted):
 
     name = "changed"
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:  # noqa: ARG002
         raise AttributeError("'NoneType' object has no attribute 'items'")
 
 
