@@ -122,7 +122,7 @@ class TradingBotAsync:
         return BotEngine(
             self._settings,
             strategies=strategies,
-            desk=OrderDesk(window, self._broker, ids),
+            desk=OrderDesk(window, self._broker, ids, before_placing=self._own_the_lease),
             broker=self._broker,
             memory=BotMemory(self._bots, self.holder),
             notifier=self._notifier,
@@ -182,6 +182,10 @@ class TradingBotAsync:
         while not self._stopping.is_set():
             await self._pause(self._settings.lease_seconds / 3)
             await self._renew(None)
+
+    async def _own_the_lease(self) -> None:
+        """For as long as an order may take, too. Raises LeaseLost."""
+        await self._bots.change_async(renewed(self.holder, until=self._clock.now() + self._lease()))
 
     async def _renew(self, last_cycle: dict[str, Any] | None) -> None:
         until = self._clock.now() + self._lease()

@@ -27,8 +27,8 @@ class StrategySet:
         """How many candles pass before each of them can give a signal."""
 
     def on_candle(self, symbol: str, candle: Candle) -> list[StrategySignal]:
-        """The signals, in the order of the settings; none for a symbol that is not among these. A strategy that raises is logged with its cause and gives none:
-        neither the others nor the stops wait for it."""
+        """The signals, in the order of the settings; none for a symbol that is not among these. A strategy that raises
+        is logged with its cause and gives none: neither the others nor the stops wait for it."""
         signals = []
         for strategy in self._by_symbol.get(symbol, ()):
             try:
@@ -60,10 +60,8 @@ class StrategySet:
             )
 
     def _restored(self, strategy: AnyStrategy, snapshot: Mapping[str, Any]) -> AnyStrategy:
-        own = self._settings.timeframe
         try:
-            if (theirs := snapshot.get("timeframe", own)) != own:
-                raise InvalidField("timeframe", theirs, f"{own}, whose candles the strategy is given")
+            self._check_timeframe(snapshot)
             strategy.restore(snapshot)
         except InvalidField as exc:
             logger.warning("the strategy %s begins anew: %s", strategy.name, exc)
@@ -72,6 +70,11 @@ class StrategySet:
         else:
             return strategy
         return self._registry.make(strategy.name, self._settings.strategies[strategy.name])
+
+    def _check_timeframe(self, snapshot: Mapping[str, Any]) -> None:
+        own = self._settings.timeframe
+        if (theirs := snapshot.get("timeframe", own)) != own:
+            raise InvalidField("timeframe", theirs, f"{own}, whose candles the strategy is given")
 
     def _new(self) -> tuple[AnyStrategy, ...]:
         return tuple(self._registry.make(name, parameters) for name, parameters in self._settings.strategies.items())

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from fastapi_app.bot.desk import Carried, OrderDesk
 from fastapi_app.main_bot_async import main_async
 from fastapi_app.trading_window_async import TradingWindowAsync
 from shared.bot.control import started, stopped
 from shared.bot.opening import open_bot_store
+from shared.bot.state import Intent
 from shared.bot.store.base import BotRow
 from shared.broker.base import OrderRequest, OrdersQuery
 from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, MarketUnavailable
@@ -132,6 +134,40 @@ async def test_one_process_runs_it_and_another_goes_on_when_the_lease_has_ended(
     await until(lambda: not one.is_running)
     await two.stop()
     assert world.orders() == await world.trades() >= 4
+
+
+async def test_who_was_held_up_before_an_order_sends_none_once_another_process_has_gone_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a machine that slept: else the order would be one that nobody knows of, without a stop."""
+    one, two = world.bot("one"), world.bot("two")
+    held_up, goes_on = asyncio.Event(), asyncio.Event()
+    carry_out = OrderDesk.carry_out
+    intents: list[Intent] = []
+
+    async def slow(desk: OrderDesk, intent: Intent, **more: Any) -> Carried:
+        if not intents:
+            intents.append(intent)
+            held_up.set()
+            await goes_on.wait()
+        return await carry_out(desk, intent, **more)
+
+    monkeypatch.setattr(OrderDesk, "carry_out", slow)
+    monkeypatch.setattr(one, "_renew", lambda _cycle: asyncio.sleep(0))
+    await one.start()
+    await until(lambda: newest(world.row()) != "")
+    while not held_up.is_set():
+        world.clock.step(MINUTE)
+        await asyncio.sleep(0.06)
+    world.clock.step(5 * MINUTE)
+    world.market.fails = True
+    await two.start()
+    await until(lambda: world.row().state["intents"] == [])
+    assert world.row().state["counts"] == {"ORDER_REFUSED": 1}
+    goes_on.set()
+    await one.wait()
+    assert world.orders() == 0
+    assert world.row().state["holdings"] == {}
 
 
 async def test_stop_finishes_the_order_that_is_on_its_way(world: World) -> None:
