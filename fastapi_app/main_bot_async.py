@@ -178,9 +178,9 @@ class TradingBotAsync:
         return taken_in
 
     async def _keep_the_lease(self) -> None:
-        """Beside the cycles, since one may take longer than a lease."""
-        while not self._stopping.is_set():
-            await self._pause(self._settings.lease_seconds / 3)
+        """Beside the cycles, since one may take longer than a lease, the last one too; until it is cancelled."""
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / 3)
             await self._renew(None)
 
     async def _own_the_lease(self) -> None:

@@ -2,7 +2,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -189,6 +189,32 @@ async def test_stop_finishes_the_order_that_is_on_its_way(world: World) -> None:
     await bot.stop()
     assert world.orders() == await world.trades() >= 1
     assert world.row().state["intents"] == []
+
+
+async def test_the_lease_is_kept_while_stop_waits_for_an_order(world: World) -> None:
+    bot = world.bot("one", SETTINGS.model_copy(update={"lease_seconds": 1.0}))
+    placing, answers = asyncio.Event(), asyncio.Event()
+
+    class Slow(TestedBroker):
+        async def place_async(self, request: OrderRequest, *, at: datetime) -> Any:
+            placing.set()
+            await answers.wait()
+            return await super().place_async(request, at=at)
+
+    world.broker.__class__ = Slow
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    while not placing.is_set():
+        world.clock.step(MINUTE)
+        await asyncio.sleep(0.06)
+    stopping = asyncio.create_task(bot.stop())
+    await asyncio.sleep(0.05)
+    world.clock.step(timedelta(seconds=5))
+    await until(lambda: world.row().lease_until > world.clock.now())
+    answers.set()
+    await stopping
+    assert world.row().holder is None
+    assert world.orders() == await world.trades() == 1
 
 
 async def test_a_position_keeps_its_stop_when_its_symbol_is_traded_no_more(world: World) -> None:
