@@ -15,7 +15,19 @@ from datetime import UTC, datetime, timedelta
 from fastapi_app.bot.desk import Carried, OrderDesk, StillOpen
 from fastapi_app.bot.memory import BotMemory
 from shared.bot.broker import BotBroker
-from shared.bot.decisions import Wishes, day_of, due, end_of_day, funds_of, intents_of, traded, wishes, with_day
+from shared.bot.decisions import (
+    STALE,
+    Wishes,
+    day_of,
+    due,
+    end_of_day,
+    funds_of,
+    intents_of,
+    is_stale,
+    traded,
+    wishes,
+    with_day,
+)
 from shared.bot.events import Event, told
 from shared.bot.notifier import Notifier
 from shared.bot.risk import Refusal
@@ -28,7 +40,6 @@ from shared.settings import BotSettings
 logger = logging.getLogger(__name__)
 
 _BEGIN = datetime.min.replace(tzinfo=UTC)
-STALE = Refusal("STALE", "the signal is too old: its candle closed more than a candle's length ago")
 
 
 class BotEngine:
@@ -156,7 +167,7 @@ class BotEngine:
     async def _is_allowed(self, intent: Intent, candle: Candle) -> bool:
         """Asks before anything is saved, so that an entry that is refused costs no write."""
         refusal: Refusal | None = None
-        if intent.at - candle.timestamp > 2 * self._length:
+        if is_stale(intent, candle, self._settings):
             refusal = STALE
         elif reasons := await self._desk.refusals(intent):
             refusal = Refusal(reasons[0].code, reasons[0].sentence)

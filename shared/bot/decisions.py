@@ -25,6 +25,7 @@ from shared.settings import BotSettings
 from shared.strategies.base import Direction, Signal
 
 TOO_SMALL = "TOO_SMALL"
+STALE = Refusal("STALE", "the signal is too old: its candle closed more than a candle's length ago")
 
 
 class StrategySignal(NamedTuple):
@@ -114,6 +115,11 @@ def intents_of(
         return tuple(intents), Refusal(TOO_SMALL, sentence)
     intend(entry.strategy, "entry", "buy" if entry.direction == "long" else "sell", quantity, entry.reason)
     return tuple(intents), None
+
+
+def is_stale(intent: Intent, candle: Candle, settings: BotSettings) -> bool:
+    """Whether an entry comes too late, such as where the bot makes up for candles that it missed."""
+    return not intent.reduces and intent.at - candle.timestamp > 2 * timedelta(seconds=settings.timeframe.seconds)
 
 
 def funds_of(balances: Sequence[Balance], symbol: str, state: BotState) -> Funds:

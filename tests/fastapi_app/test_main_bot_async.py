@@ -228,7 +228,7 @@ async def test_a_position_keeps_its_stop_when_its_symbol_is_traded_no_more(world
     other = world.bot("two", SETTINGS.model_copy(update={"symbols": [ETH]}))
     reached = "1000000" if world.row().state["holdings"][BTC]["direction"] == "long" else "0.000001"
     held = {**world.row().state["holdings"][BTC], "stop": reached}
-    world.stores.bot.change(lambda row: replace(row, state={**row.state, "holdings": {BTC: held}}))
+    world.stores.bot.change(lambda row: replace(row, state={**dict(row.state or {}), "holdings": {BTC: held}}))
     await other.start()
     world.clock.step(MINUTE)
     await until(lambda: BTC not in world.row().state["holdings"])

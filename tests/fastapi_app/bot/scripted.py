@@ -71,7 +71,8 @@ class Nonsense(Scripted):
         given = super().step(candle)
         if given is None or given.direction == "long":
             return given and "buy"
-        return replace(given, direction="Long")
+        wrong: Any = "Long"
+        return replace(given, direction=wrong)
 
 
 class Changed(Scripted):
