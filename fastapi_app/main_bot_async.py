@@ -73,6 +73,7 @@ class TradingBotAsync:
         self.holder = holder or f"{socket.gethostname()}-{os.getpid()}"
         self._live = LivePorts(store=windows, clock=self._clock, services={"broker": BrokerService(broker)})
         self._stopping = asyncio.Event()
+        self._failing: str | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -150,7 +151,9 @@ class TradingBotAsync:
         except Exception as exc:
             logger.exception("a cycle of the bot failed; the next one goes on from what was saved")
             cycle["error"] = str(exc)
-            await self._notifier.notify_async("Trading bot", f"a cycle failed: {exc}")
+            if self._failing != str(exc):  # once: a cycle comes every few seconds
+                await self._notifier.notify_async("Trading bot", f"a cycle failed: {exc}")
+        self._failing = cycle["error"]
         await self._renew(cycle)
 
     async def _cycle(self, engine: BotEngine, strategies: StrategySet) -> int:

@@ -80,6 +80,7 @@ class TradingBot:
         self._live = LivePorts(store=windows, clock=self._clock, ids=self._ids, services=services)
         self.holder = f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = threading.Event()
+        self._failing: str | None = None
         self._candles: dict[str, datetime] = {}
         self._state = BotState()
 
@@ -270,7 +271,9 @@ class TradingBot:
             except Exception as exc:
                 logger.exception("a cycle of the bot failed; the next one goes on")
                 told["error"] = str(exc)
-                self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+                if self._failing != str(exc):  # once: a cycle comes every few seconds
+                    self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+            self._failing = told["error"]
             until = self._clock.now() + self._lease()
             row = self._bots.change(renewed(self.holder, until=until, last_cycle=told))
             if row.desired == "stopped":

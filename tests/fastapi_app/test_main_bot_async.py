@@ -80,8 +80,15 @@ async def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs
     failure = next(record for record in caplog.records if record.levelno == logging.ERROR)
     assert failure.exc_info is not None
     assert isinstance(failure.exc_info[1], MarketUnavailable)
+    await asyncio.sleep(0.3)  # more of them fail, by the same cause
+    assert world.messages.texts == ["a cycle failed: the market can't answer: it is closed for the day"]
     world.market.fails = False
     await until(lambda: world.row().last_cycle["error"] is None)
+    world.messages.texts.clear()
+    world.market.fails = True
+    await until(lambda: world.row().last_cycle["error"] is not None)
+    await until(lambda: len(world.messages.texts) == 1)
+    world.market.fails = False
     await world.minutes(2, bot)
 
 
