@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import FrameType
@@ -15,9 +15,22 @@ from typing import Any
 
 from legacy_flask.orders import Orders
 from legacy_flask.trading_window import TradingWindow
+from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
 from shared.bot.control import begun_here, ended_here
-from shared.bot.decisions import NOTHING, STALE, day_of, due, funds_of, intents_of, is_stale, traded, wishes, with_day
+from shared.bot.decisions import (
+    NOTHING,
+    STALE,
+    StrategySignal,
+    day_of,
+    due,
+    funds_of,
+    intents_of,
+    is_stale,
+    traded,
+    wishes,
+    with_day,
+)
 from shared.bot.events import ORDER_REFUSED, Event, told
 from shared.bot.lease import released, renewed, saved, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
@@ -78,6 +91,7 @@ class TradingBot:
         self._ids = OrderIds()
         services = {"broker": BrokerService(broker)}
         self._live = LivePorts(store=windows, clock=self._clock, ids=self._ids, services=services)
+        self.account = account_of(market, broker)
         self.holder = f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = threading.Event()
         self._failing: str | None = None
@@ -90,9 +104,10 @@ class TradingBot:
         return replace(self._state, candles=dict(self._candles), strategies=self._strategies.snapshots())
 
     def start(self) -> None:
-        """Takes the lease, and goes on with what was saved. Raises LeaseHeld while another process runs the bot."""
+        """Takes the lease, and goes on with what was saved. Raises LeaseHeld while another process runs the bot, and
+        OtherAccount."""
         now = self._clock.now()
-        row = self._bots.change(taken(self.holder, at=now, until=now + self._lease()))
+        row = self._bots.change(taken(self.holder, account=self.account, at=now, until=now + self._lease()))
         if row.state is not None:
             self._state = BotState.of_json(row.state)
             self._candles = dict(self._state.candles)
@@ -127,9 +142,12 @@ class TradingBot:
             now, last = self._clock.now(), self._candles.get(symbol)
             if last is None:
                 before = min(self._strategies.warm_up, MAX_CANDLES)
-                for candle in self._market.candles(symbol, timeframe, before, at=now):
+                candles = self._market.candles(symbol, timeframe, before, at=now)
+                for candle in candles:
                     self._strategies.on_candle(symbol, candle)
                     self._candles[symbol] = candle.timestamp
+                if candles and self._settings.join_trend:
+                    self._follow(self._strategies.standing(symbol, candles[-1]), symbol, candles[-1], at=now)
                 continue
             for candle in self._market.candles_after(symbol, timeframe, last, MAX_CANDLES, until=now):
                 if self._stopping.is_set():
@@ -143,10 +161,13 @@ class TradingBot:
         for intent in self._state.intents:
             self._ask_again(intent, at)
         self._broker.on_candle(symbol, candle, at=at)
-        if self._state.day is None or day_of(at) > self._state.day:
-            self._state = with_day(self._state, at, self._broker.balances(at=at))
+        self._begin_day(at)
         signals = self._strategies.on_candle(symbol, candle)
         self._candles[symbol] = candle.timestamp
+        self._follow(signals, symbol, candle, at=at)
+
+    def _follow(self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, *, at: datetime) -> None:
+        self._begin_day(at)
         waits = any(intent.symbol == symbol for intent in self._state.intents)
         wished = NOTHING if waits else wishes(self._state.holdings.get(symbol), candle, signals)
         funds = funds_of(self._broker.balances(at=at), symbol, self._state) if wished.entry else None
@@ -165,6 +186,10 @@ class TradingBot:
             for intent in intents:
                 self._trade(intent)
             self._save()
+
+    def _begin_day(self, at: datetime) -> None:
+        if self._state.day is None or day_of(at) > self._state.day:
+            self._state = with_day(self._state, at, self._broker.balances(at=at))
 
     def _trade(self, intent: Intent) -> None:
         """One order, and its trade. Where nobody knows what came of it, the intent stays, and the order is asked for
@@ -299,7 +324,7 @@ def main(settings: Settings | None = None) -> None:
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
-        bots.change(begun_here(settings.bot, holder=bot.holder, at=SystemClock().now()))
+        bots.change(begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now()))
         try:
             bot.start()
             with _stopped_by_signals(bot):

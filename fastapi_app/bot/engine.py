@@ -17,6 +17,7 @@ from fastapi_app.bot.memory import BotMemory
 from shared.bot.broker import BotBroker
 from shared.bot.decisions import (
     STALE,
+    StrategySignal,
     Wishes,
     day_of,
     due,
@@ -105,11 +106,18 @@ class BotEngine:
             await self.save()
         self.needs_resume = False
 
-    def warm_up(self, symbol: str, candles: Iterable[Candle]) -> None:
+    async def warm_up(self, symbol: str, candles: Iterable[Candle]) -> None:
         """Shows the strategies what was before the bot began; nothing is traded."""
         for candle in candles:
-            self._strategies.on_candle(symbol, candle)
+            await self._signals(symbol, candle)
             self._candles[symbol] = candle.timestamp
+
+    async def join(self, symbol: str, candle: Candle, *, at: datetime) -> None:
+        """Enters what the strategies would be in already at `candle`, the newest one of the warm-up; then saves."""
+        self.needs_resume = True
+        await self._follow(self._strategies.standing(symbol, candle), symbol, candle, at)
+        await self.save()
+        self.needs_resume = False
 
     async def on_candle(self, symbol: str, candle: Candle, *, at: datetime) -> None:
         """Takes in a closed candle; `at` is the instant at which that happens, its close or later."""
@@ -117,12 +125,15 @@ class BotEngine:
         if self._state.intents:
             await self._carry_out(self._state.intents, at=at, resumed=True)
         await self._broker.on_candle_async(symbol, candle, at=at)
-        if self._strategies.heavy:
-            signals = await asyncio.to_thread(self._strategies.on_candle, symbol, candle)
-        else:
-            signals = self._strategies.on_candle(symbol, candle)
+        signals = await self._signals(symbol, candle)
         self._candles[symbol] = candle.timestamp
         self._unsaved += 1
+        await self._follow(signals, symbol, candle, at)
+        if self._unsaved >= self._save_every:
+            await self.save()
+        self.needs_resume = False
+
+    async def _follow(self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, at: datetime) -> None:
         state = self._state
         if at >= self._day_ends:
             state = await self._on_day_of(at)
@@ -131,9 +142,11 @@ class BotEngine:
             wished = wishes(holding, candle, signals)
             if wished.leaves is not None or wished.entry is not None:
                 await self._act(wished, symbol, candle, at)
-        if self._unsaved >= self._save_every:
-            await self.save()
-        self.needs_resume = False
+
+    async def _signals(self, symbol: str, candle: Candle) -> list[StrategySignal]:
+        if self._strategies.heavy:
+            return await asyncio.to_thread(self._strategies.on_candle, symbol, candle)
+        return self._strategies.on_candle(symbol, candle)
 
     async def save(self) -> None:
         """Durable when it returns; without it, at most `save_every` candles are taken in again after a crash."""

@@ -27,9 +27,6 @@ def _strategy(given: str) -> str:
     return given
 
 
-Config = Annotated[
-    Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
-]
 Strategies = Annotated[
     list[str] | None,
     typer.Option(

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from fastapi_app.bot.replay import Replay, ReplayResult
-from fastapi_app.cli.bot_options import Config, Strategies, end, ends_with_a_sentence, settings_of, strategies_of
+from fastapi_app.cli.bot_options import Strategies, end, ends_with_a_sentence, settings_of, strategies_of
 from fastapi_app.cli.numbers import whole_number_for
+from fastapi_app.cli.options import Config
 from fastapi_app.cli.replay_page import write_page
 from fastapi_app.cli.replay_shown import show
 from fastapi_app.cli.replay_stores import replay_stores

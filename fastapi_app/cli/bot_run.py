@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from fastapi_app.cli.announcement import announce
-from fastapi_app.cli.bot_options import Config, Strategies, end, ends_with_a_sentence, settings_of, strategies_of
+from fastapi_app.cli.bot_options import Strategies, end, ends_with_a_sentence, settings_of, strategies_of
+from fastapi_app.cli.options import Config
 from fastapi_app.cli.replay_shown import window_text
 from fastapi_app.main_bot_async import main_async
 from shared.bot.lease import is_free

@@ -1,18 +1,18 @@
 """`tradewindow cutover`: the table of modes, its log and its evidence, from the command line."""
 
 import getpass
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
+from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of, one_known, one_seen
 from fastapi_app.cli.cutover_opened import opened
 from fastapi_app.cli.cutover_shown import (
-    first_of,
     print_json,
-    show_change,
+    show_changes,
     show_endpoint,
     show_endpoints,
     show_log,
@@ -20,6 +20,7 @@ from fastapi_app.cli.cutover_shown import (
     show_mismatches,
 )
 from fastapi_app.cli.numbers import number
+from fastapi_app.cli.options import Config
 from fastapi_app.cutover.api.answers import (
     endpoint_answer,
     endpoints_answer,
@@ -29,11 +30,9 @@ from fastapi_app.cutover.api.answers import (
     modes_answer,
 )
 from fastapi_app.cutover.api.wire import ModesChange
-from fastapi_app.cutover.inventory.endpoints import Endpoint
-from fastapi_app.cutover.store.base import CutoverStore
+from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.suite.as_test import as_test as test_of
-from shared.errors import TradingWindowError
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
 
@@ -50,9 +49,6 @@ MAX_SHOWN = 1_000_000
 State = Annotated[
     Path | None,
     typer.Option(help="The cutover's state file, such as another app's (cutover.path of the settings)."),
-]
-Config = Annotated[
-    Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
 Limit = Annotated[
@@ -71,10 +67,6 @@ cutover = typer.Typer(
     epilog="An endpoint is its method and its rule: GET /api/status",
     no_args_is_help=True,
 )
-
-
-class _WrongUse(TradingWindowError):
-    """What a command can't make anything of."""
 
 
 @cutover.command("list")
@@ -106,7 +98,7 @@ def show(
 ) -> None:
     """Show all of one endpoint: its mode, counts, notes, newest mismatches and changes."""
     with opened(state, config) as (store, _):
-        found = _endpoint(store, _only(endpoint))
+        found = one_known(store, endpoint)
         table, counts = store.table(), store.counts()
         mismatches = store.mismatches(limit=limit, endpoint=found.name)
         if as_json:
@@ -166,23 +158,17 @@ def set_mode(
     clients gets native; in verify, native answers and legacy is compared.
     """
     with opened(state, config) as (store, where):
-        if mode not in get_args(Mode):
-            raise _WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
-        if not reason.strip():
-            raise _WrongUse("a reason is needed: --reason says why, for the log")
-        if every == bool(endpoints):
-            raise _WrongUse("give endpoints, such as GET /api/status, or --all")
+        _check_move(endpoints, mode, reason, every=every)
         inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
         before = store.table()
-        names = _fitting(inventory.values(), mode) if every else _names(endpoints or [])
+        names = fitting(inventory.values(), mode) if every else names_of(endpoints or [])
         # One that is gone from the inventory may still be served by a process of an earlier version.
         if unknown := [name for name in names if name not in before.modes]:
             raise unknown_endpoint(inventory, unknown[0])
         changes = {
-            name: _mode(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
+            name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
         }
-        wanted = {"changes": changes, "author": author or _user(), "reason": reason}
-        change = validated(ModesChange, wanted)
+        change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
         after = store.change(
             change.changes,
             author=change.author,
@@ -192,12 +178,9 @@ def set_mode(
         )
         if as_json:
             print_json(modes_answer(after))
-            return
-        for name in names:
-            show_change(name, before, after)
-        if lacking := sorted(inventory.keys() - {*names}) if every else []:
-            typer.echo(f"Left as they are, since they lack a side: {first_of(lacking)}")
-        typer.echo(f"The table is at version {after.version}, {where}.")
+        else:
+            show_changes(names, before, after, lacking=sorted(inventory.keys() - {*names}) if every else [])
+            typer.echo(f"The table is at version {after.version}, {where}.")
 
 
 @cutover.command()
@@ -213,7 +196,7 @@ def log(
 ) -> None:
     """Show who moved what, when, and why."""
     with opened(state, config) as (store, _):
-        changes = store.log(limit=limit, endpoint=_one_seen(store, endpoint))
+        changes = store.log(limit=limit, endpoint=one_seen(store, endpoint))
         if as_json:
             print_json(log_answer(changes))
         else:
@@ -263,89 +246,44 @@ def mismatches(
     """
     given = {"native": native, "legacy": legacy, "effects": effects, "accepted": accepted}
     with opened(state, config) as (store, _):
-        for option in [f"--{name}" for name, value in given.items() if value is not None and not as_test]:
-            raise _WrongUse(f"{option} goes with --as-test")
-        if as_test and as_json:
-            raise _WrongUse("--as-test and --json: give one of them")
+        _check_view(mismatch_id, endpoint, given, as_test=as_test, as_json=as_json)
         if mismatch_id is None:
-            if as_test:
-                raise _WrongUse("--as-test needs the id of a mismatch")
-            found = store.mismatches(limit=limit, endpoint=_one_seen(store, [endpoint] if endpoint else None))
+            newest = store.mismatches(limit=limit, endpoint=one_seen(store, [endpoint] if endpoint else None))
             if as_json:
-                print_json(mismatches_answer(found))
+                print_json(mismatches_answer(newest))
             else:
-                show_mismatches(found)
+                show_mismatches(newest)
             return
-        if endpoint is not None:
-            raise _WrongUse("--endpoint and the id of a mismatch: give one of them")
         one = store.mismatch(mismatch_id)
         if one is None:
-            raise _WrongUse(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
+            raise WrongUse(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
         if as_test:
-            sides = _sides(given, is_own=state is None)
-            try:
-                typer.echo(test_of(one, **sides), nl=False)
-            except ValueError as exc:
-                raise _WrongUse(str(exc)) from exc
+            typer.echo(_test_of(one, _sides(given, is_own=state is None)), nl=False)
         elif as_json:
             print_json(mismatch_answer(one))
         else:
             show_mismatch(one)
 
 
-def _names(words: Sequence[str]) -> list[str]:
-    """Endpoints as they were typed: a method and its rule may come as two words, since a shell takes them apart."""
-    names: list[str] = []
-    for word in words:
-        is_rule_of_method = names and " " not in names[-1] and word.startswith("/")
-        if is_rule_of_method:
-            names[-1] += f" {word}"
-        else:
-            names.append(word)
-    # What a shell hands over may be no text, and a store takes nothing else.
-    printable = (name.encode(errors="backslashreplace").decode() for name in names)
-    return list(dict.fromkeys(" ".join(name.split(maxsplit=1)) for name in printable))
+def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, every: bool) -> None:
+    if mode not in get_args(Mode):
+        raise WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
+    if not reason.strip():
+        raise WrongUse("a reason is needed: --reason says why, for the log")
+    if every == bool(endpoints):
+        raise WrongUse("give endpoints, such as GET /api/status, or --all")
 
 
-def _only(words: Sequence[str]) -> str:
-    name, *others = _names(words)
-    if others:
-        raise _WrongUse(f"one endpoint at a time: {', '.join([name, *others])} are {1 + len(others)}")
-    return name
-
-
-def _endpoint(store: CutoverStore, name: str) -> Endpoint:
-    by_name = {endpoint.name: endpoint for endpoint in store.endpoints()}
-    if name not in by_name:
-        raise unknown_endpoint(by_name, name)
-    return by_name[name]
-
-
-def _one_seen(store: CutoverStore, words: Sequence[str] | None) -> str | None:
-    """An endpoint that is in the inventory, or was."""
-    if not words:
-        return None
-    name = _only(words)
-    if not store.log(limit=1, endpoint=name):
-        _endpoint(store, name)
-    return name
-
-
-def _fitting(endpoints: Iterable[Endpoint], mode: str) -> list[str]:
-    needed = EndpointMode.model_validate({"mode": mode, "percent": 0.0 if mode == "canary" else None}).needs()
-    return [endpoint.name for endpoint in endpoints if needed <= endpoint.sides]
-
-
-def _mode(
+def _moved(
     name: str, mode: str, before: EndpointMode, *, percent: float | None, sample_rate: float | None
 ) -> EndpointMode:
     """What isn't given stays as it is. Raises InvalidField."""
     if mode == "canary":
         percent = before.percent if percent is None else percent
         if percent is None:
-            raise _WrongUse(f"{name} needs a --percent for canary: of clients that get native, 0 to 100")
+            raise WrongUse(f"{name} needs a --percent for canary: of clients that get native, 0 to 100")
     elif percent is not None:
-        raise _WrongUse(f"--percent goes with canary, not with {mode}")
+        raise WrongUse(f"--percent goes with canary, not with {mode}")
     sample_rate = before.sample_rate if sample_rate is None else sample_rate
     return validated(EndpointMode, {"mode": mode, "percent": percent, "sample_rate": sample_rate})
 
@@ -354,7 +292,27 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError) as exc:
-        raise _WrongUse("nobody knows your user name here: --author says who changes it") from exc
+        raise WrongUse("nobody knows your user name here: --author says who changes it") from exc
+
+
+def _check_view(
+    mismatch_id: int | None, endpoint: str | None, sides: Mapping[str, str | None], *, as_test: bool, as_json: bool
+) -> None:
+    for option in [f"--{name}" for name, value in sides.items() if value is not None and not as_test]:
+        raise WrongUse(f"{option} goes with --as-test")
+    if as_test and as_json:
+        raise WrongUse("--as-test and --json: give one of them")
+    if as_test and mismatch_id is None:
+        raise WrongUse("--as-test needs the id of a mismatch")
+    if endpoint is not None and mismatch_id is not None:
+        raise WrongUse("--endpoint and the id of a mismatch: give one of them")
+
+
+def _test_of(mismatch: Mismatch, sides: Mapping[str, Any]) -> str:
+    try:
+        return test_of(mismatch, **sides)
+    except ValueError as exc:
+        raise WrongUse(str(exc)) from exc
 
 
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:
@@ -362,5 +320,5 @@ def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:
         return {**OWN_SIDES}
     # An app that has both sides is this product's; a state of others says nothing of where their two are.
     if given["native"] is None or (given["legacy"] is None and not is_own):
-        raise _WrongUse("a test of other apps needs --native and --legacy: module:name, or module:factory()")
+        raise WrongUse("a test of other apps needs --native and --legacy: module:name, or module:factory()")
     return given

@@ -6,7 +6,7 @@ import socket
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.console import Console
 from fastapi_app.app import cutover_store
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.loading import load_app
-from fastapi_app.cli.numbers import whole_number_for
+from fastapi_app.cli.options import Config, Host, Port, Workers, server_options
 from fastapi_app.cli.server import LOGGING, listen, run
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
@@ -22,12 +22,10 @@ from fastapi_app.cutover.inventory.endpoints import Inventory, take_inventory
 from fastapi_app.legacy import bridge_options
 from shared.entry import exits_with_a_sentence
 from shared.errors import SettingsError
-from shared.settings import ServerSettings, Settings, load_settings
+from shared.settings import Settings, load_settings
 from shared.store.opening import names_state_file
 
 SHOWN_FINDINGS = 10
-
-_DEFAULTS = ServerSettings()
 
 
 class _Pair(NamedTuple):
@@ -65,28 +63,10 @@ def serve(
         Path | None,
         typer.Option(help="Native's where it isn't Starlette or FastAPI: lines such as GET /items/{item_id:int}."),
     ] = None,
-    host: Annotated[
-        str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number_for(ServerSettings, "port"),
-            metavar="NUMBER",
-            help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number_for(ServerSettings, "workers"),
-            metavar="NUMBER",
-            help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers}).",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
-    ] = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    config: Config = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Don't tell what the two route tables show.")] = False,
 ) -> None:
     """Serve a legacy app and its successor from one address, each endpoint by its mode, until Ctrl-C.
@@ -99,9 +79,8 @@ def serve(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.config.dictConfig(LOGGING)
     console = Console(highlight=False, markup=False)
-    server: dict[str, Any] = {"host": host, "port": port, "workers": workers}
     options = {
-        "server": {key: value for key, value in server.items() if value is not None},
+        "server": server_options(host, port, workers),
         "cutover": {} if state is None else {"path": str(state)},
     }
     try:

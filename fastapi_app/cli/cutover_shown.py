@@ -105,9 +105,13 @@ def print_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, indent=2))
 
 
-def show_change(name: str, before: ModeTable, after: ModeTable) -> None:
-    old, new = before.modes[name], after.modes[name]
-    typer.echo(f"{name} stays {new}" if old == new else f"{name}: {old} → {new}")
+def show_changes(names: Sequence[str], before: ModeTable, after: ModeTable, *, lacking: Sequence[str]) -> None:
+    """Those that were moved; `lacking` are those that were passed over."""
+    for name in names:
+        old, new = before.modes[name], after.modes[name]
+        typer.echo(f"{name} stays {new}" if old == new else f"{name}: {old} → {new}")
+    if lacking:
+        typer.echo(f"Left as they are, since they lack a side: {first_of(lacking)}")
 
 
 def first_of(names: Sequence[str]) -> str:

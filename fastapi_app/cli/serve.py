@@ -5,46 +5,23 @@ import signal
 import socket
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, Any
 
-import typer
 from rich.console import Console
 
 from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.cli.announcement import address_of, announce
-from fastapi_app.cli.numbers import whole_number_for
+from fastapi_app.cli.options import Config, Host, Port, Workers, server_options
 from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
-from shared.settings import ServerSettings, Settings, load_settings
-
-_DEFAULTS = ServerSettings()
+from shared.settings import Settings, load_settings
 
 
 def serve(
     *,
-    host: Annotated[
-        str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number_for(ServerSettings, "port"),
-            metavar="NUMBER",
-            help=f"The port; 0 takes a free one (server.port, else {_DEFAULTS.port}).",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number_for(ServerSettings, "workers"),
-            metavar="NUMBER",
-            help=f"How many processes serve, on one state (server.workers, else {_DEFAULTS.workers}).",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
-    ] = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    config: Config = None,
 ) -> None:
     """Serve both stacks from one address, on one state, until Ctrl-C.
 
@@ -56,11 +33,9 @@ def serve(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.config.dictConfig(LOGGING)
     console = Console(highlight=False)
-    given: dict[str, Any] = {"host": host, "port": port, "workers": workers}
     try:
         with exits_with_a_sentence():
-            options = {"server": {key: value for key, value in given.items() if value is not None}}
-            settings = load_settings(config, options=options)
+            settings = load_settings(config, options={"server": server_options(host, port, workers)})
             listener = listen(settings.server.host, settings.server.port)
             app = create_app(settings)
         _announce(console, settings, listener, app)

@@ -93,6 +93,11 @@ class Strategy(ABC, Generic[ParametersT]):
     def step(self, candle: Candle) -> Signal | None:
         """Takes in a candle that is newer than all before."""
 
+    def standing(self, candle: Candle) -> Signal | None:  # noqa: ARG002 - for those that have an answer
+        """What it would be in for the trend under way at `candle`, the newest one that it was given: the bot asks at
+        its first start. None, as here, for a strategy that acts on turns alone."""
+        return None
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """All that `step` remembers, as new JSON values."""
@@ -102,16 +107,13 @@ class Strategy(ABC, Generic[ParametersT]):
         """Takes back what `state` gave."""
 
     def on_candle(self, candle: Candle) -> Signal | None:
-        """Raises InvalidField, and takes nothing in, for a candle that isn't newer than the last one; also for a `step`
-        that answers with something else than it may, which a bot would trade by."""
+        """Raises InvalidField, and takes nothing in, for a candle that isn't newer than the last one."""
         last = self.last_timestamp
         if last is not None and candle.timestamp <= last:
             rule = f"later than the last candle's, {utc_text(last)}"
             raise InvalidField("timestamp", utc_text(candle.timestamp), rule)
         signal = self.step(candle)
         self.last_timestamp = candle.timestamp
-        if signal is not None:
-            _check(signal)
         return signal
 
     def snapshot(self) -> dict[str, Any]:
@@ -155,7 +157,8 @@ class Strategy(ABC, Generic[ParametersT]):
         return _signal("enter", "short", candle, reason)
 
 
-def _check(signal: object) -> None:
+def check_signal(signal: object) -> None:
+    """Raises InvalidField for what a strategy may not answer with: a bot would trade by it."""
     if not isinstance(signal, Signal):
         raise InvalidField("signal", signal, "a Signal or None")
     if signal.action not in get_args(Action):

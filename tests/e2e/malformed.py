@@ -7,6 +7,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from tests.e2e.malformed_values import (
+    NO_DECIMAL,
+    NO_JSON_TYPES,
+    NO_KEYS,
+    NO_SIDE,
+    NO_STRATEGY,
+    NO_SYMBOL,
+    NO_WHOLE_NUMBER,
+    ODD_HEADERS,
+    ODD_QUERIES,
+    WRONG_ANYWHERE,
+    WRONG_PARAMETERS,
+)
 from tests.e2e.servers import NATIVE_ONLY
 from tests.parity.endpoints import path_of
 
@@ -80,91 +93,15 @@ class _Body:
         return b"{%s}" % pairs.encode()
 
 
-_WRONG_ANYWHERE = [
-    "true",
-    "false",
-    "[]",
-    "{}",
-    '[1,"a"]',
-    '{"a":1}',
-    '""',
-    '"\\u0000"',
-    '"\\ud800"',
-    '"\\udc00\\ud800"',
-    '"\\u001f"',
-    '"\\n"',
-    '"\N{ZERO WIDTH SPACE}"',
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    "nan",
-    "1e999999",
-    "-1e999999",
-    "1e-999999",
-    "1e99999999999999999999",
-    "-1",
-    "9" * 25,
-    "1." + "9" * 25,
-    "9" * 5000,
-    "-" + "9" * 5000,
-    "1." + "9" * 5000,
-    json.dumps("x" * 1000),
-    "01",
-    "+1",
-    ".5",
-    "1.",
-    "1_0",
-    "0x10",
-    "'a'",
-    "undefined",
-    '"\t"',
-    '"\\x41"',
-    '"\\u12"',
-    "[" * 200 + "]" * 200,
-    '{"a":' * 200 + "1" + "}" * 200,
-    '{"a":1,"a":1}',
-]
-_NO_SYMBOL = [
-    "null",
-    "1",
-    '"btc-usd"',
-    '"BTC--USD"',
-    '"-BTC"',
-    '"BTC-"',
-    '"BTC USD"',
-    '"BTC-USD\\n"',
-    '"\N{CYRILLIC CAPITAL LETTER VE}TC-USD"',
-]
-_NO_SIDE = ["null", "1", '"BUY"', '"hold"', '"buy "', '"sell\\u0000"', '"b\\u200buy"']
-_NO_DECIMAL = [
-    *("null", "0", "0.0", "-0", "-0.1", "1e19", "1e-19", "1e18", "1e308", "5e-324"),
-    *('"0"', '"-1"', '"+1"', '" 1"', '"1 "', '"1_0"', '"1,5"', '"0x1"', '"01"', '"1."', '".5"', '"1e"', '"1e19"'),
-    *('"NaN"', '"sNaN"', '"Infinity"', '"-0"', '"0e5"', '"1e-19"', '"\N{ARABIC-INDIC DIGIT THREE}"', '"one"'),
-    *(f'"{"9" * 25}"', f'"0.{"9" * 25}"', '"1e999999"', '"1e99999999999999999999"', f'"{"9" * 5000}"'),
-]
-_NO_STRATEGY = ["1", "0.5", json.dumps("x" * 65), '"rsi\\u0007"', '"rsi\\u2028"', '"rsi\\udfff"']
-_NO_WHOLE_NUMBER = [
-    "null",
-    "1.0",
-    "1.5",
-    "1e1",
-    "-0.0",
-    '"9"',
-    '"9:00"',
-    "1000001",
-    "2147483648",
-    "9223372036854775808",
-]
-
 _BODIES = {
     "POST /api/trading-window/trades": _Body(
         fields={"symbol": '"BTC-USD"', "side": '"buy"', "quantity": '"0.5"', "price": "64000.10", "strategy": '"rsi"'},
         wrong={
-            "symbol": _NO_SYMBOL,
-            "side": _NO_SIDE,
-            "quantity": _NO_DECIMAL,
-            "price": _NO_DECIMAL,
-            "strategy": _NO_STRATEGY,
+            "symbol": NO_SYMBOL,
+            "side": NO_SIDE,
+            "quantity": NO_DECIMAL,
+            "price": NO_DECIMAL,
+            "strategy": NO_STRATEGY,
         },
         optional=frozenset({"strategy"}),
         takes_key=True,
@@ -178,11 +115,11 @@ _BODIES = {
             "price": "9.10",
         },
         wrong={
-            "symbol": _NO_SYMBOL,
-            "side": _NO_SIDE,
-            "type": [*_NO_SIDE, '"market"', '"LIMIT"'],
-            "quantity": _NO_DECIMAL,
-            "price": _NO_DECIMAL,
+            "symbol": NO_SYMBOL,
+            "side": NO_SIDE,
+            "type": [*NO_SIDE, '"market"', '"LIMIT"'],
+            "quantity": NO_DECIMAL,
+            "price": NO_DECIMAL,
         },
         optional=frozenset(),
         takes_key=True,
@@ -190,20 +127,28 @@ _BODIES = {
     "PUT /api/trading-window/config": _Body(
         fields={"start_hour": "1", "end_hour": "23", "max_trades_per_day": "7"},
         wrong={
-            "start_hour": [*_NO_WHOLE_NUMBER, "24", "99", "-23"],
-            "end_hour": [*_NO_WHOLE_NUMBER, "25", "-24"],
-            "max_trades_per_day": _NO_WHOLE_NUMBER,
+            "start_hour": [*NO_WHOLE_NUMBER, "24", "99", "-23"],
+            "end_hour": [*NO_WHOLE_NUMBER, "25", "-24"],
+            "max_trades_per_day": NO_WHOLE_NUMBER,
         },
         optional=frozenset({"start_hour", "end_hour", "max_trades_per_day"}),
         takes_key=False,
     ),
 }
 
+_PARAMETERS: dict[str, Sequence[bytes]] = {
+    "GET /api/orders": (b"status", b"symbol", b"limit"),
+    "GET /api/trading-window/trades": (b"date", b"symbol", b"limit"),
+    "GET /api/market/ohlcv/<symbol>": (b"timeframe", b"limit"),
+    "GET /api/orderbook/<symbol>": (b"limit",),
+}
+"""Those that endpoints read."""
+
 
 def _to_body(method: bytes, path: bytes, body: _Body) -> Iterator[Raw]:
     for content in _wrong_bodies(body):
         yield Raw(400, method, path, [JSON], content)
-    for content_type in _NO_JSON_TYPES:
+    for content_type in NO_JSON_TYPES:
         yield Raw(415, method, path, [(b"Content-Type", content_type)], body.text())
     yield Raw(415, method, path, [], body.text())
     yield Raw(415, method, path, [], b"")
@@ -212,21 +157,21 @@ def _to_body(method: bytes, path: bytes, body: _Body) -> Iterator[Raw]:
     for content in _large_bodies(body):
         yield Raw(413, method, path, [JSON], content)
     yield Raw(415, method, path, [(b"Content-Type", b"text/plain")], b"x" * TEN_MB)
-    for name, value in _ODD_HEADERS:
+    for name, value in ODD_HEADERS:
         yield Raw(400, method, path, [JSON, (name, value)], b"[]")
-    for query in _ODD_QUERIES:
+    for query in ODD_QUERIES:
         yield Raw(400, method, path + b"?" + query, [JSON], b"[]")
     # An upgrade that isn't served is ignored, and the connection goes on.
     yield Raw(400, method, path, [JSON, *_UPGRADE], b"[]")
     if body.takes_key:
-        for keys in _NO_KEYS:
+        for keys in NO_KEYS:
             yield Raw(400, method, path, [JSON, *((b"Idempotency-Key", key) for key in keys)], body.text())
 
 
 def _wrong_bodies(body: _Body) -> Iterator[bytes]:
     text = body.text()
     for name, values in body.wrong.items():
-        for value in [*_WRONG_ANYWHERE, *values]:
+        for value in [*WRONG_ANYWHERE, *values]:
             yield body.text(**{name: value})
     for name in body.fields.keys() - body.optional:
         yield b"{%s}" % text[1:-1].replace(f'"{name}":'.encode(), f'"{name}_":'.encode())
@@ -274,7 +219,7 @@ def _damaged(method: bytes, path: bytes, body: _Body, drawn: random.Random) -> I
 
 def _to_query(path: bytes, names: Sequence[bytes]) -> Iterator[Raw]:
     for name in names:
-        for value in _WRONG_PARAMETERS[name]:
+        for value in WRONG_PARAMETERS[name]:
             yield Raw(400, b"GET", path + b"?" + name + b"=" + value)
             # The first value of a parameter counts, and another parameter doesn't help.
             yield Raw(400, b"GET", path + b"?x=1&" + name + b"=" + value + b"&" + name + b"=1")
@@ -293,7 +238,7 @@ def _drawn_queries(path: bytes, names: Sequence[bytes], drawn: random.Random) ->
 
 def _to_plain_get(path: bytes) -> Iterator[Raw]:
     """No query is wrong where none is read."""
-    for name, values in _WRONG_PARAMETERS.items():
+    for name, values in WRONG_PARAMETERS.items():
         for value in values:
             yield Raw(200, b"GET", path + b"?" + name + b"=" + value)
     yield Raw(200, b"GET", path + b"?" + b"&".join(b"x=%d" % number for number in range(1001)))
@@ -311,9 +256,9 @@ def _escaped(drawn: random.Random) -> bytes:
 
 def _odd_gets(path: bytes) -> Iterator[Raw]:
     """Bodies, headers and queries that a GET has no use for."""
-    for query in _ODD_QUERIES:
+    for query in ODD_QUERIES:
         yield Raw(200, b"GET", path + b"?" + query)
-    for name, value in _ODD_HEADERS:
+    for name, value in ODD_HEADERS:
         yield Raw(200, b"GET", path, [(name, value)])
     yield Raw(200, b"GET", path, _UPGRADE)
     for content_type in (b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data", b"\xff"):
@@ -347,87 +292,3 @@ def _broken_http(method: bytes, path: bytes) -> Iterator[Raw]:
         yield Raw(400, method, path, [header], closes=True)
     for length in (b"-1", b"1x", b"9" * 5000, b"0x1", b"1\r\nContent-Length: 2", b"1\r\nTransfer-Encoding: chunked"):
         yield Raw(400, method, path, [JSON, (b"Content-Length", length)], closes=True)
-
-
-_NO_JSON_TYPES = [
-    *(b"text/plain", b"text/json", b"application/jsonx", b"application/x-json", b"xapplication/json", b"json"),
-    *(b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"application/octet-stream", b""),
-    *(b";", b"/", b"*/*", b"application/", b"application", b"application/json/x", b"text/html, application/json"),
-    *(b'"application/json"', b"application /json", b"application\\json", b"\xff", b"\xc3\xa9/json", b"a" * 10_000),
-    *(b"application/xml", b"image/png", b"text/plain;application/json", b"text/plain+json", b"application/json x"),
-]
-_NO_KEYS = [
-    *([b""], [b"a b"], [b"a\tb"], [b"\xff"], [b"\xa0"], [b"\xc3\xa9"], [b"x" * 256], [b"x" * 50_000]),
-    *([b"a b", b"c"], [b"x" * 200, b"y" * 200], [b"", b"a b"], [b"\xe2\x80\x8b"], [b"k\x80"]),
-]
-_WRONG_PARAMETERS = {
-    b"date": [
-        *(b"", b"today", b"2026-13-01", b"2026-02-30", b"2026-2-3", b"20260203", b"2026-02-03T00:00:00", b"0000-01-01"),
-        *(b"2026-02-03%00", b"2026-02-03%0a", b"+2026-02-03", b"-2026-02-03", b"%ff", b"9" * 5000, b"NaN", b"[]"),
-        *(b"%D9%A2%D9%A0%D9%A2%D9%A6-02-03", b"%ED%A0%80", b"2026-W05-1", b"2026-034", b"null", b"%", b"%zz"),
-    ],
-    b"symbol": [
-        *(b"", b"btc-usd", b"BTC--USD", b"-", b"BTC-", b"BTC%20USD", b"BTC%00USD", b"%ff", b"%C3%89", b"A" * 33),
-        *(b"A" * 5000, b"%F0%9F%92%B0", b"'%20OR%201=1--", b"%2e%2e%2f", b"BTC-USD%0d%0aX:1", b"%ED%A0%80", b"[]"),
-    ],
-    b"status": [b"", b"OPEN", b"done", b"open%00", b"%20open", b"%ff", b"null", b"[open]", b"open,filled", b"o" * 5000],
-    b"timeframe": [
-        b"",
-        b"1M",
-        b"60",
-        b"1",
-        b"m",
-        b"2m",
-        b"1m%00",
-        b"%201m",
-        b"1m%0a",
-        b"%ff",
-        b"null",
-        b"[1m]",
-        b"1" * 5000,
-    ],
-    b"limit": [
-        *(b"", b"0", b"-1", b"1001", b"1.0", b"1e1", b"NaN", b"Infinity", b"%2B1", b"+1", b"1%20", b"0x10", b"1_0"),
-        *(b"9" * 25, b"9" * 5000, b"null", b"true", b"%ff", b"%00", b"%D9%A3", b"1%00", b"[1]", b"1,2", b"50%"),
-    ],
-}
-_PARAMETERS: dict[str, Sequence[bytes]] = {
-    "GET /api/orders": (b"status", b"symbol", b"limit"),
-    "GET /api/trading-window/trades": (b"date", b"symbol", b"limit"),
-    "GET /api/market/ohlcv/<symbol>": (b"timeframe", b"limit"),
-    "GET /api/orderbook/<symbol>": (b"limit",),
-}
-"""Those that endpoints read."""
-
-_ODD_QUERIES = [
-    *(b"", b"&", b"=", b"==", b"&&&", b"?", b"%", b"%00", b"%ff", b"a=%ff&%ff=a", b"a;b", b"+", b"#", b"Limit=0"),
-    *(
-        b"limit%00=0",
-        b"%20limit=0",
-        b"x=" + b"a" * 50_000,
-        b"[limit]=0",
-        b"limit[]=0",
-        b"a=\\",
-        b"x={}",
-        b"__proto__=1",
-    ),
-]
-_ODD_HEADERS = [
-    *((b"Accept", b"text/xml;q=x"), (b"Accept", b"\xff"), (b"Accept-Encoding", b"br;q=9,,"), (b"Accept-Charset", b"x")),
-    *(
-        (b"Authorization", b"Basic \xff"),
-        (b"Authorization", b"Bearer"),
-        (b"Cookie", b"\xff=;;;a=\x80"),
-        (b"Cookie", b"="),
-    ),
-    *(
-        (b"Range", b"bytes=-1"),
-        (b"Range", b"bytes=a-b"),
-        (b"If-None-Match", b'"'),
-        (b"If-Modified-Since", b"yesterday"),
-    ),
-    *((b"X-Forwarded-For", b"\xff,,1.2.3.4"), (b"X-Forwarded-Proto", b"javascript"), (b"X-Forwarded-Host", b"a b")),
-    *((b"Forwarded", b"for=;;"), (b"Host", b"a b\xff/"), (b"Referer", b"\xff"), (b"User-Agent", b"a" * 50_000)),
-    *((b"X-HTTP-Method-Override", b"DELETE"), (b"Content-Encoding", b"gzip"), (b"Expect", b"miracles"), (b"Te", b"x")),
-    *((b"X-Cutover-Side", b"native"), (b"Date", b"never"), (b"Via", b"\xff"), (b"Max-Forwards", b"-1"), (b"A", b"")),
-]

@@ -193,6 +193,11 @@ def with_body(method: str, target: str, body: str | bytes, headers: tuple[tuple[
     return Request(method=method, target=target, headers=own + headers, body=raw)
 
 
+def object_of(members: Mapping[str, str]) -> str:
+    """A JSON object; the values are JSON already."""
+    return "{" + ",".join(f'"{name}":{written}' for name, written in members.items()) + "}"
+
+
 def answers(status: int, text: str) -> Answer:
     """The text is JSON as Flask writes it, but for the newline at its end."""
     body = f"{text}\n".encode("ascii")

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapi_app.bridge.trace import TRACE, Trace
 from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
+from fastapi_app.cutover.candidates.exits import contain_exits
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
@@ -100,6 +101,7 @@ class Comparisons:
         self._tasks: dict[asyncio.Task[None], Pair] = {}
         self._loose: dict[asyncio.Task[None], Pair] = {}
         self._overdue: set[asyncio.Task[None]] = set()
+        self._let_exits_out: Callable[[], None] | None = None
 
     def figures(self) -> Mapping[str, int]:
         """Of this moment: comparisons that wait, the bytes that they hold, and those that run."""
@@ -112,55 +114,14 @@ class Comparisons:
             self._skip(plan, skip)
             await primary(scope, receive, send)
             return
-        request = RequestBody(receive)
-        try:
-            await request.read(max_bytes=self._settings.max_request_bytes)
-        except BaseException:
-            self._skip(plan, "shutdown")
-            raise
-        if request.cut_by is not None:
-            self._skip(plan, request.cut_by)
+        request = await self._read(plan, receive)
+        pair = await self._paired(side, plan, scope, request)
+        if pair is None:
             await primary(scope, request.receive, send)
             return
-        # Handlers write into context variables, too.
-        candidate_scope = scope_of_candidate(scope)
-        context = contextvars.copy_context()
-        try:
-            recording = None if self._effects is None else await self._effects.record(scope)
-        except Exception:
-            logger.exception("a request to %s can't be recorded", plan.endpoint)
-            self._skip(plan, "fault")
-            await primary(scope, request.receive, send)
-            return
-        pair = Pair(
-            plan=plan,
-            side=side,
-            scope=candidate_scope,
-            context=context,
-            body=request.body,
-            recording=recording,
-            answer=Capture(max_bytes=self._settings.max_response_bytes),
-            primary_trace=Trace(),
-            candidate_trace=Trace(),
-        )
         scope[TRACE] = pair.primary_trace
-        candidate_scope[TRACE] = pair.candidate_trace
-
-        async def send_and_note(message: Message) -> None:
-            message = listed(message)
-            # Events that nobody will compare may come for days.
-            if not pair.answer.is_event_stream:
-                pair.answer.note(message)
-            await send(message)
-
-        async def receive_and_note() -> Message:
-            message = await request.receive()
-            if message["type"] == "http.disconnect" and side == "native" and not pair.answer.complete:
-                pair.client_left = True
-            return message
-
         try:
-            await primary(scope, receive_and_note, send_and_note)
+            await _run_noted(primary, pair, scope, request.receive, send)
         except Exception as exc:
             if not pair.answer.complete:
                 pair.raised = _named(exc)
@@ -171,6 +132,42 @@ class Comparisons:
             self._skip(plan, "shutdown")
             raise
         self._line_up(pair)
+
+    async def _read(self, plan: Plan, receive: Receive) -> RequestBody:
+        request = RequestBody(receive)
+        try:
+            await request.read(max_bytes=self._settings.max_request_bytes)
+        except BaseException:
+            self._skip(plan, "shutdown")
+            raise
+        return request
+
+    async def _paired(self, side: Side, plan: Plan, scope: Scope, request: RequestBody) -> Pair | None:
+        """Begins to record the request; None where that can't be, and the reason is counted."""
+        if request.cut_by is not None:
+            self._skip(plan, request.cut_by)
+            return None
+        # Handlers write into context variables, too.
+        candidate_scope = scope_of_candidate(scope)
+        context = contextvars.copy_context()
+        try:
+            recording = None if self._effects is None else await self._effects.record(scope)
+        except Exception:
+            logger.exception("a request to %s can't be recorded", plan.endpoint)
+            self._skip(plan, "fault")
+            return None
+        candidate_trace = candidate_scope[TRACE] = Trace()
+        return Pair(
+            plan=plan,
+            side=side,
+            scope=candidate_scope,
+            context=context,
+            body=request.body,
+            recording=recording,
+            answer=Capture(max_bytes=self._settings.max_response_bytes),
+            primary_trace=Trace(),
+            candidate_trace=candidate_trace,
+        )
 
     def _reason_to_skip(self, endpoint: str, scope: Scope) -> SkipReason | None:
         if endpoint in self._costly:
@@ -211,6 +208,9 @@ class Comparisons:
         self._start_next()
 
     def _start_next(self) -> None:
+        if self._waiting and self._let_exits_out is None:
+            # Not before the first candidate: each task of the loop pays for it, and so does each request.
+            self._let_exits_out = contain_exits(asyncio.get_running_loop())
         while self._waiting and len(self._tasks) < self._settings.concurrency:
             pair = self._waiting.popleft()
             self._waiting_bytes -= pair.size
@@ -331,6 +331,26 @@ class Comparisons:
             for task in going_on & self._tasks.keys():
                 self._leave(task, self._tasks[task], "shutdown")
             _forget(going_on)
+        if self._let_exits_out is not None:
+            self._let_exits_out()
+            self._let_exits_out = None
+
+
+async def _run_noted(primary: ASGIApp, pair: Pair, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_and_note(message: Message) -> None:
+        message = listed(message)
+        # Events that nobody will compare may come for days.
+        if not pair.answer.is_event_stream:
+            pair.answer.note(message)
+        await send(message)
+
+    async def receive_and_note() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect" and pair.side == "native" and not pair.answer.complete:
+            pair.client_left = True
+        return message
+
+    await primary(scope, receive_and_note, send_and_note)
 
 
 async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:

@@ -12,6 +12,7 @@ from shared.window_config import WindowConfig
 from tests.fastapi_app.bot.bench import Bench
 from tests.fastapi_app.bot.runs import BTC
 from tests.fastapi_app.bot.scripted import Heavy
+from tests.shared.strategies.markets import START
 
 UP_AT_1 = {"scripted": {"up": [1]}}
 BOUGHT = [("buy", Decimal(50), Decimal(100))]
@@ -227,6 +228,15 @@ async def test_a_heavy_strategy_is_asked_off_the_event_loop() -> None:
     bench = await Bench.of({"heavy": {"up": [1]}})
     await bench.flat("99", "100")
     assert bench.orders() == BOUGHT
+    assert Heavy.threads
+    assert threading.get_ident() not in Heavy.threads
+
+
+async def test_a_heavy_strategy_is_warmed_up_off_the_event_loop() -> None:
+    Heavy.threads.clear()
+    bench = await Bench.of({"heavy": {}})
+    await bench.engine.warm_up(BTC, [bench.next_candle("99", "99", "99"), bench.next_candle("100", "100", "100")])
+    assert bench.engine.last_candle(BTC) == START + timedelta(minutes=1)
     assert Heavy.threads
     assert threading.get_ident() not in Heavy.threads
 

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from shared.errors import MarketUnavailable, StoreUnavailable
 from tests.parity.case import (
     NOT_FOUND,
     Answer,
@@ -13,7 +12,6 @@ from tests.parity.case import (
     MarketFails,
     Request,
     Step,
-    StoreFails,
     allows,
     error,
     get,
@@ -24,6 +22,15 @@ from tests.parity.case import (
     stray,
     with_body,
     without_content_type,
+)
+from tests.parity.case_refusals import (
+    FAULT,
+    MARKET_AWAY,
+    MARKET_FAILS,
+    STORE_FAILS,
+    STORE_GONE,
+    SYMBOL_RULE,
+    TIMEFRAME_RULE,
 )
 
 STRATEGIES = "/api/backtest/strategies"
@@ -36,8 +43,6 @@ WAVE = (
 """A body for `POST run`: over a wave, on which the averages cross every sixth candle."""
 QUIET = '{"strategy":"rsi","symbol":"BTC-USD","timeframe":"1m"}'
 
-TIMEFRAME = '"1m", "5m", "15m", "1h" or "1d"'
-SYMBOL = "a symbol such as BTC-USD: letters A-Z and digits in parts joined by dashes, at most 32 characters"
 CAPITAL = "a decimal greater than 0 with at most 18 digits on either side of the point"
 DIRECTION = {"default": "both", "rule": '"long", "short" or "both"'}
 
@@ -173,7 +178,7 @@ CASES = (
             (get(f"{STRATEGIES}?limit=x"), LISTED),
             (head(STRATEGIES), head_of(LISTED)),
             MarketFails(RuntimeError("a fault")),
-            StoreFails(StoreUnavailable("the disk is gone")),
+            STORE_FAILS,
             (get(STRATEGIES), LISTED),
         ),
     ),
@@ -215,13 +220,13 @@ CASES = (
             (post_backtest("[]"), error(400, "the body is malformed: it is not a JSON object")),
             (post_backtest("{}"), error(400, "strategy: missing is not the name of a strategy")),
             bad('"ema_crossover"', "1", "strategy: 1 is not the name of a strategy"),
-            bad('"WAVE-USD"', '"wave"', f'symbol: "wave" is not {SYMBOL}'),
-            bad('"1m"', '"2m"', f'timeframe: "2m" is not {TIMEFRAME}'),
-            bad('"timeframe":"1m",', "", f"timeframe: missing is not {TIMEFRAME}"),
+            bad('"WAVE-USD"', '"wave"', f'symbol: "wave" is not {SYMBOL_RULE}'),
+            bad('"1m"', '"2m"', f'timeframe: "2m" is not {TIMEFRAME_RULE}'),
+            bad('"timeframe":"1m",', "", f"timeframe: missing is not {TIMEFRAME_RULE}"),
             bad('{"fast":2,"slow":3}', "null", "parameters: null is not an object of the strategy's parameters"),
             bad("1000", "0", f"initial_capital: 0 is not {CAPITAL}"),
             bad("1000", "null", f"initial_capital: null is not {CAPITAL}"),
-            bad('"1m"', '"2m","initial_capital2":1', f'timeframe: "2m" is not {TIMEFRAME}'),
+            bad('"1m"', '"2m","initial_capital2":1', f'timeframe: "2m" is not {TIMEFRAME_RULE}'),
             bad(
                 "initial_capital",
                 "capital",
@@ -255,14 +260,14 @@ CASES = (
     Case(
         name="backtest: a market or a store that can't answer, and faults of them",
         steps=(
-            MarketFails(MarketUnavailable("the exchange is away")),
-            (post_backtest(WAVE), error(503, "the market can't answer: the exchange is away")),
-            bad('"1m"', '"2m"', f'timeframe: "2m" is not {TIMEFRAME}'),
+            MARKET_FAILS,
+            (post_backtest(WAVE), MARKET_AWAY),
+            bad('"1m"', '"2m"', f'timeframe: "2m" is not {TIMEFRAME_RULE}'),
             MarketFails(RuntimeError("a secret of the machine")),
-            (post_backtest(WAVE), error(500, "internal server error")),
+            (post_backtest(WAVE), FAULT),
             MarketFails(None),
-            StoreFails(StoreUnavailable("the disk is gone")),
-            (post_backtest(WAVE), error(503, "the store can't answer: the disk is gone")),
+            STORE_FAILS,
+            (post_backtest(WAVE), STORE_GONE),
         ),
     ),
     Case(

@@ -1,6 +1,5 @@
 """`/api/bot/start`, `/api/bot/stop` and `/api/bot-status`"""
 
-from shared.errors import StoreUnavailable
 from tests.parity.case import (
     NOT_FOUND,
     Answer,
@@ -21,6 +20,7 @@ from tests.parity.case import (
     stray,
     with_body,
 )
+from tests.parity.case_refusals import STORE_FAILS, STORE_GONE
 
 START = "/api/bot/start"
 STOP = "/api/bot/stop"
@@ -30,7 +30,6 @@ STARTED = ok('{"status":"started"}')
 STOPPED = ok('{"status":"stopped"}')
 RUNS_ALREADY = error(400, "the bot is running already")
 RUNS_NOT = error(400, "the bot is not running")
-GONE = error(503, "the store can't answer: the disk is gone")
 NOON = "2025-03-03T12:00:00.000000Z"
 
 
@@ -109,12 +108,12 @@ CASES = (
         name="bot: a store that fails starts none, stops none, and tells of none",
         steps=(
             (post(START), STARTED),
-            StoreFails(StoreUnavailable("the disk is gone")),
-            (post(START), GONE),
-            (post(STOP), GONE),
-            (get(STATUS), GONE),
-            (get("/api/status"), GONE),
-            (head(STATUS), head_of(GONE)),
+            STORE_FAILS,
+            (post(START), STORE_GONE),
+            (post(STOP), STORE_GONE),
+            (get(STATUS), STORE_GONE),
+            (get("/api/status"), STORE_GONE),
+            (head(STATUS), head_of(STORE_GONE)),
             StoreFails(None),
             (get(STATUS), ok(told("running", since=NOON))),
         ),

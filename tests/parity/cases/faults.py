@@ -1,6 +1,6 @@
 """What a client sees when the store can't answer, or a handler fails: JSON on both sides, and nothing is changed."""
 
-from shared.errors import StoreUnavailable, UnknownWindow
+from shared.errors import UnknownWindow
 from tests.parity.case import (
     TRADE,
     Case,
@@ -18,6 +18,7 @@ from tests.parity.case import (
     registered,
     trade_of,
 )
+from tests.parity.case_refusals import FAULT, STORE_FAILS, STORE_GONE
 
 ON_THE_STORE: tuple[Request, ...] = (
     get("/api/status"),
@@ -29,18 +30,16 @@ ON_THE_STORE: tuple[Request, ...] = (
     post_trade(TRADE, key="order-1"),
     put_config('{"start_hour":9}'),
 )
-UNAVAILABLE = error(503, "the store can't answer: the disk is gone")
 UNKNOWN = error(404, "no trading window is named 'default'")
-FAULT = error(500, "internal server error")
 SECOND = trade_of("trade-2", "2025-03-03T12:00:00")
 
 CASES = (
     Case(
         name="faults: the store can't answer",
         steps=(
-            StoreFails(StoreUnavailable("the disk is gone")),
-            *((request, UNAVAILABLE) for request in ON_THE_STORE),
-            (head("/api/trading-window/can-trade"), head_of(UNAVAILABLE)),
+            STORE_FAILS,
+            *((request, STORE_GONE) for request in ON_THE_STORE),
+            (head("/api/trading-window/can-trade"), head_of(STORE_GONE)),
             (get("/api/health"), ok('{"status":"healthy"}')),
             (post_trade("{"), error(400, "the body is malformed: it is not JSON at line 1, column 2")),
             StoreFails(None),
@@ -72,8 +71,8 @@ CASES = (
     Case(
         name="faults: a key whose write failed is free, and the trade is counted once",
         steps=(
-            StoreFails(StoreUnavailable("the disk is gone")),
-            (post_trade(TRADE, key="order-1"), UNAVAILABLE),
+            STORE_FAILS,
+            (post_trade(TRADE, key="order-1"), STORE_GONE),
             StoreFails(None),
             (post_trade(TRADE, key="order-1"), registered(SECOND, trades_today=1, remaining=4)),
             (post_trade(TRADE, key="order-1"), registered(SECOND, trades_today=1, remaining=4)),

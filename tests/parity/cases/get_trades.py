@@ -24,6 +24,7 @@ from tests.parity.case import (
     trade_of,
     written,
 )
+from tests.parity.case_refusals import LIST_LIMIT_RULE, SYMBOL_RULE
 
 TRADES = (
     trade_of("a", "2025-03-01T10:00:00"),
@@ -35,8 +36,6 @@ TRADES = (
 A, B, C, D, E = TRADES
 
 DATE = "a date, written YYYY-MM-DD"
-SYMBOL = "a symbol such as BTC-USD: letters A-Z and digits in parts joined by dashes, at most 32 characters"
-LIMIT = "a whole number from 1 to 500"
 
 MANY = tuple(
     trade_of(f"{number:03}", f"2025-02-{1 + number // 100:02}T00:{number % 60:02}:00") for number in range(1, 502)
@@ -106,7 +105,7 @@ CASES = (
             asks("limit=1&limit=2", E),
             asks("limit=2&limit=x", E, D),
             asks("symbol=ETH-USD&symbol=BTC-USD&symbol=", C, B),
-            bad("limit=&limit=2", f'limit: "" is not {LIMIT}'),
+            bad("limit=&limit=2", f'limit: "" is not {LIST_LIMIT_RULE}'),
             bad("date=x&date=2025-03-01", f'date: "x" is not {DATE}'),
         ),
         rows=(25,),
@@ -118,11 +117,11 @@ CASES = (
             asks("date=2025%2D03%2d02", D, C, B),
             asks("%64ate=2025-03-01", A),
             asks("Limit=1&foo=bar&limit[]=1&&=&x", E, D, C, B, A),
-            bad("limit=2;date=1", f'limit: "2;date=1" is not {LIMIT}'),
-            bad("limit=1+", f'limit: "1 " is not {LIMIT}'),
-            bad("limit=%2B1", f'limit: "+1" is not {LIMIT}'),
-            bad("limit=1%00", f'limit: "1\\u0000" is not {LIMIT}'),
-            bad("symbol=BTC%2FUSD", f'symbol: "BTC/USD" is not {SYMBOL}'),
+            bad("limit=2;date=1", f'limit: "2;date=1" is not {LIST_LIMIT_RULE}'),
+            bad("limit=1+", f'limit: "1 " is not {LIST_LIMIT_RULE}'),
+            bad("limit=%2B1", f'limit: "+1" is not {LIST_LIMIT_RULE}'),
+            bad("limit=1%00", f'limit: "1\\u0000" is not {LIST_LIMIT_RULE}'),
+            bad("symbol=BTC%2FUSD", f'symbol: "BTC/USD" is not {SYMBOL_RULE}'),
         ),
         rows=(26,),
     ),
@@ -131,12 +130,12 @@ CASES = (
         trades=(A,),
         steps=(
             *(
-                bad(f"limit={given}", f'limit: "{given}" is not {LIMIT}')
+                bad(f"limit={given}", f'limit: "{given}" is not {LIST_LIMIT_RULE}')
                 for given in ("", "0", "-1", "501", "x", "1.0", "1e2", "0x1", "true", "null", "5_0")
             ),
-            bad("limit", f'limit: "" is not {LIMIT}'),
-            bad("limit=" + "9" * 5_000, 'limit: "' + "9" * 79 + f" is not {LIMIT}"),
-            bad("limit=%D9%A5", f'limit: "\\u0665" is not {LIMIT}'),
+            bad("limit", f'limit: "" is not {LIST_LIMIT_RULE}'),
+            bad("limit=" + "9" * 5_000, 'limit: "' + "9" * 79 + f" is not {LIST_LIMIT_RULE}"),
+            bad("limit=%D9%A5", f'limit: "\\u0665" is not {LIST_LIMIT_RULE}'),
         ),
         rows=(26, 27),
     ),
@@ -160,12 +159,12 @@ CASES = (
             bad("date=2025-03-01T00:00:00Z", f'date: "2025-03-01T00:00:00Z" is not {DATE}'),
             bad("date", f'date: "" is not {DATE}'),
             bad("date=0000-01-01", f'date: "0000-01-01" is not {DATE}'),
-            bad("symbol=", f'symbol: "" is not {SYMBOL}'),
-            bad("symbol=btc-usd", f'symbol: "btc-usd" is not {SYMBOL}'),
-            bad("symbol=" + "A" * 33, f'symbol: "{"A" * 33}" is not {SYMBOL}'),
+            bad("symbol=", f'symbol: "" is not {SYMBOL_RULE}'),
+            bad("symbol=btc-usd", f'symbol: "btc-usd" is not {SYMBOL_RULE}'),
+            bad("symbol=" + "A" * 33, f'symbol: "{"A" * 33}" is not {SYMBOL_RULE}'),
             bad("limit=0&symbol=-&date=x", f'date: "x" is not {DATE}'),
-            bad("limit=0&symbol=-", f'symbol: "-" is not {SYMBOL}'),
-            bad("symbol=" + "a" * 200, 'symbol: "' + "a" * 79 + f" is not {SYMBOL}"),
+            bad("limit=0&symbol=-", f'symbol: "-" is not {SYMBOL_RULE}'),
+            bad("symbol=" + "a" * 200, 'symbol: "' + "a" * 79 + f" is not {SYMBOL_RULE}"),
         ),
         rows=(26, 27),
     ),
@@ -174,10 +173,10 @@ CASES = (
         trades=(A,),
         steps=(
             bad("date=%ff", f'date: "\\ufffd" is not {DATE}'),
-            bad("symbol=BTC%C3%28", f'symbol: "BTC\\ufffd(" is not {SYMBOL}'),
+            bad("symbol=BTC%C3%28", f'symbol: "BTC\\ufffd(" is not {SYMBOL_RULE}'),
             asks("%ff=1&note=%ff", A),
-            bad("limit=%", f'limit: "%" is not {LIMIT}'),
-            bad("limit=%zz", f'limit: "%zz" is not {LIMIT}'),
+            bad("limit=%", f'limit: "%" is not {LIST_LIMIT_RULE}'),
+            bad("limit=%zz", f'limit: "%zz" is not {LIST_LIMIT_RULE}'),
         ),
         rows=(29,),
     ),
@@ -188,7 +187,7 @@ CASES = (
             asks("", *reversed(MANY[-50:])),
             asks("limit=50", *reversed(MANY[-50:])),
             asks("limit=500", *reversed(MANY[-500:])),
-            bad("limit=501", f'limit: "501" is not {LIMIT}'),
+            bad("limit=501", f'limit: "501" is not {LIST_LIMIT_RULE}'),
             asks("date=2025-02-01&limit=500", *reversed(MANY[:99])),
         ),
     ),
@@ -243,7 +242,7 @@ CASES = (
         trades=(A,),
         steps=(
             (head("/api/trading-window/trades"), head_of(listed(A))),
-            (head("/api/trading-window/trades?limit=0"), head_of(error(400, f'limit: "0" is not {LIMIT}'))),
+            (head("/api/trading-window/trades?limit=0"), head_of(error(400, f'limit: "0" is not {LIST_LIMIT_RULE}'))),
             (stray("OPTIONS", "/api/trading-window/trades"), allows("GET, HEAD, OPTIONS, POST")),
             (stray("GET", "/api/trading-window/trades/?limit=1"), NOT_FOUND),
         ),

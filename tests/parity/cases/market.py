@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from shared.errors import MarketUnavailable, StoreUnavailable
 from tests.parity.case import (
     NOT_FOUND,
     Answer,
@@ -11,7 +10,6 @@ from tests.parity.case import (
     MarketFails,
     Request,
     Step,
-    StoreFails,
     allows,
     error,
     get,
@@ -22,13 +20,13 @@ from tests.parity.case import (
     ok,
     stray,
 )
+from tests.parity.case_refusals import FAULT, MARKET_AWAY, MARKET_FAILS, STORE_FAILS, TIMEFRAME_RULE
 
 TICKER = "/api/market/ticker"
 OHLCV = "/api/market/ohlcv"
 BOOK = "/api/orderbook"
 EACH = (TICKER, OHLCV, BOOK)
 
-TIMEFRAME = '"1m", "5m", "15m", "1h" or "1d"'
 CANDLE_LIMIT = "a whole number from 1 to 1000"
 LEVEL_LIMIT = "a whole number from 1 to 100"
 
@@ -49,9 +47,6 @@ THREE_LEVELS = ok(
     '{"asks":[["1001","2.50"],["1002","2.50"],["1003","2.50"]],'
     '"bids":[["1000","1.0"],["999","1.0"],["998","1.0"]],"symbol":"BTC-USD"}'
 )
-
-
-AWAY = error(503, "the market can't answer: the exchange is away")
 
 
 def candles(*shown: str, symbol: str = "BTC-USD", timeframe: str = "1m") -> Answer:
@@ -169,7 +164,7 @@ CASES = (
             (get(f"{OHLCV}/BTC-USD?limit=1&limit=2&limit=x"), candles(CANDLES[2])),
             (get(f"{OHLCV}/BTC-USD?timeframe=1m&timeframe=x&Limit=0&foo"), candles(*CANDLES)),
             (get(f"{OHLCV}/BTC-USD?%6Cimit=%31&=&&x"), candles(CANDLES[2])),
-            bad("timeframe=x&timeframe=1m", f'timeframe: "x" is not {TIMEFRAME}', path=OHLCV),
+            bad("timeframe=x&timeframe=1m", f'timeframe: "x" is not {TIMEFRAME_RULE}', path=OHLCV),
             (get(f"{BOOK}/BTC-USD?limit=3&limit=1"), THREE_LEVELS),
             bad("limit=&limit=3", f'limit: "" is not {LEVEL_LIMIT}', path=BOOK),
             *(
@@ -178,15 +173,15 @@ CASES = (
                 for given in ("", "0", "-1", "x", "1.0", "1e2", "9" * 30)
             ),
             *(
-                bad(f"timeframe={given}", f'timeframe: "{given}" is not {TIMEFRAME}', path=OHLCV)
+                bad(f"timeframe={given}", f'timeframe: "{given}" is not {TIMEFRAME_RULE}', path=OHLCV)
                 for given in ("", "1M", "60", "1w", "2m", "01m", "1d1")
             ),
             bad("limit", f'limit: "" is not {LEVEL_LIMIT}', path=BOOK),
             bad("limit=%ff", f'limit: "\\ufffd" is not {LEVEL_LIMIT}', path=BOOK),
-            bad("timeframe=1m%00", f'timeframe: "1m\\u0000" is not {TIMEFRAME}', path=OHLCV),
-            bad("limit=0&timeframe=x", f'timeframe: "x" is not {TIMEFRAME}', path=OHLCV),
+            bad("timeframe=1m%00", f'timeframe: "1m\\u0000" is not {TIMEFRAME_RULE}', path=OHLCV),
+            bad("limit=0&timeframe=x", f'timeframe: "x" is not {TIMEFRAME_RULE}', path=OHLCV),
             bad("limit=0", f'limit: "0" is not {CANDLE_LIMIT}', path=OHLCV, symbol="BTC-EUR"),
-            bad("timeframe=x", f'timeframe: "x" is not {TIMEFRAME}', path=OHLCV, symbol="BTC-EUR"),
+            bad("timeframe=x", f'timeframe: "x" is not {TIMEFRAME_RULE}', path=OHLCV, symbol="BTC-EUR"),
             bad("limit=0", f'limit: "0" is not {LEVEL_LIMIT}', path=BOOK, symbol="BTC-EUR"),
         ),
         rows=(25, 26, 27),
@@ -253,15 +248,15 @@ CASES = (
     Case(
         name="market: a market that can't answer, a fault of it, and a store that fails, which nobody asks",
         steps=(
-            MarketFails(MarketUnavailable("the exchange is away")),
-            *((request, AWAY) for request in each("BTC-USD")),
-            (head(f"{TICKER}/BTC-USD"), head_of(AWAY)),
+            MARKET_FAILS,
+            *((request, MARKET_AWAY) for request in each("BTC-USD")),
+            (head(f"{TICKER}/BTC-USD"), head_of(MARKET_AWAY)),
             bad("limit=0", f'limit: "0" is not {LEVEL_LIMIT}', path=BOOK),
             (get("/api/health"), ok('{"status":"healthy"}')),
             MarketFails(RuntimeError("a secret of the machine")),
-            *((request, error(500, "internal server error")) for request in each("BTC-USD")),
+            *((request, FAULT) for request in each("BTC-USD")),
             MarketFails(None),
-            StoreFails(StoreUnavailable("the disk is gone")),
+            STORE_FAILS,
             (get(f"{TICKER}/BTC-USD"), BITCOIN),
             (get(f"{OHLCV}/BTC-USD"), candles(*CANDLES)),
             (get(f"{BOOK}/BTC-USD?limit=3"), THREE_LEVELS),

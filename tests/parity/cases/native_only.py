@@ -1,18 +1,7 @@
 """What the old backend never had: served by native in every mode, so two arms suffice."""
 
-from shared.errors import StoreUnavailable
-from tests.parity.case import (
-    NOT_FOUND,
-    At,
-    Case,
-    StoreFails,
-    error,
-    get,
-    head,
-    head_of,
-    ok,
-    stray,
-)
+from tests.parity.case import NOT_FOUND, At, Case, StoreFails, get, head, head_of, ok, stray
+from tests.parity.case_refusals import FAULT, STORE_FAILS, STORE_GONE
 
 STATE = get("/api/trading-window")
 REMAINING = get("/api/trading-window/remaining-trades")
@@ -109,12 +98,12 @@ CASES = (
         name="state: the store can't answer",
         native_only=True,
         steps=(
-            StoreFails(StoreUnavailable("the disk is gone")),
-            (STATE, error(503, "the store can't answer: the disk is gone")),
-            (REMAINING, error(503, "the store can't answer: the disk is gone")),
+            STORE_FAILS,
+            (STATE, STORE_GONE),
+            (REMAINING, STORE_GONE),
             StoreFails(RuntimeError("a secret of the machine")),
-            (STATE, error(500, "internal server error")),
-            (REMAINING, error(500, "internal server error")),
+            (STATE, FAULT),
+            (REMAINING, FAULT),
         ),
     ),
 )

@@ -22,12 +22,12 @@ from tests.parity.case_orders import (
     sent,
     traded,
 )
+from tests.parity.case_refusals import FAULT
 from tests.parity.cases.order_keys import FIRST, NAME, keyed
 
 LOST = OutcomeUnknown("the connection was lost")
 NOBODY_KNOWS = error(503, "nobody knows what came of it at the exchange: the connection was lost")
 ON_ITS_WAY = error(409, "an order with this key is on its way, and what comes of it isn't known yet")
-FAULT = error(500, "internal server error")
 
 OF_KEY = permit_of(1, FIRST)
 

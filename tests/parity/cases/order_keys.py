@@ -10,7 +10,6 @@ from tests.parity.case import (
     HaltedBy,
     Left,
     Request,
-    answers,
     entry_of,
     error,
     get,
@@ -37,6 +36,7 @@ from tests.parity.case_orders import (
     sent,
     traded,
 )
+from tests.parity.case_refusals import KEY_REUSED, NINE_TO_FIVE, SHUT, SYMBOL_RULE, limit_reached
 
 NAME = "key-74b1acce5e4f3a50a7c3d5ef"
 """The first 24 digits of the SHA-256 of `POST /api/orders`, a line feed and `order-1`, as sha256sum shows them."""
@@ -52,11 +52,7 @@ FILLED_LATER = {
 }
 CANCELLED = {**WAITING, "status": "cancelled", "updated_at": "2025-03-03T12:02:00.000000Z"}
 ODD_PERMIT = permit_of(3, order_of(0, name=NAME, symbol="BTC-EUR"))
-SYMBOL_RULE = "a symbol such as BTC-USD: letters A-Z and digits in parts joined by dashes, at most 32 characters"
-HOURS = {"start_hour": 9, "end_hour": 17}
-REUSED = error(422, 'Idempotency-Key: "order-1" was used for a request with another body')
-FULL = answers(409, '{"error":"daily trade limit of 1 reached","max_trades_per_day":1,"trades_today":1}')
-SHUT = answers(403, '{"error":"outside the trading window 9:00 - 17:00","trading_hours":"9:00 - 17:00"}')
+FULL = limit_reached(1, 1)
 
 
 def keyed(body: str = MARKET_ORDER) -> Request:
@@ -70,7 +66,7 @@ def once_more(*answers_to: Answer) -> tuple[tuple[Request, Answer], ...]:
 CASES = (
     Case(
         name="order keys: an equal request gets its order again, whatever has become of window and account since",
-        config={**HOURS, "max_trades_per_day": 1},
+        config={**NINE_TO_FIVE, "max_trades_per_day": 1},
         steps=(
             *once_more(placed(FIRST), placed(FIRST), placed(FIRST)),
             (post_order(MARKET_ORDER), FULL),
@@ -109,7 +105,7 @@ CASES = (
                 )
             ),
             *(
-                (keyed(other), REUSED)
+                (keyed(other), KEY_REUSED)
                 for other in (
                     MARKET_ORDER.replace("0.50", "0.51"),
                     MARKET_ORDER.replace("buy", "sell"),
@@ -129,7 +125,7 @@ CASES = (
     ),
     Case(
         name="order keys: a refusal is not kept, the same key is judged anew",
-        config=HOURS,
+        config=NINE_TO_FIVE,
         at="2025-03-03T08:59:59Z",
         steps=(
             (keyed(), SHUT),
@@ -140,7 +136,7 @@ CASES = (
             (keyed(MARKET_ORDER.replace("BTC-USD", "BTC-EUR")), error(404, "no symbol is named 'BTC-EUR'")),
             (keyed(), placed(FIRST)),
             (keyed(), placed(FIRST)),
-            (keyed(MARKET_ORDER.replace("BTC-USD", "BTC-EUR")), REUSED),
+            (keyed(MARKET_ORDER.replace("BTC-USD", "BTC-EUR")), KEY_REUSED),
         ),
         leaves=Left(
             trade_day="2025-03-03",
@@ -160,7 +156,7 @@ CASES = (
             At("2025-03-03T12:00:10Z"),
             CandleTrades("63999.99"),
             *((keyed(LIMIT_ORDER), placed(FILLED_LATER)) for _ in range(3)),
-            (keyed(MARKET_ORDER), REUSED),
+            (keyed(MARKET_ORDER), KEY_REUSED),
         ),
         leaves=Left(
             trade_day="2025-03-03",

@@ -36,9 +36,8 @@ from tests.parity.case_orders import (
     sent,
     traded,
 )
+from tests.parity.case_refusals import NINE_TO_FIVE, SHUT, limit_reached
 
-HOURS = {"start_hour": 9, "end_hour": 17}
-SHUT = answers(403, '{"error":"outside the trading window 9:00 - 17:00","trading_hours":"9:00 - 17:00"}')
 SELL = MARKET_ORDER.replace("buy", "sell")
 SOLD_IN_THE_EVENING = order_of(
     2,
@@ -52,11 +51,6 @@ SOLD_IN_THE_EVENING = order_of(
 )
 BOUGHT_IN_THE_MORNING = order_of(1, name="order-4", at="2025-03-04T08:00:00.000000Z")
 MORNING = permit_of(4, BOUGHT_IN_THE_MORNING, day="2025-03-04", deadline="2025-03-04T08:01:00.000000Z")
-
-
-def full(count: int, limit: int) -> Answer:
-    shown = f'"max_trades_per_day":{limit},"trades_today":{count}'
-    return answers(409, f'{{"error":"daily trade limit of {limit} reached",{shown}}}')
 
 
 def short_of(needed: str, available: str) -> Answer:
@@ -82,12 +76,12 @@ CASES = (
                 post_trade(MARKET_ORDER.replace('"type":"market",', '"price":"64250.10",')),
                 registered(trade_of("trade-1", "2025-03-03T12:00:00"), trades_today=2, remaining=0),
             ),
-            (post_order(MARKET_ORDER), full(2, 2)),
+            (post_order(MARKET_ORDER), limit_reached(2, 2)),
             (get("/api/trading-window/can-trade"), ok('{"can_trade":false}')),
             (delete_order("paper-1"), found(resting(1, status="cancelled"))),
             (get("/api/trading-window/can-trade"), ok('{"can_trade":true}')),
             (post_order(MARKET_ORDER), placed(order_of(2, name="order-3"))),
-            (post_order(MARKET_ORDER), full(2, 2)),
+            (post_order(MARKET_ORDER), limit_reached(2, 2)),
         ),
         leaves=Left(
             trade_day="2025-03-03",
@@ -103,12 +97,12 @@ CASES = (
     ),
     Case(
         name="order rules: outside the hours comes before the limit, and a new day has slots of its own",
-        config={**HOURS, "max_trades_per_day": 1, "timezone": "Europe/Stockholm"},
+        config={**NINE_TO_FIVE, "max_trades_per_day": 1, "timezone": "Europe/Stockholm"},
         at="2025-03-03T15:59:59Z",
         trade_day="2025-03-03",
         trades_today=1,
         steps=(
-            (post_order(MARKET_ORDER), full(1, 1)),
+            (post_order(MARKET_ORDER), limit_reached(1, 1)),
             At("2025-03-03T16:00:00Z"),
             (post_order(MARKET_ORDER), SHUT),
             (post_order(LIMIT_ORDER), SHUT),
@@ -131,12 +125,12 @@ CASES = (
     ),
     Case(
         name="order rules: what only reduces a position goes out at any hour, past the limit, and takes no slot",
-        config={**HOURS, "max_trades_per_day": 1},
+        config={**NINE_TO_FIVE, "max_trades_per_day": 1},
         steps=(
             (post_order(MARKET_ORDER), placed(order_of(1))),
-            (post_order(MARKET_ORDER), full(1, 1)),
-            (post_order(SELL.replace("0.50", "0.500001")), full(1, 1)),
-            (post_order(SELL.replace("BTC", "ETH")), full(1, 1)),
+            (post_order(MARKET_ORDER), limit_reached(1, 1)),
+            (post_order(SELL.replace("0.50", "0.500001")), limit_reached(1, 1)),
+            (post_order(SELL.replace("BTC", "ETH")), limit_reached(1, 1)),
             At("2025-03-03T20:00:00Z"),
             (post_order(SELL.replace("0.50", "0.51")), SHUT),
             (

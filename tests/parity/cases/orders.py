@@ -1,6 +1,6 @@
 """`/api/orders`, `/api/balances` and `/api/positions`: what is placed, shown and cancelled."""
 
-from shared.errors import MarketUnavailable, StoreUnavailable
+from shared.errors import StoreUnavailable
 from tests.parity.case import (
     NOT_FOUND,
     At,
@@ -8,7 +8,6 @@ from tests.parity.case import (
     CandleTrades,
     Case,
     Left,
-    MarketFails,
     Step,
     StoreFails,
     allows,
@@ -38,6 +37,15 @@ from tests.parity.case_orders import (
     resting,
     sent,
 )
+from tests.parity.case_refusals import (
+    FAULT,
+    LIST_LIMIT_RULE,
+    MARKET_AWAY,
+    MARKET_FAILS,
+    STORE_FAILS,
+    STORE_GONE,
+    SYMBOL_RULE,
+)
 
 BALANCES = "/api/balances"
 POSITIONS = "/api/positions"
@@ -62,11 +70,7 @@ ETHER = order_of(
     average_price="0.00000149",
     fee="0.00000149",
 )
-LIMIT_RULE = "a whole number from 1 to 500"
-SYMBOL_RULE = "a symbol such as BTC-USD: letters A-Z and digits in parts joined by dashes, at most 32 characters"
 STATUS_RULE = '"open", "filled", "cancelled" or "rejected"'
-AWAY = error(503, "the market can't answer: the exchange is away")
-GONE = error(503, "the store can't answer: the disk is gone")
 
 
 def long(quantity: str, unrealized: str, *, entry: str = "64250.15000000") -> str:
@@ -192,8 +196,8 @@ CASES = (
             (get(f"{ORDERS}?symbol=ETH-USD"), listed()),
             (get(f"{ORDERS}?limit=1"), listed(resting(2, price="1.0"))),
             (get(f"{ORDERS}?limit=1&limit=x&other=1"), listed(resting(2, price="1.0"))),
-            bad("limit=0", f'limit: "0" is not {LIMIT_RULE}'),
-            bad("limit=501", f'limit: "501" is not {LIMIT_RULE}'),
+            bad("limit=0", f'limit: "0" is not {LIST_LIMIT_RULE}'),
+            bad("limit=501", f'limit: "501" is not {LIST_LIMIT_RULE}'),
             bad("status=done", f'status: "done" is not {STATUS_RULE}'),
             bad("status=", f'status: "" is not {STATUS_RULE}'),
             bad("symbol=btc", f'symbol: "btc" is not {SYMBOL_RULE}'),
@@ -233,10 +237,10 @@ CASES = (
                 ),
             ),
             (get(POSITIONS), positions(long("0.50", "125.05000000", entry="64000.00000000"))),
-            MarketFails(MarketUnavailable("the exchange is away")),
-            (get(POSITIONS), AWAY),
-            (get(BALANCES), AWAY),
-            (post_order(MARKET_ORDER), AWAY),
+            MARKET_FAILS,
+            (get(POSITIONS), MARKET_AWAY),
+            (get(BALANCES), MARKET_AWAY),
+            (post_order(MARKET_ORDER), MARKET_AWAY),
             (get(f"{ORDERS}?limit=1&status=open"), listed()),
         ),
         leaves=Left(
@@ -250,23 +254,23 @@ CASES = (
     Case(
         name="orders: a store that fails takes no order, and hides none",
         steps=(
-            StoreFails(StoreUnavailable("the disk is gone")),
-            (post_order(MARKET_ORDER), GONE),
-            (post_order(MARKET_ORDER, key="one"), GONE),
+            STORE_FAILS,
+            (post_order(MARKET_ORDER), STORE_GONE),
+            (post_order(MARKET_ORDER, key="one"), STORE_GONE),
             (get(ORDERS), listed()),
             (get(BALANCES), balances("100000.00000000", "100000.00000000")),
             (delete_order("paper-1"), error(404, "no order is named 'paper-1'")),
             StoreFails(None),
             BrokerFails(StoreUnavailable("the disk is gone")),
-            (get(ORDERS), GONE),
-            (get(f"{ORDERS}/paper-1"), GONE),
-            (get(BALANCES), GONE),
-            (get(POSITIONS), GONE),
-            (delete_order("paper-1"), GONE),
-            (post_order(MARKET_ORDER), GONE),
+            (get(ORDERS), STORE_GONE),
+            (get(f"{ORDERS}/paper-1"), STORE_GONE),
+            (get(BALANCES), STORE_GONE),
+            (get(POSITIONS), STORE_GONE),
+            (delete_order("paper-1"), STORE_GONE),
+            (post_order(MARKET_ORDER), STORE_GONE),
             BrokerFails(RuntimeError("a secret of the machine")),
-            (get(ORDERS), error(500, "internal server error")),
-            (post_order(MARKET_ORDER), error(500, "internal server error")),
+            (get(ORDERS), FAULT),
+            (post_order(MARKET_ORDER), FAULT),
         ),
         rows=(4, 5),
     ),

@@ -1,5 +1,6 @@
 """`POST /api/trading-window/trades`: what is counted, and what is refused by the rules."""
 
+from shared.window import Trade
 from tests.parity.case import (
     NOT_FOUND,
     TRADE,
@@ -7,7 +8,6 @@ from tests.parity.case import (
     Case,
     HaltedBy,
     Left,
-    MovedTo,
     Step,
     answers,
     entry_of,
@@ -21,23 +21,22 @@ from tests.parity.case import (
     stray,
     trade_of,
 )
+from tests.parity.case_refusals import limit_reached, outside_hours
 
 FIRST = trade_of("trade-1", "2025-03-03T12:00:00")
 SECOND = trade_of("trade-2", "2025-03-03T12:00:00")
 
 
-def limit_reached(trades_today: int, limit: int) -> Step:
-    return post_trade(TRADE), answers(
-        409,
-        f'{{"error":"daily trade limit of {limit} reached",'
-        f'"max_trades_per_day":{limit},"trades_today":{trades_today}}}',
-    )
+def taken(trade: Trade, *, trades_today: int, remaining: int) -> Step:
+    return post_trade(TRADE), registered(trade, trades_today=trades_today, remaining=remaining)
+
+
+def full(trades_today: int, limit: int) -> Step:
+    return post_trade(TRADE), limit_reached(trades_today, limit)
 
 
 def outside(hours: str) -> Step:
-    return post_trade(TRADE), answers(
-        403, f'{{"error":"outside the trading window {hours}","trading_hours":"{hours}"}}'
-    )
+    return post_trade(TRADE), outside_hours(hours)
 
 
 CASES = (
@@ -85,16 +84,13 @@ CASES = (
         name="trades: a refused trade takes no id's place in the ledger, and the last slot is the last",
         config={"max_trades_per_day": 2},
         steps=(
-            (post_trade(TRADE), registered(FIRST, trades_today=1, remaining=1)),
-            (post_trade(TRADE), registered(SECOND, trades_today=2, remaining=0)),
-            limit_reached(2, 2),
-            limit_reached(2, 2),
+            taken(FIRST, trades_today=1, remaining=1),
+            taken(SECOND, trades_today=2, remaining=0),
+            full(2, 2),
+            full(2, 2),
             (get("/api/trading-window/can-trade"), ok('{"can_trade":false}')),
             At("2025-03-04T00:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-5", "2025-03-04T00:00:00"), trades_today=1, remaining=1),
-            ),
+            taken(trade_of("trade-5", "2025-03-04T00:00:00"), trades_today=1, remaining=1),
         ),
         leaves=Left(
             trade_day="2025-03-04",
@@ -110,12 +106,12 @@ CASES = (
         ),
         also_on_sqlite=True,
     ),
-    Case(name="trades: a limit of none", config={"max_trades_per_day": 0}, steps=(limit_reached(0, 0),)),
+    Case(name="trades: a limit of none", config={"max_trades_per_day": 0}, steps=(full(0, 0),)),
     Case(
         name="trades: a count past the limit is told as it is",
         trade_day="2025-03-03",
         trades_today=7,
-        steps=(limit_reached(7, 5),),
+        steps=(full(7, 5),),
     ),
     Case(
         name="trades: outside the hours",
@@ -126,10 +122,7 @@ CASES = (
             At("2025-03-03T17:00:00Z"),
             outside("9:00 - 17:00"),
             At("2025-03-03T16:59:59Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-3", "2025-03-03T16:59:59"), trades_today=1, remaining=4),
-            ),
+            taken(trade_of("trade-3", "2025-03-03T16:59:59"), trades_today=1, remaining=4),
         ),
         leaves=Left(
             trade_day="2025-03-03",
@@ -165,7 +158,7 @@ CASES = (
             HaltedBy(None),
             outside("9:00 - 17:00"),
             At("2025-03-03T12:00:00Z"),
-            limit_reached(5, 5),
+            full(5, 5),
         ),
         leaves=Left(trade_day="2025-03-03", trades_today=5),
         also_on_sqlite=True,
@@ -273,139 +266,6 @@ CASES = (
             ),
         ),
         rows=(15,),
-    ),
-    Case(
-        name="trades: the day turns at midnight in Stockholm, and a clock stepped back refills nothing",
-        config={"timezone": "Europe/Stockholm", "max_trades_per_day": 2},
-        trade_day="2025-03-03",
-        trades_today=1,
-        at="2025-03-03T22:59:59Z",
-        steps=(
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-1", "2025-03-03T22:59:59", day="2025-03-03"), trades_today=2, remaining=0),
-            ),
-            limit_reached(2, 2),
-            At("2025-03-03T23:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-3", "2025-03-03T23:00:00", day="2025-03-04"), trades_today=1, remaining=1),
-            ),
-            At("2025-03-03T22:59:58Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-4", "2025-03-03T22:59:58", day="2025-03-04"), trades_today=2, remaining=0),
-            ),
-            limit_reached(2, 2),
-            At("2025-03-04T12:00:00Z"),
-            limit_reached(2, 2),
-        ),
-        leaves=Left(
-            trade_day="2025-03-04",
-            trades_today=2,
-            tally={"symbol": {"BTC-USD": 2}, "side": {"buy": 2}, "strategy": {}},
-            last_trades={"*": "2025-03-03T23:00:00.000000Z", "BTC-USD": "2025-03-03T23:00:00.000000Z"},
-            ledger=(
-                entry_of(1, trade_of("trade-1", "2025-03-03T22:59:59", day="2025-03-03")),
-                entry_of_day(2, "2025-03-03T23:00:00Z", before="2025-03-03", after="2025-03-04", trades=2),
-                entry_of(3, trade_of("trade-3", "2025-03-03T23:00:00", day="2025-03-04")),
-                entry_of(4, trade_of("trade-4", "2025-03-03T22:59:58", day="2025-03-04")),
-            ),
-        ),
-        also_on_sqlite=True,
-    ),
-    Case(
-        name="trades: the day on which New York changes to summer time has 23 hours",
-        config={"timezone": "America/New_York", "max_trades_per_day": 1},
-        trade_day="2025-03-08",
-        trades_today=1,
-        at="2025-03-09T04:59:59Z",
-        steps=(
-            limit_reached(1, 1),
-            At("2025-03-09T05:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-2", "2025-03-09T05:00:00", day="2025-03-09"), trades_today=1, remaining=0),
-            ),
-            At("2025-03-10T03:59:59Z"),
-            limit_reached(1, 1),
-            At("2025-03-10T04:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-4", "2025-03-10T04:00:00", day="2025-03-10"), trades_today=1, remaining=0),
-            ),
-        ),
-        leaves=Left(
-            trade_day="2025-03-10",
-            trades_today=1,
-            ledger=(
-                entry_of_day(1, "2025-03-09T05:00:00Z", before="2025-03-08", after="2025-03-09", trades=1),
-                entry_of(2, trade_of("trade-2", "2025-03-09T05:00:00", day="2025-03-09")),
-                entry_of_day(3, "2025-03-10T04:00:00Z", before="2025-03-09", after="2025-03-10", trades=1),
-                entry_of(4, trade_of("trade-4", "2025-03-10T04:00:00", day="2025-03-10")),
-            ),
-        ),
-    ),
-    Case(
-        name="trades: the day on which Stockholm changes to winter time has 25 hours",
-        config={"timezone": "Europe/Stockholm", "max_trades_per_day": 1},
-        trade_day="2025-10-26",
-        trades_today=1,
-        at="2025-10-25T22:00:00Z",
-        steps=(
-            limit_reached(1, 1),
-            At("2025-10-26T22:59:59Z"),
-            limit_reached(1, 1),
-            At("2025-10-26T23:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-3", "2025-10-26T23:00:00", day="2025-10-27"), trades_today=1, remaining=0),
-            ),
-        ),
-        leaves=Left(
-            trade_day="2025-10-27",
-            trades_today=1,
-            ledger=(
-                entry_of_day(1, "2025-10-26T23:00:00Z", before="2025-10-26", after="2025-10-27", trades=1),
-                entry_of(2, trade_of("trade-3", "2025-10-26T23:00:00", day="2025-10-27")),
-            ),
-        ),
-    ),
-    Case(
-        name="trades: after a change of zone a trade counts on the stored day until the new date passes it",
-        config={"timezone": "Asia/Tokyo", "max_trades_per_day": 2},
-        at="2025-03-03T18:00:00Z",
-        steps=(
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-1", "2025-03-03T18:00:00", day="2025-03-04"), trades_today=1, remaining=1),
-            ),
-            MovedTo("America/New_York"),
-            At("2025-03-04T04:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-2", "2025-03-04T04:00:00", day="2025-03-04"), trades_today=2, remaining=0),
-            ),
-            At("2025-03-05T04:59:59Z"),
-            limit_reached(2, 2),
-            At("2025-03-05T05:00:00Z"),
-            (
-                post_trade(TRADE),
-                registered(trade_of("trade-4", "2025-03-05T05:00:00", day="2025-03-05"), trades_today=1, remaining=1),
-            ),
-        ),
-        leaves=Left(
-            trade_day="2025-03-05",
-            trades_today=1,
-            version=2,
-            config={"timezone": "America/New_York"},
-            ledger=(
-                entry_of(1, trade_of("trade-1", "2025-03-03T18:00:00", day="2025-03-04")),
-                entry_of(2, trade_of("trade-2", "2025-03-04T04:00:00", day="2025-03-04")),
-                entry_of_day(3, "2025-03-05T05:00:00Z", before="2025-03-04", after="2025-03-05", trades=2),
-                entry_of(4, trade_of("trade-4", "2025-03-05T05:00:00", day="2025-03-05")),
-            ),
-        ),
     ),
     Case(
         name="trades: other methods and slashes",

@@ -9,17 +9,16 @@ from tests.parity.case import (
     Step,
     entry_of,
     error,
+    object_of,
     post_trade,
     registered,
     trade_of,
     without_content_type,
 )
+from tests.parity.case_refusals import DECIMAL_RULE, SIDE_RULE, SYMBOL_RULE
 
 FIRST = trade_of("trade-1", "2025-03-03T12:00:00")
 
-SYMBOL = "a symbol such as BTC-USD: letters A-Z and digits in parts joined by dashes, at most 32 characters"
-SIDE = '"buy" or "sell"'
-DECIMAL = "a decimal greater than 0 with at most 18 digits on either side of the point"
 STRATEGY = "a text of 1 to 64 printable characters"
 KNOWN = "expected: the known fields are symbol, side, quantity, price, strategy"
 
@@ -35,14 +34,13 @@ def malformed(body: str | bytes, problem: str) -> Step:
 def bad(field: str, value: str, rule: str, *, shown: str | None = None) -> Step:
     """A body with one wrong value, both as they are written in JSON."""
     members = {"symbol": '"BTC-USD"', "side": '"buy"', "quantity": '"0.50"', "price": '"64250.10"', field: value}
-    body = "{" + ",".join(f'"{name}":{written}' for name, written in members.items()) + "}"
-    return post_trade(body), error(400, f"{field}: {shown or value} is not {rule}")
+    return post_trade(object_of(members)), error(400, f"{field}: {shown or value} is not {rule}")
 
 
 def without(field: str, rule: str) -> Step:
     members = {"symbol": '"BTC-USD"', "side": '"buy"', "quantity": '"0.50"', "price": '"64250.10"'}
-    body = "{" + ",".join(f'"{name}":{written}' for name, written in members.items() if name != field) + "}"
-    return post_trade(body), error(400, f"{field}: missing is not {rule}")
+    given = {name: written for name, written in members.items() if name != field}
+    return post_trade(object_of(given)), error(400, f"{field}: missing is not {rule}")
 
 
 CASES = (
@@ -132,19 +130,19 @@ CASES = (
             ),
             (
                 post_trade('{"zzz":1,"strategy":"","price":0,"quantity":0,"side":0,"symbol":0}', key="a b"),
-                error(400, f"symbol: 0 is not {SYMBOL}"),
+                error(400, f"symbol: 0 is not {SYMBOL_RULE}"),
             ),
             (
                 post_trade('{"zzz":1,"strategy":"","price":0,"quantity":0,"side":0,"symbol":"A"}', key="a b"),
-                error(400, f"side: 0 is not {SIDE}"),
+                error(400, f"side: 0 is not {SIDE_RULE}"),
             ),
             (
                 post_trade('{"zzz":1,"strategy":"","price":0,"quantity":0,"side":"buy","symbol":"A"}', key="a b"),
-                error(400, f"quantity: 0 is not {DECIMAL}"),
+                error(400, f"quantity: 0 is not {DECIMAL_RULE}"),
             ),
             (
                 post_trade('{"zzz":1,"strategy":"","price":0,"quantity":1,"side":"buy","symbol":"A"}', key="a b"),
-                error(400, f"price: 0 is not {DECIMAL}"),
+                error(400, f"price: 0 is not {DECIMAL_RULE}"),
             ),
             (
                 post_trade('{"zzz":1,"strategy":"","price":1,"quantity":1,"side":"buy","symbol":"A"}', key="a b"),
@@ -197,26 +195,26 @@ CASES = (
     Case(
         name="trades: a wrong symbol",
         steps=(
-            without("symbol", SYMBOL),
-            bad("symbol", "null", SYMBOL),
-            bad("symbol", "5", SYMBOL),
-            bad("symbol", '["BTC-USD"]', SYMBOL),
-            bad("symbol", '""', SYMBOL),
-            bad("symbol", '"btc-usd"', SYMBOL),
-            bad("symbol", '"BTC/USD"', SYMBOL),
-            bad("symbol", '"BTC-"', SYMBOL),
-            bad("symbol", '"BTC-USD\\n"', SYMBOL),
-            bad("symbol", '"' + "A" * 33 + '"', SYMBOL),
-            bad("symbol", '"Ä"', SYMBOL, shown='"\\u00c4"'),
-            bad("symbol", '"\\ud800"', SYMBOL),
+            without("symbol", SYMBOL_RULE),
+            bad("symbol", "null", SYMBOL_RULE),
+            bad("symbol", "5", SYMBOL_RULE),
+            bad("symbol", '["BTC-USD"]', SYMBOL_RULE),
+            bad("symbol", '""', SYMBOL_RULE),
+            bad("symbol", '"btc-usd"', SYMBOL_RULE),
+            bad("symbol", '"BTC/USD"', SYMBOL_RULE),
+            bad("symbol", '"BTC-"', SYMBOL_RULE),
+            bad("symbol", '"BTC-USD\\n"', SYMBOL_RULE),
+            bad("symbol", '"' + "A" * 33 + '"', SYMBOL_RULE),
+            bad("symbol", '"Ä"', SYMBOL_RULE, shown='"\\u00c4"'),
+            bad("symbol", '"\\ud800"', SYMBOL_RULE),
         ),
         rows=(12, 15),
     ),
     Case(
         name="trades: a wrong side",
         steps=(
-            without("side", SIDE),
-            *(bad("side", value, SIDE) for value in ('"BUY"', '" buy"', '""', "1", "null", "true", '["buy"]')),
+            without("side", SIDE_RULE),
+            *(bad("side", value, SIDE_RULE) for value in ('"BUY"', '" buy"', '""', "1", "null", "true", '["buy"]')),
         ),
         rows=(12,),
     ),
@@ -226,9 +224,9 @@ CASES = (
             step
             for field in ("quantity", "price")
             for step in (
-                without(field, DECIMAL),
+                without(field, DECIMAL_RULE),
                 *(
-                    bad(field, value, DECIMAL)
+                    bad(field, value, DECIMAL_RULE)
                     for value in (
                         *(
                             "0",
@@ -250,9 +248,9 @@ CASES = (
                         *("1234567890123456789012345", "0.1234567890123456789012345", '"1e18"', '"1e-19"'),
                     )
                 ),
-                bad(field, "1e999999", DECIMAL, shown="1E+999999"),
-                bad(field, "0.0000000000000000001", DECIMAL, shown="1E-19"),
-                bad(field, '"\uff11"', DECIMAL, shown='"\\uff11"'),
+                bad(field, "1e999999", DECIMAL_RULE, shown="1E+999999"),
+                bad(field, "0.0000000000000000001", DECIMAL_RULE, shown="1E-19"),
+                bad(field, '"\uff11"', DECIMAL_RULE, shown='"\\uff11"'),
             )
         ),
         rows=(11, 12, 18),
@@ -286,13 +284,13 @@ CASES = (
     Case(
         name="trades: a sentence cuts the value at 80 characters, and the field too",
         steps=(
-            bad("symbol", '"' + "a" * 78 + '"', SYMBOL),
-            bad("symbol", '"' + "a" * 79 + '"', SYMBOL, shown='"' + "a" * 79),
-            bad("symbol", '"' + "a" * 9_000 + '"', SYMBOL, shown='"' + "a" * 79),
-            bad("symbol", "[" + ",".join("1" * 100) + "]", SYMBOL, shown="[" + "1, " * 26 + "1"),
-            bad("quantity", "1" * 200, DECIMAL, shown="1" * 80),
-            bad("price", "0." + "1" * 200, DECIMAL, shown="0." + "1" * 78),
-            bad("side", '"' + "😀" * 100 + '"', SIDE, shown='"' + "\\ud83d\\ude00" * 6 + "\\ud83d\\"),
+            bad("symbol", '"' + "a" * 78 + '"', SYMBOL_RULE),
+            bad("symbol", '"' + "a" * 79 + '"', SYMBOL_RULE, shown='"' + "a" * 79),
+            bad("symbol", '"' + "a" * 9_000 + '"', SYMBOL_RULE, shown='"' + "a" * 79),
+            bad("symbol", "[" + ",".join("1" * 100) + "]", SYMBOL_RULE, shown="[" + "1, " * 26 + "1"),
+            bad("quantity", "1" * 200, DECIMAL_RULE, shown="1" * 80),
+            bad("price", "0." + "1" * 200, DECIMAL_RULE, shown="0." + "1" * 78),
+            bad("side", '"' + "😀" * 100 + '"', SIDE_RULE, shown='"' + "\\ud83d\\ude00" * 6 + "\\ud83d\\"),
             (post_trade(TRADE[:-1] + f',"{"z" * 200}":1}}'), error(400, f"{'z' * 80}: 1 is not {KNOWN}")),
         ),
     ),

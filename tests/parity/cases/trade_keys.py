@@ -9,7 +9,6 @@ from tests.parity.case import (
     HaltedBy,
     Left,
     Request,
-    answers,
     entry_of,
     entry_of_config_change,
     entry_of_day,
@@ -21,13 +20,11 @@ from tests.parity.case import (
     registered,
     trade_of,
 )
+from tests.parity.case_refusals import KEY_REUSED, NINE_TO_FIVE, SHUT, limit_reached
 
 FIRST = trade_of("trade-1", "2025-03-03T12:00:00")
-REUSED = error(422, 'Idempotency-Key: "order-1" was used for a request with another body')
-HOURS = {"start_hour": 9, "end_hour": 17}
 
-FULL = answers(409, '{"error":"daily trade limit of 1 reached","max_trades_per_day":1,"trades_today":1}')
-SHUT = answers(403, '{"error":"outside the trading window 9:00 - 17:00","trading_hours":"9:00 - 17:00"}')
+FULL = limit_reached(1, 1)
 
 
 def keyed(body: str = TRADE) -> Request:
@@ -60,7 +57,7 @@ CASES = (
     ),
     Case(
         name="keys: a replay after the window has closed, the limit is reached, a halt, and days later",
-        config={**HOURS, "max_trades_per_day": 1},
+        config={**NINE_TO_FIVE, "max_trades_per_day": 1},
         steps=(
             (keyed(), registered(FIRST, trades_today=1, remaining=0)),
             (post_trade(TRADE), FULL),
@@ -76,18 +73,18 @@ CASES = (
             (keyed(), registered(FIRST, trades_today=1, remaining=0)),
             At("2025-03-01T20:00:00Z"),
             (keyed(), registered(FIRST, trades_today=1, remaining=0)),
-            (keyed(TRADE.replace("0.50", "0.51")), REUSED),
+            (keyed(TRADE.replace("0.50", "0.51")), KEY_REUSED),
         ),
         leaves=Left(trade_day="2025-03-03", trades_today=1, halt="maintenance", ledger=(entry_of(1, FIRST),)),
         also_on_sqlite=True,
     ),
     Case(
         name="keys: another body is refused, also where the rules would refuse it",
-        config={**HOURS, "max_trades_per_day": 1},
+        config={**NINE_TO_FIVE, "max_trades_per_day": 1},
         steps=(
             (keyed(), registered(FIRST, trades_today=1, remaining=0)),
             *(
-                (keyed(other), REUSED)
+                (keyed(other), KEY_REUSED)
                 for other in (
                     TRADE.replace("BTC", "ETH"),
                     TRADE.replace("buy", "sell"),
@@ -97,9 +94,9 @@ CASES = (
                 )
             ),
             At("2025-03-03T20:00:00Z"),
-            (keyed(TRADE.replace("buy", "sell")), REUSED),
+            (keyed(TRADE.replace("buy", "sell")), KEY_REUSED),
             HaltedBy("maintenance"),
-            (keyed(TRADE.replace("buy", "sell")), REUSED),
+            (keyed(TRADE.replace("buy", "sell")), KEY_REUSED),
         ),
         leaves=Left(trade_day="2025-03-03", trades_today=1, halt="maintenance", ledger=(entry_of(1, FIRST),)),
         also_on_sqlite=True,
@@ -124,7 +121,7 @@ CASES = (
     ),
     Case(
         name="keys: a refusal is not kept, the same key is judged anew",
-        config={**HOURS, "max_trades_per_day": 1},
+        config={**NINE_TO_FIVE, "max_trades_per_day": 1},
         at="2025-03-03T08:00:00Z",
         steps=(
             (keyed(), SHUT),
@@ -146,7 +143,7 @@ CASES = (
                 keyed(TRADE.replace("buy", "sell")),
                 registered(trade_of("trade-5", "2025-03-04T12:00:00", side="sell"), trades_today=1, remaining=0),
             ),
-            (keyed(), REUSED),
+            (keyed(), KEY_REUSED),
         ),
         leaves=Left(
             trade_day="2025-03-04",

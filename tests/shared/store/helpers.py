@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from shared.errors import Reason, Refused
@@ -13,6 +13,7 @@ from shared.window_config import WindowConfig
 
 DEADLINE_SECONDS = 20.0
 INSTANT = datetime(2025, 3, 3, 12, 30, 15, 123456, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 DAY = "2025-03-03"
 CONFIG = WindowConfig(start_hour=9, end_hour=17, max_trades_per_day=5, timezone="Europe/Stockholm")
 

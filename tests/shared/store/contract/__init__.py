@@ -1,0 +1,1 @@
+"""What every store promises: one suite for all backends and both faces."""
