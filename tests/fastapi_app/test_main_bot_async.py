@@ -17,7 +17,7 @@ from shared.bot.opening import open_bot_store
 from shared.bot.state import Intent
 from shared.bot.store.base import BotRow
 from shared.broker.base import OrderRequest, OrdersQuery
-from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, MarketUnavailable
+from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, MarketUnavailable, OutcomeUnknown
 from shared.settings import BotSettings, Settings, StoreSettings
 from tests.fastapi_app.bot.bench import MINUTE, TestedBroker
 from tests.fastapi_app.bot.processes import SETTINGS, World, newest, until
@@ -120,6 +120,27 @@ async def test_each_cycle_settles_orders_that_others_have_left_on_their_way(worl
     await until(lambda: world.row().last_cycle is not None)
     assert await window.open_permits() == []
     assert await world.trades() == 1
+
+
+async def test_an_order_that_nobody_can_tell_of_yet_holds_up_no_candle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = TradingWindowAsync(store=world.stores.windows, clock=world.clock)
+    await window.reserve_sent({"symbol": BTC, "side": "buy", "quantity": "1"}, client_order_id="by-hand")
+    found = world.broker.order_by_client_id_async
+
+    async def asked(client_order_id: str) -> Any:
+        if client_order_id == "by-hand":
+            raise OutcomeUnknown("it may still come in")
+        return await found(client_order_id)
+
+    monkeypatch.setattr(world.broker, "order_by_client_id_async", asked)
+    bot = world.bot("one")
+    await bot.start()
+    await until(lambda: world.row().last_cycle is not None)
+    assert world.row().last_cycle["error"] is None
+    await world.minutes(3, bot)
+    assert [permit["client_order_id"] for permit in await window.open_permits()] == ["by-hand"]
 
 
 async def test_a_broker_that_fails_once_costs_no_order_and_doubles_none(world: World) -> None:
