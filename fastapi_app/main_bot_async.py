@@ -75,6 +75,8 @@ class TradingBotAsync:
         self.account = account_of(market, broker)
         self._live = LivePorts(store=windows, clock=self._clock, services={"broker": BrokerService(broker)})
         self._stopping = asyncio.Event()
+        self.lost: LeaseLost | None = None
+        """Why it has ended, where another process has taken it over."""
         self._failing: str | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -95,6 +97,7 @@ class TradingBotAsync:
             await self._bots.change_async(released(self.holder))
             raise
         self._stopping.clear()
+        self.lost = None
         self._running = asyncio.create_task(self._run(engine, strategies), name="trading-bot")
 
     async def stop(self) -> None:
@@ -208,6 +211,7 @@ class TradingBotAsync:
     def _lost(self, error: LeaseLost) -> None:
         if not self._stopping.is_set():
             logger.warning("the bot stops here: %s", error)
+            self.lost = error
             self._stopping.set()
 
     async def _pause(self, seconds: float) -> None:
@@ -223,7 +227,8 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
     """Runs the bot until `stop` is set, SIGINT or SIGTERM comes, or the bot is stopped in its row. Without settings it
     reads the process's own.
 
-    Raises SettingsError, BotIsRunning while another process runs the store's bot, and what TradingBotAsync.start does.
+    Raises SettingsError, BotIsRunning while another process runs the store's bot, what TradingBotAsync.start does, and
+    LeaseLost where another process has taken the bot over.
     """
     settings = settings or load_settings()
     async with contextlib.AsyncExitStack() as opened:
@@ -248,6 +253,8 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
         try:
             await bot.start()
             await _until(bot, bots, stop or _stop_by_signal())
+            if bot.lost is not None:
+                raise bot.lost
         finally:
             await bots.change_async(ended_here(bot.holder))
             await bots.change_async(released(bot.holder))

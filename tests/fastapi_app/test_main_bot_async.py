@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from shared.bot.opening import open_bot_store
 from shared.bot.state import Intent
 from shared.bot.store.base import BotRow
 from shared.broker.base import OrderRequest, OrdersQuery
-from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, MarketUnavailable, OutcomeUnknown
+from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, LeaseLost, MarketUnavailable, OutcomeUnknown
 from shared.settings import BotSettings, Settings, StoreSettings
 from tests.fastapi_app.bot.bench import MINUTE, TestedBroker
 from tests.fastapi_app.bot.processes import SETTINGS, World, newest, until
@@ -329,3 +330,17 @@ async def test_the_process_of_its_own_runs_on_a_file_and_leaves_the_bot_stopped(
     finally:
         stop.set()
         store.close()
+
+
+async def test_the_process_of_its_own_says_that_another_one_has_taken_the_bot_over(state_file: Path) -> None:
+    settings = Settings(
+        store=StoreSettings(path=state_file), bot=BotSettings(strategies=QUICK, cycle_seconds=0.05, lease_seconds=1)
+    )
+    with contextlib.closing(open_bot_store(settings.store)) as store:
+        running = asyncio.create_task(main_async(settings, stop=asyncio.Event()))
+        await until(lambda: running.done() or store.read().last_cycle is not None)
+        store.change(lambda row: replace(row, holder="another"))
+        with pytest.raises(LeaseLost, match="it is another's"):
+            async with asyncio.timeout(10):
+                await running
+        assert (store.read().desired, store.read().holder) == ("running", "another")
