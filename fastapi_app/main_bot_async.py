@@ -85,6 +85,9 @@ class TradingBotAsync:
         self.account = account_of(market, broker)
         self._live = LivePorts(store=windows, clock=self._clock, services={"broker": BrokerService(broker)})
         self._stopping = asyncio.Event()
+        self.lost: LeaseLost | None = None
+        """Why it has ended, where another process has taken it over."""
+        self._failing: str | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -104,6 +107,7 @@ class TradingBotAsync:
             await self._bots.change_async(released(self.holder))
             raise
         self._stopping.clear()
+        self.lost = None
         self._running = asyncio.create_task(self._run(engine, strategies), name="trading-bot")
 
     async def stop(self) -> None:
@@ -134,7 +138,7 @@ class TradingBotAsync:
         return BotEngine(
             self._settings,
             strategies=strategies,
-            desk=OrderDesk(window, self._broker, ids),
+            desk=OrderDesk(window, self._broker, ids, before_placing=self._own_the_lease),
             broker=self._broker,
             memory=BotMemory(self._bots, self.holder),
             notifier=self._notifier,
@@ -162,7 +166,9 @@ class TradingBotAsync:
         except Exception as exc:
             logger.exception("a cycle of the bot failed; the next one goes on from what was saved")
             cycle["error"] = str(exc)
-            await self._notifier.notify_async("Trading bot", f"a cycle failed: {exc}")
+            if self._failing != str(exc):  # once: a cycle comes every few seconds
+                await self._notifier.notify_async("Trading bot", f"a cycle failed: {exc}")
+        self._failing = cycle["error"]
         await self._renew(cycle)
 
     async def _cycle(self, engine: BotEngine, strategies: StrategySet) -> int:
@@ -175,12 +181,12 @@ class TradingBotAsync:
             await engine.resume(self._clock.now())
         taken_in = 0
         timeframe = self._settings.timeframe
-        for symbol in self._settings.symbols:
+        for symbol in engine.symbols():
             now, last = self._clock.now(), engine.last_candle(symbol)
             if last is None:
                 before = min(strategies.warm_up, MAX_CANDLES)
                 candles = await self._market.candles_async(symbol, timeframe, before, at=now)
-                engine.warm_up(symbol, candles)
+                await engine.warm_up(symbol, candles)
                 if candles and self._settings.join_trend:
                     await engine.join(symbol, candles[-1], at=now)
                 else:
@@ -194,10 +200,14 @@ class TradingBotAsync:
         return taken_in
 
     async def _keep_the_lease(self) -> None:
-        """Beside the cycles, since one may take longer than a lease."""
-        while not self._stopping.is_set():
-            await self._pause(self._settings.lease_seconds / 3)
+        """Beside the cycles, since one may take longer than a lease, the last one too; until it is cancelled."""
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / 3)
             await self._renew(None)
+
+    async def _own_the_lease(self) -> None:
+        """For as long as an order may take, too. Raises LeaseLost."""
+        await self._bots.change_async(renewed(self.holder, until=self._clock.now() + self._lease()))
 
     async def _renew(self, last_cycle: dict[str, Any] | None) -> None:
         until = self._clock.now() + self._lease()
@@ -211,6 +221,7 @@ class TradingBotAsync:
     def _lost(self, error: LeaseLost) -> None:
         if not self._stopping.is_set():
             logger.warning("the bot stops here: %s", error)
+            self.lost = error
             self._stopping.set()
 
     async def _pause(self, seconds: float) -> None:
@@ -226,7 +237,8 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
     """Runs the bot until `stop` is set, SIGINT or SIGTERM comes, or the bot is stopped in its row. Without settings it
     reads the process's own.
 
-    Raises SettingsError, BotIsRunning while another process runs the store's bot, and what TradingBotAsync.start does.
+    Raises SettingsError, BotIsRunning while another process runs the store's bot, what TradingBotAsync.start does, and
+    LeaseLost where another process has taken the bot over.
     """
     settings = settings or load_settings()
     async with contextlib.AsyncExitStack() as opened:
@@ -251,6 +263,8 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
         try:
             await bot.start()
             await _until(bot, bots, stop or _stop_by_signal())
+            if bot.lost is not None:
+                raise bot.lost
         finally:
             await bots.change_async(ended_here(bot.holder))
             await bots.change_async(released(bot.holder))

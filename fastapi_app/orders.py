@@ -88,7 +88,10 @@ async def reconcile(ports: Ports) -> None:
         client_order_id = permit.get("client_order_id")
         if client_order_id is None:
             continue
-        order = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=client_order_id)
+        try:
+            order = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=client_order_id)
+        except OutcomeUnknown:  # asked again another time; the others are not to wait for it
+            continue
         if order is not None:
             await _settle(ports, order)
         elif permit["reserved_at"] <= given_up:

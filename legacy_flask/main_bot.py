@@ -4,12 +4,14 @@ registered one for a whole cycle."""
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import FrameType
 from typing import Any
 
 from legacy_flask.orders import Orders
@@ -17,7 +19,19 @@ from legacy_flask.trading_window import TradingWindow
 from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
 from shared.bot.control import begun_here, ended_here
-from shared.bot.decisions import StrategySignal, day_of, due, funds_of, intents_of, traded, wishes, with_day
+from shared.bot.decisions import (
+    NOTHING,
+    STALE,
+    StrategySignal,
+    day_of,
+    due,
+    funds_of,
+    intents_of,
+    is_stale,
+    traded,
+    wishes,
+    with_day,
+)
 from shared.bot.events import ORDER_REFUSED, Event, told
 from shared.bot.lease import released, renewed, saved, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
@@ -27,6 +41,7 @@ from shared.bot.risk import Refusal
 from shared.bot.state import BotState, Intent
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
+from shared.broker.base import Order
 from shared.broker.service import BrokerService
 from shared.candle import Candle
 from shared.clock import Clock, SystemClock, utc_text
@@ -48,6 +63,7 @@ from shared.settings import BotSettings, Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import open_store
 from shared.strategies.registry import StrategyRegistry
+from shared.window import DEFAULT_WINDOW_ID
 from shared.wire_fields import MAX_CANDLES
 
 logger = logging.getLogger(__name__)
@@ -56,8 +72,9 @@ logger = logging.getLogger(__name__)
 class TradingBot:
     """Reads the market, asks its strategies and the trading window `default`, sends orders, registers their trades.
 
-    The window has to be in `windows` already. What it remembers is saved after each candle in which something happened:
-    unlike the new bot, it doesn't finish what an earlier run was in the middle of.
+    The window has to be in `windows` already. What it remembers is saved before an order goes out, and after each
+    candle in which something happened. An order whose outcome nobody knows, or that an earlier run was in the middle
+    of, is asked for with each candle; unlike the new bot, it sends none that an earlier run was going to send.
     """
 
     def __init__(
@@ -89,6 +106,7 @@ class TradingBot:
         self.account = account_of(market, broker)
         self.holder = f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = threading.Event()
+        self._failing: str | None = None
         self._candles: dict[str, datetime] = {}
         self._state = BotState()
 
@@ -120,14 +138,19 @@ class TradingBot:
             self._bots.change(released(self.holder))
 
     def stop(self) -> None:
-        """Lets the cycle that is under way finish."""
+        """Lets the candle that is under way be finished."""
         self._stopping.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def cycle(self) -> int:
-        """Takes in what is closed and new of each symbol, and answers with how many candles that were."""
+        """Takes in what is closed and new of each symbol, until it is stopped, and answers with how many candles that
+        were."""
         taken_in = 0
         timeframe = self._settings.timeframe
-        for symbol in self._settings.symbols:
+        for symbol in self._state.watched(self._settings.symbols):
             now, last = self._clock.now(), self._candles.get(symbol)
             if last is None:
                 before = min(self._strategies.warm_up, MAX_CANDLES)
@@ -139,21 +162,26 @@ class TradingBot:
                     self._follow(self._strategies.standing(symbol, candles[-1]), symbol, candles[-1], at=now)
                 continue
             for candle in self._market.candles_after(symbol, timeframe, last, MAX_CANDLES, until=now):
+                if self._stopping.is_set():
+                    break
                 self.on_candle(symbol, candle, at=self._clock.now())
                 taken_in += 1
         return taken_in
 
     def on_candle(self, symbol: str, candle: Candle, *, at: datetime) -> None:
         """Takes in a closed candle; `at` is the instant at which that happens, its close or later."""
+        for intent in self._state.intents:
+            self._ask_again(intent, at)
         self._broker.on_candle(symbol, candle, at=at)
+        self._begin_day(at)
         signals = self._strategies.on_candle(symbol, candle)
         self._candles[symbol] = candle.timestamp
         self._follow(signals, symbol, candle, at=at)
 
     def _follow(self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, *, at: datetime) -> None:
-        if self._state.day is None or day_of(at) > self._state.day:
-            self._state = with_day(self._state, at, self._broker.balances(at=at))
-        wished = wishes(self._state.holdings.get(symbol), candle, signals)
+        self._begin_day(at)
+        waits = any(intent.symbol == symbol for intent in self._state.intents)
+        wished = NOTHING if waits else wishes(self._state.holdings.get(symbol), candle, signals)
         funds = funds_of(self._broker.balances(at=at), symbol, self._state) if wished.entry else None
         intents, refusal = intents_of(
             wished, symbol=symbol, candle=candle, at=at, state=self._state, settings=self._settings, funds=funds
@@ -161,42 +189,107 @@ class TradingBot:
         if refusal is not None and wished.entry is not None:
             self._refused(refusal, at=at, symbol=symbol, strategy=wished.entry.strategy)
         for intent in intents:
-            self._state = replace(due(self._state, [intent]), intents=())
-            self._trade(intent)
+            if is_stale(intent, candle, self._settings):
+                self._refused_intent(intent, STALE)
+        intents = tuple(intent for intent in intents if not is_stale(intent, candle, self._settings))
         if intents:
-            self._bots.change(saved(self.holder, self.state.to_json()))
+            self._state = due(self._state, intents)
+            self._save()
+            for intent in intents:
+                self._trade(intent)
+            self._save()
+
+    def _begin_day(self, at: datetime) -> None:
+        if self._state.day is None or day_of(at) > self._state.day:
+            self._state = with_day(self._state, at, self._broker.balances(at=at))
 
     def _trade(self, intent: Intent) -> None:
-        """One order, and its trade."""
+        """One order, and its trade. Where nobody knows what came of it, the intent stays, and the order is asked for
+        with the next candle."""
         if not intent.reduces and intent.symbol in self._state.holdings:
             self._refused_intent(intent, Refusal("STILL_HELD", "the position before it is still there"))
             return
-        self._ids.client_order_id = intent.client_order_id
-        ports = self._live.for_request()
+        # Who has lost the lease sends nothing: nobody would know of the position.
+        self._bots.change(renewed(self.holder, until=self._clock.now() + self._lease()))
+        orders, _ = self._desk(intent)
         try:
-            Orders(ports, TradingWindow({}, ports=ports)).send(intent.request(), strategy=intent.strategy)
+            orders.send(intent.request(), strategy=intent.strategy)
         except Refused as refusal:
             reason = refusal.reasons[0]
             self._refused_intent(intent, Refusal(reason.code, reason.sentence))
             return
-        except OutcomeUnknown:
-            raise
+        except OutcomeUnknown as unknown:
+            logger.warning("the bot's order %s waits: %s", intent.client_order_id, unknown)
+            self._notifier.notify("Trading bot", f"an order waits: {unknown}")
+            return
         except TradingWindowError as error:
             logger.warning("the order %s was refused: %s", intent.client_order_id, error)
             self._refused_intent(intent, Refusal(ORDER_REFUSED, str(error)))
             return
         order = self._broker.order_by_client_id(intent.client_order_id)
-        if order is not None and order.filled_quantity:
-            self._state = traded(self._state, intent, order, self._settings).counted(intent.purpose)
-            text = told(intent, order)
-            if self._observe is not None:
-                self._observe(
-                    Event("traded", intent.at, intent.symbol, intent.strategy, intent.purpose, text, intent, order)
-                )
-            self._notifier.notify("Trading bot", text)
+        if order is not None:
+            self._settled(intent, order)
+
+    def _ask_again(self, intent: Intent, at: datetime) -> None:
+        """What came of an order that may have gone out; one that the broker doesn't know is given up once it is older
+        than the config's `in_doubt_after_seconds`."""
+        orders, window = self._desk(intent)
+        try:
+            order = self._broker.order_by_client_id(intent.client_order_id)
+        except OutcomeUnknown:
+            return
+        if order is not None:
+            orders.settle(order.to_json())
+            self._settled(intent, order)
+            self._save()
+            return
+        config = self._live.for_request().windows.snapshot(DEFAULT_WINDOW_ID).config
+        if at >= intent.at + timedelta(seconds=config.in_doubt_after_seconds):
+            why = "the broker knows no such order"
+            permit_id = window.permit_of_order(intent.client_order_id)
+            if permit_id is not None:
+                window.release_order(permit_id, why)
+            self._refused_intent(intent, Refusal(ORDER_REFUSED, why))
+            self._save()
+
+    def _settled(self, intent: Intent, order: Order) -> None:
+        """One that is still open waits on."""
+        if order.status == "open":
+            return
+        if not order.filled_quantity:
+            self._refused_intent(intent, Refusal(ORDER_REFUSED, f"the order was {order.status}"))
+            return
+        self._state = traded(self._without(intent), intent, order, self._settings).counted(intent.purpose)
+        text = told(intent, order)
+        if self._observe is not None:
+            self._observe(
+                Event("traded", intent.at, intent.symbol, intent.strategy, intent.purpose, text, intent, order)
+            )
+        self._notifier.notify("Trading bot", text)
 
     def _refused_intent(self, intent: Intent, refusal: Refusal) -> None:
+        self._state = self._without(intent)
         self._refused(refusal, at=intent.at, symbol=intent.symbol, strategy=intent.strategy, intent=intent)
+        if intent.reduces and not self._is_held(intent):
+            self._state = self._state.with_holding(intent.symbol, None)
+
+    def _is_held(self, intent: Intent) -> bool:
+        """Whether the broker knows of the position that the intent was to reduce: others may have closed it."""
+        side = "long" if intent.side == "sell" else "short"
+        positions = self._broker.positions(at=intent.at)
+        return any(each.symbol == intent.symbol and each.side == side for each in positions)
+
+    def _without(self, intent: Intent) -> BotState:
+        return replace(self._state, intents=tuple(each for each in self._state.intents if each is not intent))
+
+    def _desk(self, intent: Intent) -> tuple[Orders, TradingWindow]:
+        self._ids.client_order_id = intent.client_order_id
+        ports = self._live.for_request()
+        window = TradingWindow({}, ports=ports)
+        return Orders(ports, window), window
+
+    def _save(self) -> None:
+        self._bots.change(saved(self.holder, self.state.to_json()))
 
     def _refused(
         self, refusal: Refusal, *, at: datetime, symbol: str, strategy: str, intent: Intent | None = None
@@ -215,7 +308,9 @@ class TradingBot:
             except Exception as exc:
                 logger.exception("a cycle of the bot failed; the next one goes on")
                 told["error"] = str(exc)
-                self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+                if self._failing != str(exc):  # once: a cycle comes every few seconds
+                    self._notifier.notify("Trading bot", f"a cycle failed: {exc}")
+            self._failing = told["error"]
             until = self._clock.now() + self._lease()
             row = self._bots.change(renewed(self.holder, until=until, last_cycle=told))
             if row.desired == "stopped":
@@ -244,12 +339,34 @@ def main(settings: Settings | None = None) -> None:
         bots.change(begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now()))
         try:
             bot.start()
-            bot.run()
+            with _stopped_by_signals(bot):
+                bot.run()
         except KeyboardInterrupt:
             logger.info("the bot was interrupted")
         finally:
             bots.change(ended_here(bot.holder))
             bots.change(released(bot.holder))
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(bot: TradingBot) -> Iterator[None]:
+    """Ctrl-C and a service manager's stop let the cycle that is under way finish; a second one doesn't wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if bot.is_stopping:
+            raise KeyboardInterrupt
+        # Not from here: the main thread may hold the event's lock.
+        threading.Thread(target=bot.stop).start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_main() -> None:

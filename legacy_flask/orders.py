@@ -46,13 +46,13 @@ class Orders:
                 raise KeyReused(key.value) from None
         if not is_for(known, request):
             raise KeyReused(key.value)
-        self._settle(known)
+        self.settle(known)
         return known
 
     def cancel(self, order_id: str) -> Json:
         """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
         order: Json = self._ports.outbound.effect("broker", "cancel", order_id=order_id, at=self._at)
-        self._settle(order)
+        self.settle(order)
         return order
 
     def send(self, request: OrderRequest, *, strategy: str | None = None) -> Json:
@@ -80,12 +80,12 @@ class Orders:
             raise
         order: Json = placed["order"]
         if placed["placed"]:
-            self._settle(order)
+            self.settle(order)
         else:
             self._window.release_order(permit_id, "another request has placed the order")
         return order
 
-    def _settle(self, order: Json) -> None:
+    def settle(self, order: Json) -> None:
         """Ends the permit of an order that isn't open any more, if it has no end yet."""
         if order["status"] == "open":
             return

@@ -1,5 +1,6 @@
 """Where the bot's intents become orders: permit, order, trade; each step durable, and none done twice."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -31,9 +32,21 @@ class Carried(NamedTuple):
 
 
 class OrderDesk:
-    """The desk of one bot; carries out one intent at a time. `window` draws its ids from `ids`."""
+    """The desk of one bot; carries out one intent at a time. `window` draws its ids from `ids`.
 
-    def __init__(self, window: TradingWindowAsync, broker: BotBroker, ids: OrderIds) -> None:
+    `before_placing` is asked right before an order goes out, and raises LeaseLost where another process runs the bot by
+    then: it may have given the order up, and nobody would know of a position that comes of it.
+    """
+
+    def __init__(
+        self,
+        window: TradingWindowAsync,
+        broker: BotBroker,
+        ids: OrderIds,
+        *,
+        before_placing: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._before_placing = before_placing
         self._window = window
         self._broker = broker
         self._ids = ids
@@ -83,6 +96,8 @@ class OrderDesk:
         return "the signal is too old" if at - intent.at > fresh_for and not intent.reduces else None
 
     async def _placed(self, intent: Intent, permit_id: str, *, at: datetime) -> Carried:
+        if self._before_placing is not None:
+            await self._before_placing()
         try:
             order = await self._broker.place_async(intent.request(), at=at)
         except Exception as exc:

@@ -16,6 +16,7 @@ from fastapi_app.bot.desk import Carried, OrderDesk, StillOpen
 from fastapi_app.bot.memory import BotMemory
 from shared.bot.broker import BotBroker
 from shared.bot.decisions import (
+    STALE,
     StrategySignal,
     Wishes,
     day_of,
@@ -23,6 +24,7 @@ from shared.bot.decisions import (
     end_of_day,
     funds_of,
     intents_of,
+    is_stale,
     traded,
     wishes,
     with_day,
@@ -39,7 +41,6 @@ from shared.settings import BotSettings
 logger = logging.getLogger(__name__)
 
 _BEGIN = datetime.min.replace(tzinfo=UTC)
-STALE = Refusal("STALE", "the signal is too old: its candle closed more than a candle's length ago")
 
 
 class BotEngine:
@@ -82,6 +83,10 @@ class BotEngine:
         """When the newest candle that was taken in opened; None before the first."""
         return self._candles.get(symbol)
 
+    def symbols(self) -> list[str]:
+        """Those whose candles it needs: the settings', and those of positions that were opened under other ones."""
+        return self._state.watched(self._settings.symbols)
+
     @property
     def state(self) -> BotState:
         """What is remembered now."""
@@ -101,10 +106,10 @@ class BotEngine:
             await self.save()
         self.needs_resume = False
 
-    def warm_up(self, symbol: str, candles: Iterable[Candle]) -> None:
+    async def warm_up(self, symbol: str, candles: Iterable[Candle]) -> None:
         """Shows the strategies what was before the bot began; nothing is traded."""
         for candle in candles:
-            self._strategies.on_candle(symbol, candle)
+            await self._signals(symbol, candle)
             self._candles[symbol] = candle.timestamp
 
     async def join(self, symbol: str, candle: Candle, *, at: datetime) -> None:
@@ -120,10 +125,7 @@ class BotEngine:
         if self._state.intents:
             await self._carry_out(self._state.intents, at=at, resumed=True)
         await self._broker.on_candle_async(symbol, candle, at=at)
-        if self._strategies.heavy:
-            signals = await asyncio.to_thread(self._strategies.on_candle, symbol, candle)
-        else:
-            signals = self._strategies.on_candle(symbol, candle)
+        signals = await self._signals(symbol, candle)
         self._candles[symbol] = candle.timestamp
         self._unsaved += 1
         await self._follow(signals, symbol, candle, at)
@@ -140,6 +142,11 @@ class BotEngine:
             wished = wishes(holding, candle, signals)
             if wished.leaves is not None or wished.entry is not None:
                 await self._act(wished, symbol, candle, at)
+
+    async def _signals(self, symbol: str, candle: Candle) -> list[StrategySignal]:
+        if self._strategies.heavy:
+            return await asyncio.to_thread(self._strategies.on_candle, symbol, candle)
+        return self._strategies.on_candle(symbol, candle)
 
     async def save(self) -> None:
         """Durable when it returns; without it, at most `save_every` candles are taken in again after a crash."""
@@ -173,7 +180,7 @@ class BotEngine:
     async def _is_allowed(self, intent: Intent, candle: Candle) -> bool:
         """Asks before anything is saved, so that an entry that is refused costs no write."""
         refusal: Refusal | None = None
-        if intent.at - candle.timestamp > 2 * self._length:
+        if is_stale(intent, candle, self._settings):
             refusal = STALE
         elif reasons := await self._desk.refusals(intent):
             refusal = Refusal(reasons[0].code, reasons[0].sentence)

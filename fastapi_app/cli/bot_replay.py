@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import time
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -116,11 +117,14 @@ def _played(file: Path, settings: Settings, state: Path | None) -> Told:
     candles = read_candles(file, settings.bot.timeframe)
     symbol = settings.bot.symbols[0]
     begin = time.perf_counter()
-    with replay_stores(state, settings) as stores, _Stop() as stop, _Bar(file, most_candles(file)) as bar:
+    first = next(candles, None)
+    if first is None:
+        raise CandleFileError(file, "there is no candle in it")
+    with replay_stores(state, settings, file, first) as stores, _Stop() as stop, _Bar(file, most_candles(file)) as bar:
         run = Replay(
             bot=settings.bot, broker=settings.broker, window=settings.window, stores=stores, observe=tape.observe
         )
-        played = tape.played(candles, is_stopped=lambda: stop.is_asked, progress=bar.move)
+        played = tape.played(chain([first], candles), is_stopped=lambda: stop.is_asked, progress=bar.move)
         result: ReplayResult | None = None
         try:
             result = asyncio.run(run.run({symbol: played}))
@@ -128,8 +132,6 @@ def _played(file: Path, settings: Settings, state: Path | None) -> Told:
             stop.is_asked = True
     if result is None or stop.is_asked:
         end(_how_to_go_on(tape, state), STOPPED_EXIT_CODE)
-    if not tape.candles:
-        raise CandleFileError(file, "there is no candle in it")
     return Told(file=str(file), settings=settings, tape=tape, result=result, seconds=time.perf_counter() - begin)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,21 @@ from filelock import FileLock, Timeout
 from fastapi_app.bot.replay import ReplayStores
 from shared.bot.control import config_of
 from shared.bot.store.base import BotRow, Step
+from shared.candle import Candle
 from shared.errors import SettingsError
 from shared.settings import Settings
 
 _OWNED = "replay"
 """The key of the bot's row under which a replay's file says whose it is."""
 
+_BEGUN = "first_candles"
+"""The key under which it says with which candle each of its files begins."""
+
 
 @contextmanager
-def replay_stores(state: Path | None, settings: Settings) -> Iterator[ReplayStores]:
-    """Raises SettingsError for a file that is a server's, another replay's, or in use by another process; and
-    StoreUnavailable."""
+def replay_stores(state: Path | None, settings: Settings, file: Path, first: Candle) -> Iterator[ReplayStores]:
+    """`first` is the candle with which `file` begins. Raises SettingsError for a state that is a server's, another
+    replay's, of other candles, or in use by another process; and StoreUnavailable."""
     with ExitStack() as opened:
         if state is None:
             yield opened.enter_context(closing(ReplayStores.in_memory(settings.broker)))
@@ -31,6 +36,7 @@ def replay_stores(state: Path | None, settings: Settings) -> Iterator[ReplayStor
         stores = opened.enter_context(closing(ReplayStores.in_file(state, settings.broker)))
         is_used = stores.bot.read().version == 0 and bool(stores.windows.window_ids())
         stores.bot.change(_owned(state, _told(settings), is_used=is_used))
+        stores.bot.change(_begun(state, settings.bot.symbols[0], file, first))
         yield stores
 
 
@@ -83,5 +89,25 @@ def _owned(state: Path, wanted: Mapping[str, Mapping[str, Any]], *, is_used: boo
                         "give the same settings, or another file"
                     )
         return row
+
+    return step
+
+
+def _begun(state: Path, symbol: str, file: Path, first: Candle) -> Step:
+    """A file that begins after what was taken in goes on from there: it is what the market did afterwards."""
+    begins = f"{first.timestamp.isoformat()},{','.join(map(str, first[1:]))}"
+
+    def step(row: BotRow) -> BotRow:
+        config = dict(row.config or {})
+        taken_in = (row.state or {}).get("candles", {}).get(symbol)
+        files = [] if taken_in is None else list(config.get(_BEGUN, [begins]))
+        if begins not in files:
+            if taken_in is not None and first.timestamp <= datetime.fromisoformat(taken_in):
+                raise SettingsError(
+                    f"--state: {state} holds a replay of candles that begin with {files[0]}, and {file} begins with "
+                    f"{begins}; give the same candles, or another file"
+                )
+            files.append(begins)
+        return replace(row, config={**config, _BEGUN: files})
 
     return step

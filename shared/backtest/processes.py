@@ -98,9 +98,7 @@ class Processes:
             self._admitted.discard(running)
 
     def _carry_out(self, running: "_Running", run: Run, job: BacktestJob) -> dict[str, Any]:
-        with self._lock:
-            process = self._idle.pop() if self._idle else None
-        process = process or _Process()
+        process = self._idle_process() or _Process()
         try:
             with running.inside(process):
                 answer = process.run(run, job, timeout_seconds=self._settings.timeout_seconds)
@@ -110,6 +108,15 @@ class Processes:
         with self._lock:
             self._idle.append(process)
         return answer
+
+    def _idle_process(self) -> "_Process | None":
+        """One that is still there: memory may have run out meanwhile."""
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_alive:
+                    return process
+        return None
 
 
 class _Running:
@@ -171,6 +178,10 @@ class _Process:
             raise BacktestFailed("its strategy, or the code around it, failed; the log says how")
         found: dict[str, Any] = answer
         return found
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
 
     def kill(self) -> None:
         """May be called from any thread, while another is in `run`, and more than once."""

@@ -25,6 +25,7 @@ from shared.settings import BotSettings
 from shared.strategies.base import Direction, Signal
 
 TOO_SMALL = "TOO_SMALL"
+STALE = Refusal("STALE", "the signal is too old: its candle closed more than a candle's length ago")
 
 
 class StrategySignal(NamedTuple):
@@ -103,7 +104,9 @@ def intents_of(
     if holding is not None:
         freed = EXACT.multiply(holding.quantity, candle.close)
         funds = funds._replace(available=EXACT.add(funds.available, freed))
-    refusal = entry_refusal(settings, positions=len(state.holdings) - (holding is not None), funds=funds)
+    # Nobody knows yet what comes of an entry that waits: it may become a position.
+    waiting = {intent.symbol for intent in state.intents if not intent.reduces}
+    refusal = entry_refusal(settings, positions=len({*state.holdings, *waiting} - {symbol}), funds=funds)
     if refusal is not None:
         return tuple(intents), refusal
     quantity = entry_quantity(settings, price=candle.close, funds=funds)
@@ -112,6 +115,11 @@ def intents_of(
         return tuple(intents), Refusal(TOO_SMALL, sentence)
     intend(entry.strategy, "entry", "buy" if entry.direction == "long" else "sell", quantity, entry.reason)
     return tuple(intents), None
+
+
+def is_stale(intent: Intent, candle: Candle, settings: BotSettings) -> bool:
+    """Whether an entry comes too late, such as where the bot makes up for candles that it missed."""
+    return not intent.reduces and intent.at - candle.timestamp > 2 * timedelta(seconds=settings.timeframe.seconds)
 
 
 def funds_of(balances: Sequence[Balance], symbol: str, state: BotState) -> Funds:

@@ -1,6 +1,6 @@
 """What a bot remembers between two candles, as a value that goes to JSON and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -123,6 +123,11 @@ class BotState:
     def with_holding(self, symbol: str, holding: Holding | None) -> "BotState":
         others = {name: each for name, each in self.holdings.items() if name != symbol}
         return replace(self, holdings=others if holding is None else {**others, symbol: holding})
+
+    def watched(self, symbols: Iterable[str]) -> list[str]:
+        """These, and behind them what is held and traded no more: its stop holds on."""
+        traded = list(symbols)
+        return [*traded, *(symbol for symbol in self.holdings if symbol not in traded)]
 
     def counted(self, code: str) -> "BotState":
         return replace(self, counts={**self.counts, code: self.counts.get(code, 0) + 1})

@@ -8,7 +8,7 @@ from shared.bot.decisions import StrategySignal
 from shared.candle import Candle
 from shared.errors import InvalidField
 from shared.settings import BotSettings
-from shared.strategies.base import Signal
+from shared.strategies.base import Signal, check_signal
 from shared.strategies.registry import AnyStrategy, StrategyRegistry
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ class StrategySet:
         """How many candles pass before each of them can give a signal."""
 
     def on_candle(self, symbol: str, candle: Candle) -> list[StrategySignal]:
-        """The signals, in the order of the settings. A strategy that raises is logged with its cause and gives none:
-        neither the others nor the stops wait for it."""
+        """The signals, in the order of the settings; none for a symbol that is not among these. A strategy that raises
+        is logged with its cause and gives none: neither the others nor the stops wait for it."""
         return self._signals(symbol, lambda strategy: strategy.on_candle(candle))
 
     def standing(self, symbol: str, candle: Candle) -> list[StrategySignal]:
@@ -39,9 +39,11 @@ class StrategySet:
 
     def _signals(self, symbol: str, ask: Callable[[AnyStrategy], Signal | None]) -> list[StrategySignal]:
         signals = []
-        for strategy in self._by_symbol[symbol]:
+        for strategy in self._by_symbol.get(symbol, ()):
             try:
                 signal = ask(strategy)
+                if signal is not None:
+                    check_signal(signal)
             except Exception:
                 logger.exception("the strategy %s failed on a candle of %s", strategy.name, symbol)
                 continue
@@ -50,14 +52,16 @@ class StrategySet:
         return signals
 
     def snapshots(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """By symbol and name, as JSON values."""
+        """By symbol and name, as JSON values; each says of candles of which length it is."""
+        timeframe = str(self._settings.timeframe)
         return {
-            symbol: {strategy.name: strategy.snapshot() for strategy in strategies}
+            symbol: {strategy.name: {**strategy.snapshot(), "timeframe": timeframe} for strategy in strategies}
             for symbol, strategies in self._by_symbol.items()
         }
 
     def restore(self, snapshots: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-        """Goes on where the snapshots were taken. A strategy that has none, or one of other parameters, begins anew."""
+        """Goes on where the snapshots were taken. A strategy begins anew that has none, or one of other
+        parameters or candles."""
         for symbol in self._by_symbol:
             strategies = self._new()
             of_symbol = snapshots.get(symbol, {})
@@ -68,11 +72,20 @@ class StrategySet:
 
     def _restored(self, strategy: AnyStrategy, snapshot: Mapping[str, Any]) -> AnyStrategy:
         try:
+            self._check_timeframe(snapshot)
             strategy.restore(snapshot)
         except InvalidField as exc:
             logger.warning("the strategy %s begins anew: %s", strategy.name, exc)
-            return self._registry.make(strategy.name, self._settings.strategies[strategy.name])
-        return strategy
+        except Exception:  # of a plug-in, whose fault is not to keep the stops from being looked at
+            logger.exception("the strategy %s begins anew, since it can't take back what it saved", strategy.name)
+        else:
+            return strategy
+        return self._registry.make(strategy.name, self._settings.strategies[strategy.name])
+
+    def _check_timeframe(self, snapshot: Mapping[str, Any]) -> None:
+        own = self._settings.timeframe
+        if (theirs := snapshot.get("timeframe", own)) != own:
+            raise InvalidField("timeframe", theirs, f"{own}, whose candles the strategy is given")
 
     def _new(self) -> tuple[AnyStrategy, ...]:
         return tuple(self._registry.make(name, parameters) for name, parameters in self._settings.strategies.items())

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from decimal import Decimal
 
 from shared.errors import InvalidField
@@ -40,4 +40,11 @@ def instant_cell(field: str, text: str) -> datetime:
         raise InvalidField(field, text, TIMESTAMP_RULE) from None
     if instant.tzinfo is None:
         raise InvalidField(field, text, TIMESTAMP_RULE)
-    return instant
+    return usual_instant(field, instant)
+
+
+def usual_instant(field: str, instant: datetime) -> datetime:
+    """In a year whose instants stay instants in UTC, and when a candle's length is added. Raises InvalidField."""
+    if MINYEAR < instant.year < MAXYEAR:
+        return instant
+    raise InvalidField(field, instant.isoformat(), f"in a year from {MINYEAR + 1} to {MAXYEAR - 1}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.candle import Candle
 from shared.errors import MISSING, BadCandle, CandleFileError, InvalidField
-from shared.market.cells import COLUMNS, NUMBER_RULE, TIMESTAMP_RULE, decimal_cell, instant_cell
+from shared.market.cells import COLUMNS, NUMBER_RULE, TIMESTAMP_RULE, decimal_cell, instant_cell, usual_instant
 
 _BATCH_ROWS = 4_096
 
@@ -71,7 +71,7 @@ def _candle(values: tuple[Any, ...]) -> Candle:
 
 def _instant(field: str, value: Any) -> datetime:
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value
+        return usual_instant(field, value)
     if isinstance(value, str):
         return instant_cell(field, value)
     raise InvalidField(field, MISSING if value is None else str(value), TIMESTAMP_RULE)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticUndefined
@@ -15,6 +15,7 @@ from shared.clock import aware, utc_text
 from shared.errors import InvalidField
 from shared.fields import validated
 
+Action = Literal["enter", "exit"]
 Direction = Literal["long", "short"]
 
 
@@ -26,7 +27,7 @@ class Signal:
     `direction`, if there is one, and to open none.
     """
 
-    action: Literal["enter", "exit"]
+    action: Action
     direction: Direction
     reason: str
     """A sentence for people."""
@@ -156,5 +157,15 @@ class Strategy(ABC, Generic[ParametersT]):
         return _signal("enter", "short", candle, reason)
 
 
-def _signal(action: Literal["enter", "exit"], direction: Direction, candle: Candle, reason: str) -> Signal:
+def check_signal(signal: object) -> None:
+    """Raises InvalidField for what a strategy may not answer with: a bot would trade by it."""
+    if not isinstance(signal, Signal):
+        raise InvalidField("signal", signal, "a Signal or None")
+    if signal.action not in get_args(Action):
+        raise InvalidField("signal.action", signal.action, '"enter" or "exit"')
+    if signal.direction not in get_args(Direction):
+        raise InvalidField("signal.direction", signal.direction, '"long" or "short"')
+
+
+def _signal(action: Action, direction: Direction, candle: Candle, reason: str) -> Signal:
     return Signal(action=action, direction=direction, reason=reason, timestamp=candle.timestamp, price=candle.close)

@@ -2,14 +2,17 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +27,7 @@ from shared.broker.opening import rules_of
 from shared.broker.paper import PaperBroker
 from shared.candle import Timeframe
 from shared.clock import FrozenClock
-from shared.errors import BotIsRunning, LeaseHeld, StoreUnavailable
+from shared.errors import BotIsRunning, LeaseHeld, LeaseLost, OutcomeUnknown, StoreUnavailable
 from shared.market.recorded import RecordedMarket
 from shared.market_prices import MarketPrices
 from shared.settings import BotSettings, Settings, StoreSettings
@@ -40,11 +43,15 @@ SETTINGS = BotSettings(strategies=QUICK, join_trend=False, cycle_seconds=0.05)
 
 class Broker(PaperBroker):
     fails: Exception | None = None
+    after: Callable[[], None] | None = None
 
     def place(self, request: OrderRequest, *, at: datetime) -> Order:
         if self.fails is not None:
             raise self.fails
-        return super().place(request, at=at)
+        order = super().place(request, at=at)
+        if self.after is not None:
+            self.after()
+        return order
 
 
 class World:
@@ -57,15 +64,26 @@ class World:
         self.stores.windows.create(DEFAULT_WINDOW_ID, window or WindowConfig(max_trades_per_day=1_000))
         self.broker = Broker(prices=MarketPrices(market), books=self.stores.books, rules=rules_of(FREE))
         self.messages = Messages()
-        self.bot = TradingBot(
+        self.market = market
+        self.bot = self.new_bot()
+
+    def new_bot(self) -> TradingBot:
+        return TradingBot(
             SETTINGS,
-            market=market,
+            market=self.market,
             broker=self.broker,
             windows=self.stores.windows,
             bots=self.stores.bot,
             clock=self.clock,
             notifier=self.messages,
         )
+
+    def first_order(self) -> None:
+        """Started, and let run until its first order is with the broker."""
+        self.bot.start()
+        self.bot.cycle()
+        while not self.orders():
+            self.minutes(1)
 
     def minutes(self, number: int) -> None:
         for _ in range(number):
@@ -144,6 +162,120 @@ def test_a_restart_goes_on_with_what_was_saved() -> None:
     )
     other.start()
     assert other.state == saved
+
+
+@pytest.mark.parametrize(
+    "ends", [KeyboardInterrupt, OutcomeUnknown("the connection was closed"), RuntimeError("fault")]
+)
+def test_a_position_whose_order_was_not_answered_has_its_trade_and_its_stop(ends: Any) -> None:
+    world = World()
+
+    def after() -> None:
+        world.broker.after = None
+        raise ends
+
+    world.broker.after = after
+    with suppress(KeyboardInterrupt, RuntimeError):
+        world.first_order()
+    assert world.trades() == 0
+    if ends is KeyboardInterrupt:  # and the process has ended
+        world.bot = world.new_bot()
+        world.bot.start()
+    world.clock.step(MINUTE)
+    world.bot.on_candle(
+        BTC, world.market.candles(BTC, Timeframe.MINUTE, 1, at=world.clock.now())[0], at=world.clock.now()
+    )
+    assert world.bot.state.intents == ()
+    (permit,) = permits_that_ended(world)
+    assert permit["status"] == "confirmed"
+    assert list(world.bot.state.holdings) == [BTC]
+    assert world.trades() == world.orders() == 1
+
+
+def test_an_order_the_broker_never_got_is_given_up_and_its_slot_is_free_again() -> None:
+    world = World()
+    world.broker.fails = OutcomeUnknown("no answer")
+    world.bot.start()
+    world.bot.cycle()
+    while not world.bot.state.intents:
+        world.minutes(1)
+    world.broker.fails = None
+    world.clock.step(MINUTE)
+    world.bot.cycle()
+    assert world.bot.state.counts["ORDER_REFUSED"] == 1
+    assert world.bot.state.intents == ()
+    assert world.stores.windows.snapshot(DEFAULT_WINDOW_ID).state["trades_today"] == world.orders()
+
+
+def test_a_position_that_somebody_else_has_closed_is_forgotten() -> None:
+    world = World()
+    world.first_order()
+    (order,) = world.broker.orders(OrdersQuery())
+    by_hand = OrderRequest(
+        client_order_id="by-hand",
+        symbol=BTC,
+        side="sell" if order.side == "buy" else "buy",
+        type="market",
+        quantity=order.quantity,
+        reduces=True,
+    )
+    world.broker.place(by_hand, at=world.clock.now())
+    while "ORDER_REFUSED" not in world.bot.state.counts:
+        world.minutes(1)
+    held = world.bot.state.holdings.get(BTC)
+    assert held is None or held.direction != ("long" if order.side == "buy" else "short")
+
+
+def test_signals_of_candles_that_come_late_are_not_traded() -> None:
+    world = World()
+    world.bot.start()
+    world.bot.cycle()
+    world.clock.step(90 * MINUTE)
+    world.bot.cycle()
+    assert world.orders() <= 2  # the entries of the newest candles
+    assert world.bot.state.counts["STALE"] >= 10
+
+
+def test_it_sends_no_order_once_another_process_has_the_lease() -> None:
+    world = World()
+    world.bot.start()
+    world.bot.cycle()
+    world.stores.bot.change(lambda row: replace(row, holder="another"))
+    with pytest.raises(LeaseLost):
+        world.minutes(30)
+    assert world.orders() == 0
+
+
+def test_ctrl_c_lets_the_order_that_is_on_its_way_be_finished(
+    monkeypatch: pytest.MonkeyPatch, state_file: Path
+) -> None:
+    world = World()
+    world.broker.after = lambda: os.kill(os.getpid(), signal.SIGINT)
+    monkeypatch.setattr(main_bot, "open_trading", lambda _settings: (world.market, world.broker))
+    monkeypatch.setattr(main_bot, "SystemClock", lambda: Hurried(START + timedelta(hours=1)))
+    settings = Settings(store=StoreSettings(path=state_file), bot=SETTINGS)
+    main_bot.main(settings)
+    store = open_bot_store(settings.store)
+    row = store.read()
+    store.close()
+    assert world.orders() == 1
+    assert row.state is not None
+    assert list(row.state["holdings"]) == [BTC]
+    assert (row.desired, row.holder) == ("stopped", None)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Hurried(FrozenClock):
+    """Whoever asks it for the time makes some seconds pass."""
+
+    def now(self) -> datetime:
+        self.step(MINUTE / 10)
+        return super().now()
+
+
+def permits_that_ended(world: World) -> list[Any]:
+    entries = world.stores.windows.ledger(DEFAULT_WINDOW_ID, LedgerQuery(kind="permit", limit=100)).entries
+    return [entry.data for entry in entries if entry.data["status"] in ("confirmed", "released", "expired")]
 
 
 def test_it_does_not_start_beside_another_process() -> None:

@@ -20,7 +20,7 @@ from shared.store.base import LedgerQuery
 from shared.window import DEFAULT_WINDOW_ID
 from shared.window_config import WindowConfig
 from tests.fastapi_app.bot.bench import FREE, MINUTE, Messages, TestedBroker
-from tests.fastapi_app.bot.runs import BTC, QUICK
+from tests.fastapi_app.bot.runs import BTC, ETH, QUICK
 from tests.shared.strategies.markets import START, drifting
 
 SETTINGS = BotSettings(strategies=QUICK, join_trend=False, cycle_seconds=0.05, lease_seconds=30)
@@ -44,7 +44,8 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FrozenClock(START + timedelta(hours=1))
-        self.market = Market({BTC: drifting(21, length=2_000)}, timeframe=Timeframe.MINUTE, source="drawn")
+        candles = {BTC: drifting(21, length=2_000), ETH: drifting(22, length=2_000)}
+        self.market = Market(candles, timeframe=Timeframe.MINUTE, source="drawn")
         self.stores = ReplayStores.in_memory(FREE)
         self.broker = TestedBroker(prices=MarketPrices(self.market), books=self.stores.books, rules=rules_of(FREE))
         self.account = account_of(self.market, self.broker)

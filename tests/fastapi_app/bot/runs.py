@@ -12,6 +12,7 @@ from shared.settings import BotSettings, BrokerSettings
 from shared.window_config import WindowConfig
 
 BTC = "BTC-USD"
+ETH = "ETH-USD"
 BROKER = BrokerSettings()
 OFFICE_HOURS = WindowConfig(start_hour=8, end_hour=16, max_trades_per_day=5)
 QUICK: dict[str, dict[str, Any]] = {"ema_crossover": {"fast": 2, "slow": 4}}

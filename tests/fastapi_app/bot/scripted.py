@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import EntryPoint
 from typing import Annotated, Any, ClassVar
@@ -61,7 +62,31 @@ class Heavy(Scripted):
         return super().step(candle)
 
 
-def registry(strategies: Iterable[type[Scripted]] = (Scripted, Second, Heavy)) -> StrategyRegistry:
+class Nonsense(Scripted):
+    """Its `up` gives a word for a signal, and its `down` a signal of a direction that there isn't."""
+
+    name = "nonsense"
+
+    def step(self, candle: Candle) -> Any:
+        given = super().step(candle)
+        if given is None or given.direction == "long":
+            return given and "buy"
+        wrong: Any = "Long"
+        return replace(given, direction=wrong)
+
+
+class Changed(Scripted):
+    """A release of it that doesn't understand what the one before has saved."""
+
+    name = "changed"
+
+    def set_state(self, state: Mapping[str, Any]) -> None:  # noqa: ARG002
+        raise AttributeError("'NoneType' object has no attribute 'items'")
+
+
+def registry(
+    strategies: Iterable[type[Scripted]] = (Scripted, Second, Heavy, Nonsense, Changed),
+) -> StrategyRegistry:
     return StrategyRegistry(
         EntryPoint(name=each.name, value=f"{each.__module__}:{each.__qualname__}", group=GROUP) for each in strategies
     )

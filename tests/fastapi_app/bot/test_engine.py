@@ -12,6 +12,7 @@ from shared.window_config import WindowConfig
 from tests.fastapi_app.bot.bench import Bench
 from tests.fastapi_app.bot.runs import BTC
 from tests.fastapi_app.bot.scripted import Heavy
+from tests.shared.strategies.markets import START
 
 UP_AT_1 = {"scripted": {"up": [1]}}
 BOUGHT = [("buy", Decimal(50), Decimal(100))]
@@ -231,6 +232,15 @@ async def test_a_heavy_strategy_is_asked_off_the_event_loop() -> None:
     assert threading.get_ident() not in Heavy.threads
 
 
+async def test_a_heavy_strategy_is_warmed_up_off_the_event_loop() -> None:
+    Heavy.threads.clear()
+    bench = await Bench.of({"heavy": {}})
+    await bench.engine.warm_up(BTC, [bench.next_candle("99", "99", "99"), bench.next_candle("100", "100", "100")])
+    assert bench.engine.last_candle(BTC) == START + timedelta(minutes=1)
+    assert Heavy.threads
+    assert threading.get_ident() not in Heavy.threads
+
+
 async def test_a_strategy_that_fails_stops_neither_the_others_nor_the_stops(caplog: pytest.LogCaptureFixture) -> None:
     bench = await Bench.of({"second": {"fails": [1, 2]}, **UP_AT_1})
     await bench.flat("99", "100")
@@ -240,6 +250,29 @@ async def test_a_strategy_that_fails_stops_neither_the_others_nor_the_stops(capl
     assert [record.getMessage() for record in failures] == [f"the strategy second failed on a candle of {BTC}"] * 2
     assert failures[0].exc_info is not None
     assert str(failures[0].exc_info[1]) == "as the script says"
+
+
+async def test_a_strategy_that_answers_with_nonsense_stops_neither_the_others_nor_the_stops(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = await Bench.of({"nonsense": {"up": [1], "down": [2]}, **UP_AT_1})
+    await bench.flat("99", "100")
+    await bench.candle("97", "100", "97")
+    assert bench.orders() == [*BOUGHT, ("sell", Decimal(50), Decimal(97))]
+    failures = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert failures == [
+        'signal: "buy" is not a Signal or None',
+        'signal.direction: "Long" is not "long" or "short"',
+    ]
+
+
+async def test_a_strategy_that_can_not_take_back_what_it_saved_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    bench = await Bench.of({"changed": {}, **UP_AT_1})
+    await bench.flat("99", "100")
+    await bench.restart()
+    await bench.candle("97", "100", "97")
+    assert bench.orders() == [*BOUGHT, ("sell", Decimal(50), Decimal(97))]
+    assert "the strategy changed begins anew" in caplog.text
 
 
 async def test_a_restart_goes_on_with_position_and_strategies() -> None:

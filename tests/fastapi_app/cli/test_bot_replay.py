@@ -200,6 +200,25 @@ def test_a_state_file_belongs_to_one_replay(state_file: Path) -> None:
         )
 
 
+def test_a_state_file_is_not_gone_on_with_on_other_candles(state_file: Path) -> None:
+    candles = drifting(1, length=60)
+    part = csv_file(Path("part.csv"), candles[:50])
+    output(part, *QUICK, "--state", state_file)
+    other = csv_file(Path("other.csv"), drifting(2, length=80))
+    assert re.fullmatch(
+        r"--state: \S+state\.db holds a replay of candles that begin with 2026-03-04T00:00:00\+00:00,100\.\d+,[\d.,]+, "
+        r"and other\.csv begins with 2026-03-04T00:00:00\+00:00,100\.\d+,[\d.,]+; "
+        r"give the same candles, or another file",
+        refused(other, *QUICK, "--state", state_file),
+    )
+    cut = csv_file(Path("cut.csv"), candles[10:])
+    assert "and cut.csv begins with 2026-03-04T00:10:00+00:00," in refused(cut, *QUICK, "--state", state_file)
+    rest = csv_file(Path("rest.csv"), candles[50:])  # what a market did afterwards
+    assert told(rest, *QUICK, "--state", state_file)["candles"] == 10
+    for again in (rest, part):
+        assert told(again, *QUICK, "--state", state_file)["candles_before"] == told(again, *QUICK)["candles"]
+
+
 def test_a_servers_state_is_left_alone(candles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(SQLiteStore("server.db")) as store:
         store.create("default", WindowConfig())

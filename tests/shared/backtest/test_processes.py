@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import pickle
+import signal
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -67,6 +68,14 @@ async def test_a_process_of_its_own_runs_one_after_the_other_on_either_face(proc
     second = await asyncio.to_thread(processes.run, runs.tells_its_process, job())
     assert first == second == {"pid": first["pid"], "candles": 20}
     assert first["pid"] != os.getpid()
+
+
+async def test_a_process_that_ended_while_it_was_idle_costs_no_backtest(processes: Processes) -> None:
+    first = await processes.run_async(runs.tells_its_process, job())
+    os.kill(first["pid"], signal.SIGKILL)  # as where memory runs out
+    await wait_async(lambda: not multiprocessing.active_children())
+    second = await processes.run_async(runs.tells_its_process, job())
+    assert second["candles"] == 20
 
 
 async def test_past_the_bound_it_is_refused_and_who_leaves_ends_the_process(

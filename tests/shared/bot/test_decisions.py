@@ -132,6 +132,16 @@ def test_a_position_that_is_left_makes_room_and_another_one_s_does_not() -> None
     assert refusal.code == "MAX_POSITIONS"
 
 
+def test_an_entry_that_nobody_knows_the_outcome_of_is_a_position_that_may_be() -> None:
+    (waits,), _ = intents_for(FUNDS, BotState())
+    waits = replace(waits, symbol="ETH-USD")
+    intents, refusal = intents_for(FUNDS, BotState(intents=(waits,)))
+    assert (intents, refusal and refusal.code) == ((), "MAX_POSITIONS")
+    leaves = replace(waits, purpose="stop")
+    intents, refusal = intents_for(FUNDS, BotState(intents=(leaves,)))
+    assert (len(intents), refusal) == (1, None)
+
+
 def test_an_entry_below_one_step_is_refused() -> None:
     intents, refusal = intents_for(FUNDS, BotState(), settings=BotSettings(quantity_step=Decimal(1), stop_loss="0.5"))  # type: ignore[arg-type]
     assert (len(intents), refusal) == (1, None)

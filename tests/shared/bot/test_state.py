@@ -25,6 +25,11 @@ def test_an_empty_one_does_too() -> None:
     assert BotState.of_json(json.loads(json.dumps(BotState().to_json()))) == BotState()
 
 
+def test_what_is_held_is_watched_behind_what_is_traded() -> None:
+    state = BotState(holdings={"ETH-USD": held(), BTC: held()})
+    assert state.watched([BTC, "SOL-USD"]) == [BTC, "SOL-USD", "ETH-USD"]
+
+
 def test_what_is_counted_is_counted_anew() -> None:
     once = BotState().counted("entry")
     assert (once.counts, once.counted("entry").counted("stop").counts) == ({"entry": 1}, {"entry": 2, "stop": 1})

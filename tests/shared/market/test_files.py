@@ -108,6 +108,8 @@ def test_a_file_is_read_as_far_as_it_is_asked_for(tmp_path: Path) -> None:
             "an instant in ISO 8601 with its zone",
         ),
         ("2026-02-30T10:01:00Z,11,12,9,10,5", "timestamp", "2026-02-30T10:01:00Z", "an instant in ISO 8601"),
+        ("0001-01-01T00:00:00+01:00,11,12,9,10,5", "timestamp", "0001-01-01T00:00:00+01:00", "from 2 to 9998"),
+        ("9999-12-31T23:59:00Z,11,12,9,10,5", "timestamp", "9999-12-31T23:59:00+00:00", "from 2 to 9998"),
         ("yesterday,11,12,9,10,5", "timestamp", "yesterday", "an instant in ISO 8601"),
         ("2026-03-04T10:01:00Z,11,12,9,10", "volume", MISSING, "6 cells in a line, where this one has 5"),
         ("2026-03-04T10:01:00Z,11,12,9,10,5,6", "volume", "5,6", "6 cells in a line, where this one has 7"),
