@@ -14,6 +14,7 @@ from fastapi_app.bot.engine import BotEngine
 from fastapi_app.bot.memory import BotMemory
 from fastapi_app.orders import reconcile
 from fastapi_app.trading_window_async import get_trading_window_async
+from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
 from shared.bot.control import begun_here, ended_here, status_of
 from shared.bot.lease import released, renewed, taken
@@ -71,6 +72,7 @@ class TradingBotAsync:
         self._notifier = notifier or LogNotifier()
         self._registry = registry
         self.holder = holder or f"{socket.gethostname()}-{os.getpid()}"
+        self.account = account_of(market, broker)
         self._live = LivePorts(store=windows, clock=self._clock, services={"broker": BrokerService(broker)})
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -78,14 +80,14 @@ class TradingBotAsync:
     async def start(self) -> None:
         """Takes the lease, and begins its cycles in a task; the first one finishes what an earlier run has left.
 
-        Raises BotIsRunning, LeaseHeld while another process runs the bot, UnknownStrategy, BrokenStrategy, InvalidField
-        for what the settings name, and StoreUnavailable.
+        Raises BotIsRunning, LeaseHeld while another process runs the bot, OtherAccount, UnknownStrategy,
+        BrokenStrategy, InvalidField for what the settings name, and StoreUnavailable.
         """
         if self.is_running:
             raise BotIsRunning
         strategies = await asyncio.to_thread(StrategySet, self._settings, self._registry)
         now = self._clock.now()
-        await self._bots.change_async(taken(self.holder, at=now, until=now + self._lease()))
+        await self._bots.change_async(taken(self.holder, account=self.account, at=now, until=now + self._lease()))
         try:
             engine = await self._engine(strategies)
         except BaseException:
@@ -167,8 +169,12 @@ class TradingBotAsync:
             now, last = self._clock.now(), engine.last_candle(symbol)
             if last is None:
                 before = min(strategies.warm_up, MAX_CANDLES)
-                engine.warm_up(symbol, await self._market.candles_async(symbol, timeframe, before, at=now))
-                await engine.save()
+                candles = await self._market.candles_async(symbol, timeframe, before, at=now)
+                engine.warm_up(symbol, candles)
+                if candles and self._settings.join_trend:
+                    await engine.join(symbol, candles[-1], at=now)
+                else:
+                    await engine.save()
                 continue
             for candle in await self._market.candles_after_async(symbol, timeframe, last, MAX_CANDLES, until=now):
                 if self._stopping.is_set():
@@ -229,7 +235,9 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
             window=settings.window,
             notifier=notifier,
         )
-        await bots.change_async(begun_here(settings.bot, holder=bot.holder, at=SystemClock().now()))
+        await bots.change_async(
+            begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now())
+        )
         try:
             await bot.start()
             await _until(bot, bots, stop or _stop_by_signal())

@@ -57,6 +57,8 @@ class WindowPermits(WindowAccess):
     async def mark_sent(self, permit_id: str, *, key: IdempotencyKey | None = None) -> PermitAnswer:
         """The order goes out: the permit expires no more, and is in doubt after `in_doubt_after_seconds`.
 
+        Raises Refused during a halt where the config lets nothing be confirmed.
+
         This and the steps below raise UnknownPermit, and PermitConflict for a permit that has its end, or is past the
         step; with a key they give the first answer again.
         """

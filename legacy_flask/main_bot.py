@@ -6,16 +6,17 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from legacy_flask.orders import Orders
 from legacy_flask.trading_window import TradingWindow
+from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
 from shared.bot.control import begun_here, ended_here
-from shared.bot.decisions import day_of, due, funds_of, intents_of, traded, wishes, with_day
+from shared.bot.decisions import StrategySignal, day_of, due, funds_of, intents_of, traded, wishes, with_day
 from shared.bot.events import ORDER_REFUSED, Event, told
 from shared.bot.lease import released, renewed, saved, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
@@ -73,6 +74,7 @@ class TradingBot:
         self._ids = OrderIds()
         services = {"broker": BrokerService(broker)}
         self._live = LivePorts(store=windows, clock=self._clock, ids=self._ids, services=services)
+        self.account = account_of(market, broker)
         self.holder = f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = threading.Event()
         self._candles: dict[str, datetime] = {}
@@ -84,9 +86,10 @@ class TradingBot:
         return replace(self._state, candles=dict(self._candles), strategies=self._strategies.snapshots())
 
     def start(self) -> None:
-        """Takes the lease, and goes on with what was saved. Raises LeaseHeld while another process runs the bot."""
+        """Takes the lease, and goes on with what was saved. Raises LeaseHeld while another process runs the bot, and
+        OtherAccount."""
         now = self._clock.now()
-        row = self._bots.change(taken(self.holder, at=now, until=now + self._lease()))
+        row = self._bots.change(taken(self.holder, account=self.account, at=now, until=now + self._lease()))
         if row.state is not None:
             self._state = BotState.of_json(row.state)
             self._candles = dict(self._state.candles)
@@ -116,9 +119,12 @@ class TradingBot:
             now, last = self._clock.now(), self._candles.get(symbol)
             if last is None:
                 before = min(self._strategies.warm_up, MAX_CANDLES)
-                for candle in self._market.candles(symbol, timeframe, before, at=now):
+                candles = self._market.candles(symbol, timeframe, before, at=now)
+                for candle in candles:
                     self._strategies.on_candle(symbol, candle)
                     self._candles[symbol] = candle.timestamp
+                if candles and self._settings.join_trend:
+                    self._follow(self._strategies.standing(symbol, candles[-1]), symbol, candles[-1], at=now)
                 continue
             for candle in self._market.candles_after(symbol, timeframe, last, MAX_CANDLES, until=now):
                 self.on_candle(symbol, candle, at=self._clock.now())
@@ -130,6 +136,9 @@ class TradingBot:
         self._broker.on_candle(symbol, candle, at=at)
         signals = self._strategies.on_candle(symbol, candle)
         self._candles[symbol] = candle.timestamp
+        self._follow(signals, symbol, candle, at=at)
+
+    def _follow(self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, *, at: datetime) -> None:
         if self._state.day is None or day_of(at) > self._state.day:
             self._state = with_day(self._state, at, self._broker.balances(at=at))
         wished = wishes(self._state.holdings.get(symbol), candle, signals)
@@ -220,7 +229,7 @@ def main(settings: Settings | None = None) -> None:
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
-        bots.change(begun_here(settings.bot, holder=bot.holder, at=SystemClock().now()))
+        bots.change(begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now()))
         try:
             bot.start()
             bot.run()

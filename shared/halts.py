@@ -9,10 +9,13 @@ from shared.window import Halt, WindowState
 
 def halt_reasons(state: WindowState, symbol: str | None, at: datetime) -> tuple[Reason, ...]:
     """One for a halt of everything, one for a halt of the symbol; none where trading goes on."""
+    of_all, of_symbols = state["halt"], state.get("symbol_halts")
+    if of_all is None and not of_symbols:
+        return ()
     found = []
-    if state["halt"] is not None and is_in_force(state["halt"], at):
-        found.append(_reason(state["halt"], None))
-    of_symbol = state.get("symbol_halts", {}).get(symbol or "")
+    if of_all is not None and is_in_force(of_all, at):
+        found.append(_reason(of_all, None))
+    of_symbol = of_symbols.get(symbol or "") if of_symbols else None
     if of_symbol is not None and is_in_force(of_symbol, at):
         found.append(_reason(of_symbol, symbol))
     return tuple(found)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from shared.backtest.processes import Processes, Run
 from shared.backtest.service import BacktestService
+from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
 from shared.bot.opening import open_bot_store, open_trading
 from shared.bot.service import BotService
@@ -39,7 +40,7 @@ def services_of(
     services: dict[str, object] = {
         "market": MarketService(parts.market),
         "broker": BrokerService(parts.broker),
-        "bot": BotService(parts.bots, settings.bot),
+        "bot": BotService(parts.bots, settings.bot, account=account_of(parts.market, parts.broker)),
     }
     if backtest is not None:
         services["backtest"] = BacktestService(

@@ -245,6 +245,9 @@ class BrokerSettings(_Section):
 class BotSettings(_Section):
     """What the bot trades, by which strategies, and how much it may risk.
 
+    With `join_trend` its first start enters the trend that is under way, where a strategy says that there is one;
+    without, it waits for the next turn.
+
     `risk_per_trade` and `max_daily_loss` are parts of the equity, `stop_loss` and `take_profit` parts of the entry's
     price; a `take_profit` of 0 is none. `strategies` are asked in their order, with these parameters. `notify_urls` are
     Apprise's, parted by spaces; they hold keys, and come from the environment alone.
@@ -267,6 +270,7 @@ class BotSettings(_Section):
             "{ ema_crossover = { fast = 12, slow = 26 } }",
         ),
     ] = {"ema_crossover": {}}
+    join_trend: bool = True
     risk_per_trade: Annotated[WrittenDecimal, _part(above="0", most="0.1")] = Decimal("0.01")
     stop_loss: Annotated[WrittenDecimal, _part(above="0", most="0.5")] = Decimal("0.02")
     take_profit: Annotated[WrittenDecimal, _part(least="0", most="10")] = Decimal("0.04")

@@ -15,7 +15,18 @@ from datetime import UTC, datetime, timedelta
 from fastapi_app.bot.desk import Carried, OrderDesk, StillOpen
 from fastapi_app.bot.memory import BotMemory
 from shared.bot.broker import BotBroker
-from shared.bot.decisions import Wishes, day_of, due, end_of_day, funds_of, intents_of, traded, wishes, with_day
+from shared.bot.decisions import (
+    StrategySignal,
+    Wishes,
+    day_of,
+    due,
+    end_of_day,
+    funds_of,
+    intents_of,
+    traded,
+    wishes,
+    with_day,
+)
 from shared.bot.events import Event, told
 from shared.bot.notifier import Notifier
 from shared.bot.risk import Refusal
@@ -96,6 +107,13 @@ class BotEngine:
             self._strategies.on_candle(symbol, candle)
             self._candles[symbol] = candle.timestamp
 
+    async def join(self, symbol: str, candle: Candle, *, at: datetime) -> None:
+        """Enters what the strategies would be in already at `candle`, the newest one of the warm-up; then saves."""
+        self.needs_resume = True
+        await self._follow(self._strategies.standing(symbol, candle), symbol, candle, at)
+        await self.save()
+        self.needs_resume = False
+
     async def on_candle(self, symbol: str, candle: Candle, *, at: datetime) -> None:
         """Takes in a closed candle; `at` is the instant at which that happens, its close or later."""
         self.needs_resume = True
@@ -108,6 +126,12 @@ class BotEngine:
             signals = self._strategies.on_candle(symbol, candle)
         self._candles[symbol] = candle.timestamp
         self._unsaved += 1
+        await self._follow(signals, symbol, candle, at)
+        if self._unsaved >= self._save_every:
+            await self.save()
+        self.needs_resume = False
+
+    async def _follow(self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, at: datetime) -> None:
         state = self._state
         if at >= self._day_ends:
             state = await self._on_day_of(at)
@@ -116,9 +140,6 @@ class BotEngine:
             wished = wishes(holding, candle, signals)
             if wished.leaves is not None or wished.entry is not None:
                 await self._act(wished, symbol, candle, at)
-        if self._unsaved >= self._save_every:
-            await self.save()
-        self.needs_resume = False
 
     async def save(self) -> None:
         """Durable when it returns; without it, at most `save_every` candles are taken in again after a crash."""

@@ -44,6 +44,7 @@ SAVE_EVERY = 1_000
 """After how many candles in which nothing happens a replay is saved: so many are taken in again after a kill."""
 
 _HOLDER = "replay"
+_ACCOUNT = "paper money at recorded prices"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALL = 1_000_000_000
 
@@ -132,7 +133,9 @@ class Replay:
         return await self._result(taken_in, engine.state.counts)
 
     async def _engine(self) -> BotEngine:
-        await self._stores.bot.change_async(taken(_HOLDER, at=self._clock.now(), until=self._clock.now()))
+        await self._stores.bot.change_async(
+            taken(_HOLDER, account=_ACCOUNT, at=self._clock.now(), until=self._clock.now())
+        )
         ids = OrderIds()
         window = await get_trading_window_async(self._window, store=self._stores.windows, clock=self._clock, ids=ids)
         return BotEngine(

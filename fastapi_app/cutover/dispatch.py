@@ -19,7 +19,6 @@ from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.api.http import admin_app
 from fastapi_app.cutover.candidates.capture import naming
 from fastapi_app.cutover.candidates.comparisons import Comparisons
-from fastapi_app.cutover.candidates.exits import contain_exits
 from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, live_with, route_path
 from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
@@ -130,14 +129,12 @@ class Cutover:
     # Serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await live_with(self._stacks.native, self.running(), scope, receive, send)
-        else:
+            return
+        if scope["type"] != "http":
             await self._stacks.app("native" if self._stacks.native is not None else "legacy")(scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         path = scope["path"] if not scope.get("root_path") else route_path(scope)
         if self._admin is not None and path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/"):
             await self._admin(scope, receive, send)
@@ -256,7 +253,6 @@ class Cutover:
             loop = asyncio.get_running_loop()
             self._watchdog.start(loop)
             stack.push_async_callback(self.off_loop, self._watchdog.stop)
-            stack.callback(contain_exits(loop))
             stack.push_async_callback(self._comparisons.aclose)
             # What start-up made, two frameworks' worth, stays for good; not walking it at each collection took the p99
             # of writes from 76 to 20 ms.

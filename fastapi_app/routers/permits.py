@@ -1,5 +1,7 @@
 """`/api/windows/{window_id}/permits…`: a slot before the order goes out, and what became of it. Native only."""
 
+from collections.abc import Awaitable
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
@@ -7,8 +9,9 @@ from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE,
 from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
 from fastapi_app.routers.windows import KEY_HEADER
 from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSED_PERMIT, status_of
-from fastapi_app.window.decision import Decision
+from fastapi_app.window.decision import Decision, PermitAnswer
 from fastapi_app.window.order import OrderRequest
+from fastapi_app.window.permits import ConfirmedPermit
 from fastapi_app.windows_wire import (
     ConfirmedAnswer,
     Fill,
@@ -66,13 +69,13 @@ async def get_permit(request: Request) -> Response:
 @router.post(
     "/{permit_id}/sent",
     response_model=PermitStepAnswer,
-    responses=_STEP,
+    responses=_STEP | HALTED,
     openapi_extra={"parameters": [KEY_HEADER]},
 )
 async def post_sent(request: Request) -> Response:
     """The order goes out now: the permit expires no more, and is in doubt when nobody resolves it in time."""
     permit_id, _, key = await _step(request, "sent", Nothing)
-    return json_answer(await window_named(request).mark_sent(permit_id, key=key))
+    return await _unless_halted(request, window_named(request).mark_sent(permit_id, key=key))
 
 
 @router.post(
@@ -97,12 +100,7 @@ async def post_confirm(request: Request) -> Response:
     """The order was filled: the slot is a trade's now, on the day on which it was reserved."""
     permit_id, fill, key = await _step(request, "confirm", Fill)
     filled = OrderRequest(quantity=fill.quantity, price=fill.price)
-    try:
-        confirmed = await window_named(request).confirm(permit_id, filled, key=key)
-    except Refused as refusal:
-        decision = Decision(at=ports_of(request).instant(), reasons=refusal.reasons)
-        return json_answer(refused_answer(decision), status_of(decision.reasons[0].code))
-    return json_answer(confirmed)
+    return await _unless_halted(request, window_named(request).confirm(permit_id, filled, key=key))
 
 
 @router.post(
@@ -115,6 +113,14 @@ async def post_release(request: Request) -> Response:
     """There is no trade: the slot is free again."""
     permit_id, release, key = await _step(request, "release", Release)
     return json_answer(await window_named(request).release(permit_id, reason=release.reason, key=key))
+
+
+async def _unless_halted(request: Request, step: Awaitable[PermitAnswer | ConfirmedPermit]) -> Response:
+    try:
+        return json_answer(await step)
+    except Refused as refusal:
+        decision = Decision(at=ports_of(request).instant(), reasons=refusal.reasons)
+        return json_answer(refused_answer(decision), status_of(decision.reasons[0].code))
 
 
 async def _step(request: Request, step: str, model: type[RequestT]) -> tuple[str, RequestT, IdempotencyKey | None]:

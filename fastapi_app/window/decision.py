@@ -1,5 +1,6 @@
 """Whether an order may go out: allowed, or every reason why not, and when each clears."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple, TypedDict
 
@@ -52,7 +53,7 @@ class Decision(NamedTuple):
 
 def decide(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> Decision:
     """By halts, too. Does no I/O."""
-    return Decision(at, (*halt_reasons(state, order.symbol, at), *failing(config, state, at, order)))
+    return Decision(at, halt_reasons(state, order.symbol, at) + tuple(failing(config, state, at, order)))
 
 
 def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
@@ -61,7 +62,7 @@ def failing(config: WindowConfig, state: WindowState, at: datetime, order: Order
     if order.reduces:
         return []
     closures = schedule_of(config).closures(at)
-    reasons = [_reason(closure, at) for closure in closures] if closures else []
+    reasons = _closed(closures, at) if closures else []
     reasons += reached_limits(config, state, at, order)
     reasons += cooldowns(config, state, at, order)
     return reasons
@@ -75,11 +76,15 @@ _SENTENCES = {
 }
 
 
-def _reason(closure: Closure, at: datetime) -> Reason:
-    return Reason(
-        code=closure.code,
-        sentence=_SENTENCES[closure.code].format(closure.detail),
-        value=utc_text(at),
-        bound=closure.detail,
-        clears_at=closure.clears_at,
-    )
+def _closed(closures: Iterable[Closure], at: datetime) -> list[Reason]:
+    judged = utc_text(at)
+    return [
+        Reason(
+            code=closure.code,
+            sentence=_SENTENCES[closure.code].format(closure.detail),
+            value=judged,
+            bound=closure.detail,
+            clears_at=closure.clears_at,
+        )
+        for closure in closures
+    ]

@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple
 
 from fastapi_app.window.by_identity import cached_by_identity
 from fastapi_app.window.order import Order
-from fastapi_app.window.slots import counted_on, frees_at, open_permits, trading_day
+from fastapi_app.window.slots import frees_at, open_permits, trading_day
 from shared.clock import utc_text
 from shared.errors import Reason, ReasonCode
-from shared.window import ALL, MAX_OPEN_PERMITS, Permit, Tally, WindowState
+from shared.window import ALL, MAX_OPEN_PERMITS, NEW_STATE, Permit, Tally, WindowState
 from shared.window_config import EVERY_OTHER, WindowConfig
 
 Named = Literal["symbol", "side", "strategy"]
@@ -20,6 +20,10 @@ _NAMED: tuple[tuple[Named, str, ReasonCode], ...] = (
     ("strategy", "strategy_limits", "STRATEGY_LIMIT"),
 )
 
+_Table = tuple[Named, ReasonCode, Mapping[str, int], int | None]
+"""The limits by name, and that of each name that isn't listed."""
+_Reached = tuple[ReasonCode, str, int, int, set[str] | None]
+"""The code, whose limit it is in words, the count, the bound, and the ids of the permits that count; None for all."""
 
 _NOTHING = Tally(symbol={}, side={}, strategy={})
 _NONE: set[str] = set()
@@ -28,62 +32,61 @@ _NO_TRADES: dict[str, str] = {}
 
 def reached_limits(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """The day's limit, then those of the order's symbol, side and strategy."""
-    day = trading_day(config, state, at)
-    count, limit = counted_on(day, state), config.max_trades_per_day
-    reasons: list[Reason] = []
-    if count >= limit:
-        reasons.append(
-            Reason(
-                code="DAILY_LIMIT",
-                sentence=f"daily trade limit of {limit} reached",
-                value=count,
-                bound=limit,
-                clears_at=frees_at(config, state, at, over=count - limit + 1) if limit else None,
-            )
+    reached = _reached(config, state, order)
+    # A new day counts nothing yet: which one it is only matters where the counted day's limits are reached.
+    if reached and trading_day(config, state, at) != state["trade_day"]:
+        reached = _reached(config, NEW_STATE, order)
+    return [
+        Reason(
+            code=code,
+            sentence=f"daily trade limit of {bound} reached{whose}",
+            value=count,
+            bound=bound,
+            clears_at=frees_at(config, state, at, over=count - bound + 1, among=permits) if bound else None,
         )
+        for code, whose, count, bound, permits in reached
+    ]
+
+
+def _reached(config: WindowConfig, state: WindowState, order: Order) -> list[_Reached]:
+    """By the day that the state counts."""
+    reached: list[_Reached] = []
+    count, limit = state["trades_today"], config.max_trades_per_day
+    if count >= limit:
+        reached.append(("DAILY_LIMIT", "", count, limit, None))
     tables = _tables(config)
     if not tables:
-        return reasons
-    tally = state.get("tally", _NOTHING) if state["trade_day"] == day else _NOTHING
-    permits = open_permits(state)
-    if permits:
-        permits = [permit for permit in permits if permit["trade_day"] == day]
-    for kind, limits, code in tables:
+        return reached
+    tally, permits = state.get("tally", _NOTHING), open_permits(state)
+    for kind, code, limits, of_every_other in tables:
         name: str | None = getattr(order, kind)
-        if name is None:
+        bound = None if name is None else limits.get(name, of_every_other)
+        if name is None or bound is None:
             continue
-        bound = limits.get(name)
-        if bound is None and (bound := limits.get(EVERY_OTHER)) is None:
-            continue
-        held = {permit["id"] for permit in permits if permit[kind] == name} if permits else _NONE
-        count = tally[kind].get(name, 0) + len(held)
+        count, held = tally[kind].get(name, 0), _NONE
+        if permits:
+            held = {one["id"] for one in permits if one[kind] == name and one["trade_day"] == state["trade_day"]}
+            count += len(held)
         if count >= bound:
-            over = count - bound + 1
-            reasons.append(
-                Reason(
-                    code=code,
-                    sentence=f"daily trade limit of {bound} reached for {kind} {name}",
-                    value=count,
-                    bound=bound,
-                    clears_at=frees_at(config, state, at, over=over, among=held) if bound else None,
-                )
-            )
-    return reasons
+            reached.append((code, f" for {kind} {name}", count, bound, held))
+    return reached
 
 
 @cached_by_identity
-def _tables(config: WindowConfig) -> tuple[tuple[Named, Mapping[str, int], ReasonCode], ...]:
+def _tables(config: WindowConfig) -> tuple[_Table, ...]:
     """Those that limit anything."""
-    tables = ((kind, getattr(config, key), code) for kind, key, code in _NAMED)
-    return tuple(table for table in tables if table[1])
+    limits = ((kind, code, getattr(config, key)) for kind, key, code in _NAMED)
+    return tuple((kind, code, table, table.get(EVERY_OTHER)) for kind, code, table in limits if table)
 
 
 def cooldowns(config: WindowConfig, state: WindowState, at: datetime, order: Order) -> list[Reason]:
     """After any trade, and after one of the order's symbol. A permit that is out cools down as its trade would."""
     of_all, of_symbol, longest = _cooldown_lengths(config)
+    if not longest:
+        return []
     # No symbol was traded after the last trade of any.
-    last = _last_to_end(state, longest, symbol=None) if longest else None
-    if last is None or last.end <= at:
+    traded = state.get("last_trades", _NO_TRADES).get(ALL)
+    if (traded is None or datetime.fromisoformat(traded) + longest <= at) and not state.get("permits"):
         return []
     reasons = []
     if of_all:

@@ -75,10 +75,14 @@ def permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
 
 
 def sending(permit_id: str) -> Transition[PermitAnswer]:
-    """Notes that the order is on its way: from here on nobody but a resolution gives the slot back."""
+    """Notes that the order is on its way: from here on nobody but a resolution gives the slot back.
+
+    Raises Refused during a halt that its confirmation would have to wait for.
+    """
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
         permit = _open_permit(state, permit_id, wanted="sent", among=("pending",))
+        _check_halts(config, state, permit, instant)
         deadline = _after(instant, config.in_doubt_after_seconds)
         sent: Permit = {**permit, "status": "sent", "deadline": deadline}
         entry = permit_entry(sent, entry_id=f"{permit_id}-sent")
@@ -107,9 +111,7 @@ def confirmation(permit_id: str, trade_id: str, filled: Order) -> Transition[Con
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[ConfirmedPermit]:
         permit = _open_permit(state, permit_id, wanted="confirmed")
-        halted = () if config.confirm_while_halted else halt_reasons(state, permit["symbol"], instant)
-        if halted:
-            raise Refused(*halted)
+        _check_halts(config, state, permit, instant)
         order = Order.of_permit(permit)
         order = order._replace(quantity=filled.quantity or order.quantity, price=filled.price or order.price)
         trade = trade_of(order, trade_id, instant, permit["trade_day"])
@@ -137,6 +139,12 @@ def release(permit_id: str, why: str | None) -> Transition[PermitAnswer]:
         return _stepped(config, changed, instant, released, entry)
 
     return transition
+
+
+def _check_halts(config: WindowConfig, state: WindowState, permit: Permit, instant: datetime) -> None:
+    halted = () if config.confirm_while_halted else halt_reasons(state, permit["symbol"], instant)
+    if halted:
+        raise Refused(*halted)
 
 
 def _open_permit(

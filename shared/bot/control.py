@@ -8,30 +8,40 @@ from typing import Any
 from shared.bot.lease import is_free, taken
 from shared.bot.store.base import BotRow, Step
 from shared.clock import utc_text
-from shared.errors import BotIsRunning, BotIsStopped
+from shared.errors import BotIsRunning, BotIsStopped, OtherAccount
 from shared.settings import BotSettings
 
 
-def started(settings: BotSettings, *, at: datetime) -> Step:
-    """The bot is to run with these settings. What it remembers stays. Raises BotIsRunning."""
+def started(settings: BotSettings, *, account: str, at: datetime) -> Step:
+    """The bot is to run with these settings. What it remembers stays, if it has traded this account.
+
+    Raises BotIsRunning, and OtherAccount where it has something open at another account.
+    """
 
     def step(row: BotRow) -> BotRow:
         if row.desired == "running":
             raise BotIsRunning
+        row = _moved(row, account, at)
         return replace(row, desired="running", config=config_of(settings), started_at=at)
 
     return step
 
 
-def begun_here(settings: BotSettings, *, holder: str, at: datetime) -> Step:
+def begun_here(settings: BotSettings, *, account: str, holder: str, at: datetime) -> Step:
     """As `started`, by a process that is going to run the bot itself, and so takes the lease in the same step. It also
-    goes on with one that is to run and that no process runs, such as after a crash. Raises BotIsRunning while the lease
-    of another process lasts, and LeaseHeld while that process finishes what is in flight."""
-    takes_the_lease = taken(holder, at=at, until=at + timedelta(seconds=settings.lease_seconds))
+    goes on with one that is to run and that no process runs, such as after a crash.
+
+    Raises BotIsRunning while the lease of another process lasts, LeaseHeld while that process finishes what is in
+    flight, and OtherAccount for a bot that is to run, or has something open, at another account.
+    """
+    until = at + timedelta(seconds=settings.lease_seconds)
+    takes_the_lease = taken(holder, account=account, at=at, until=until)
 
     def step(row: BotRow) -> BotRow | None:
         if row.desired == "running" and not is_free(row, at):
             raise BotIsRunning
+        if row.desired == "stopped":
+            row = _moved(row, account, at)
         begun = replace(row, desired="running", config=config_of(settings), started_at=row.started_at or at)
         return takes_the_lease(begun)
 
@@ -59,6 +69,17 @@ def ended_here(holder: str) -> Step:
         return replace(row, desired="stopped", started_at=None)
 
     return step
+
+
+def _moved(row: BotRow, account: str, at: datetime) -> BotRow:
+    """A bot that is stopped and has nothing open at its old account begins anew at this one: prices that it remembers
+    are others' prices. Raises OtherAccount while a process may still trade the old one."""
+    if row.account in (None, account):
+        return replace(row, account=account)
+    state = row.state or {}
+    if state.get("holdings") or state.get("intents") or not is_free(row, at):
+        raise OtherAccount(row.account, account)
+    return replace(row, account=account, state=None)
 
 
 def config_of(settings: BotSettings) -> dict[str, Any]:

@@ -10,16 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from shared.bot.store.base import BotRow, Step
-from shared.errors import LeaseHeld, LeaseLost
+from shared.errors import LeaseHeld, LeaseLost, OtherAccount
 
 
-def taken(holder: str, *, at: datetime, until: datetime) -> Step:
-    """The lease is the holder's, whose own it may have been. Raises LeaseHeld while another one's lasts."""
+def taken(holder: str, *, account: str, at: datetime, until: datetime) -> Step:
+    """The lease is the holder's, whose own it may have been. Raises LeaseHeld while another one's lasts, and
+    OtherAccount for who would trade elsewhere than the bot does."""
 
     def step(row: BotRow) -> BotRow:
         if not is_free(row, at) and row.holder != holder:
             raise LeaseHeld(str(row.holder), row.lease_until)
-        return replace(row, holder=holder, lease_until=until)
+        if row.account not in (None, account):
+            raise OtherAccount(row.account, account)
+        return replace(row, account=account, holder=holder, lease_until=until)
 
     return step
 

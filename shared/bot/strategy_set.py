@@ -1,13 +1,14 @@
 """The strategies of one bot: each of the settings' strategies on each of its symbols."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.bot.decisions import StrategySignal
 from shared.candle import Candle
 from shared.errors import InvalidField
 from shared.settings import BotSettings
+from shared.strategies.base import Signal
 from shared.strategies.registry import AnyStrategy, StrategyRegistry
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,18 @@ class StrategySet:
     def on_candle(self, symbol: str, candle: Candle) -> list[StrategySignal]:
         """The signals, in the order of the settings. A strategy that raises is logged with its cause and gives none:
         neither the others nor the stops wait for it."""
+        return self._signals(symbol, lambda strategy: strategy.on_candle(candle))
+
+    def standing(self, symbol: str, candle: Candle) -> list[StrategySignal]:
+        """What the strategies would enter for the trends under way at the newest candle that they were given."""
+        found = self._signals(symbol, lambda strategy: strategy.standing(candle))
+        return [each for each in found if each.signal.action == "enter"]
+
+    def _signals(self, symbol: str, ask: Callable[[AnyStrategy], Signal | None]) -> list[StrategySignal]:
         signals = []
         for strategy in self._by_symbol[symbol]:
             try:
-                signal = strategy.on_candle(candle)
+                signal = ask(strategy)
             except Exception:
                 logger.exception("the strategy %s failed on a candle of %s", strategy.name, symbol)
                 continue

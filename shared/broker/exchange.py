@@ -51,6 +51,7 @@ class ExchangeBroker:
         self, client: ExchangeClient, symbols: Sequence[str], *, settle_seconds: float = SETTLES_AFTER_SECONDS
     ) -> None:
         self._client = client
+        self.money = f"the account at {client.source}"
         self._account = ExchangeAccount(client.source, symbols, settle_seconds=settle_seconds)
 
     def place(self, request: OrderRequest, *, at: datetime) -> Order:

@@ -23,6 +23,7 @@ class PaperBroker:
     Instants are arguments: the same calls have the same outcome, also for who resumes.
     """
 
+    money = "paper money"
     knows_at_once = True
     """Whether an order that it doesn't know isn't on its way to it either."""
 

@@ -3,7 +3,15 @@
 from shared.errors._sentences import MISSING, VALUE_CHARACTERS
 from shared.errors.backtest import BacktestFailed, BacktestTooLong, TooManyBacktests
 from shared.errors.base import InvalidField, SettingsError, StoreUnavailable, TradingWindowError
-from shared.errors.bot import BotIsRunning, BotIsStopped, BrokenStrategy, LeaseHeld, LeaseLost, UnknownStrategy
+from shared.errors.bot import (
+    BotIsRunning,
+    BotIsStopped,
+    BrokenStrategy,
+    LeaseHeld,
+    LeaseLost,
+    OtherAccount,
+    UnknownStrategy,
+)
 from shared.errors.broker import (
     ClientOrderIdReused,
     InsufficientBalance,
@@ -56,6 +64,7 @@ __all__ = [
     "NothingToReduce",
     "OrderClosed",
     "OrderOnItsWay",
+    "OtherAccount",
     "OutcomeUnknown",
     "PermitConflict",
     "PermitStatus",

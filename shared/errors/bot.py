@@ -48,6 +48,19 @@ class LeaseHeld(TradingWindowError):
         super().__init__(f"the bot is run by {holder}, whose lease lasts until {until and until.isoformat()}")
 
 
+class OtherAccount(TradingWindowError):
+    """A process would take over a bot that trades other money, or at other prices, than its own settings say. Both are
+    as `account_of` words them."""
+
+    def __init__(self, traded: str | None, given: str) -> None:
+        self.traded = traded
+        self.given = given
+        super().__init__(
+            f"the bot trades {traded}, and this process would trade {given}: give it the settings of the bot "
+            "([broker], [market], [exchange]), or a store of its own (store.path)"
+        )
+
+
 class LeaseLost(TradingWindowError):
     """The process doesn't hold the bot's lease any more; `taken_by` is who does, None for nobody."""
 

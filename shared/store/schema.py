@@ -125,4 +125,5 @@ bots = Table(
     Column("started_at", Text, comment="ISO 8601, UTC"),
     Column("last_cycle", Text, comment="JSON"),
     Column("state", Text, comment="JSON: what the bot remembers"),
+    Column("account", Text, comment="whose money it trades, at whose prices"),
 )

@@ -92,6 +92,11 @@ class Strategy(ABC, Generic[ParametersT]):
     def step(self, candle: Candle) -> Signal | None:
         """Takes in a candle that is newer than all before."""
 
+    def standing(self, candle: Candle) -> Signal | None:  # noqa: ARG002 - for those that have an answer
+        """What it would be in for the trend under way at `candle`, the newest one that it was given: the bot asks at
+        its first start. None, as here, for a strategy that acts on turns alone."""
+        return None
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """All that `step` remembers, as new JSON values."""

@@ -77,6 +77,13 @@ class EmaCrossover(Strategy[EmaCrossoverParameters]):
             candle, f"the EMA of {periods.fast} ({fast:.10g}) went {verb} the EMA of {periods.slow} ({slow:.10g})"
         )
 
+    def standing(self, candle: Candle) -> Signal | None:
+        if not self._side:
+            return None
+        turned, verb = (self.turned_up, "above") if self._side > 0 else (self.turned_down, "below")
+        periods = self.parameters
+        return turned(candle, f"the EMA of {periods.fast} is {verb} the EMA of {periods.slow}")
+
     def state(self) -> dict[str, Any]:
         return {"fast": self._fast.state(), "slow": self._slow.state(), "side": self._side}
 

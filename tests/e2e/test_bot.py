@@ -81,6 +81,7 @@ def _quick_bot(now: datetime) -> dict[str, str]:
     return {
         "TRADEWINDOW_MARKET__SEED": str(next(seed for seed in count() if _signals_now(seed, now))),
         "TRADEWINDOW_BOT__STRATEGIES": json.dumps({"ema_crossover": QUICK}),
+        "TRADEWINDOW_BOT__JOIN_TREND": "false",
         "TRADEWINDOW_BOT__CYCLE_SECONDS": "0.2",
         "TRADEWINDOW_BOT__LEASE_SECONDS": "2",
     }

@@ -36,7 +36,9 @@ async def test_under_load_with_every_request_compared_no_difference_is_found_and
         state,
         max_trades_per_day=1_000_000,
         TRADEWINDOW_LIMITS__MAX_BODY_BYTES=f"{MAX_BODY_BYTES}",
-        TRADEWINDOW_BOT__TIMEFRAME="1d",  # the bot is started and stopped, and sees no candle to trade on
+        # The bot is started and stopped, and sees no candle to trade on.
+        TRADEWINDOW_BOT__TIMEFRAME="1d",
+        TRADEWINDOW_BOT__JOIN_TREND="false",
     )
     with new_app(environ, tmp_path, workers=workers) as server:
         server.start()

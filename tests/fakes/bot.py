@@ -7,4 +7,4 @@ from shared.settings import BotSettings
 
 def bot_service() -> BotService:
     """It was never started."""
-    return BotService(MemoryBotStore(), BotSettings())
+    return BotService(MemoryBotStore(), BotSettings(), account="paper money at made-up prices")

@@ -25,6 +25,8 @@ from tests.fastapi_app.bot.bench import MINUTE
 from tests.fastapi_app.bot.processes import SETTINGS, World, newest, until
 
 LOOK = 0.01
+MADE_UP = "paper money at the prices of synthetic (made up, seed 1)"
+"""Where a bot with the settings' defaults trades."""
 LASTING = SETTINGS.model_copy(update={"lease_seconds": 120.0})
 """With a lease that outlasts a minute that the clock is moved by."""
 
@@ -65,7 +67,7 @@ async def processes() -> AsyncIterator[Processes]:
 
 
 def tell_to_start(world: World, settings: BotSettings = LASTING) -> None:
-    world.stores.bot.change(started(settings, at=world.clock.now()))
+    world.stores.bot.change(started(settings, account=world.account, at=world.clock.now()))
 
 
 def lifespan_of(app: TradingWindowApp) -> AbstractAsyncContextManager[Any]:
@@ -116,7 +118,7 @@ async def test_a_lease_of_a_process_that_was_killed_is_waited_for_and_then_taken
     world = processes.world
     tell_to_start(world)
     now = world.clock.now()
-    world.stores.bot.change(taken("killed", at=now, until=now + MINUTE))
+    world.stores.bot.change(taken("killed", account=world.account, at=now, until=now + MINUTE))
     await processes.start("one", "two")
     await looks()
     assert (world.row().holder, world.bots) == ("killed", [])
@@ -134,7 +136,7 @@ async def test_who_lost_the_lease_stops_and_may_have_it_again(processes: Process
     await processes.run_the_bot()
     now = world.clock.now()
     world.clock.step(2 * MINUTE)
-    world.stores.bot.change(taken("another", at=now + 2 * MINUTE, until=now + 3 * MINUTE))
+    world.stores.bot.change(taken("another", account=world.account, at=now + 2 * MINUTE, until=now + 3 * MINUTE))
     await until(lambda: not any(bot.is_running for bot in world.bots))
     assert world.row().holder == "another"
     world.clock.step(MINUTE)
@@ -158,7 +160,7 @@ async def test_a_process_of_its_own_that_ends_is_not_followed_by_another(process
     world = processes.world
     await processes.start("one")
     for step in (
-        begun_here(LASTING, holder="its own", at=world.clock.now()),
+        begun_here(LASTING, account=world.account, holder="its own", at=world.clock.now()),
         ended_here("its own"),
         released("its own"),
     ):
@@ -175,8 +177,8 @@ async def test_an_app_runs_it_on_files_of_its_own_and_none_on_ports_that_were_ha
         cutover=CutoverSettings(path=tmp_path / "cutover.sqlite3", token_path=tmp_path / "cutover.token"),
     )
     with closing(open_bot_store(settings.store)) as bots:
-        bots.change(started(settings.bot, at=datetime.now(UTC)))
-        handed_in = LivePorts(store=MemoryStore(), services={"bot": BotService(bots, settings.bot)})
+        bots.change(started(settings.bot, account=MADE_UP, at=datetime.now(UTC)))
+        handed_in = LivePorts(store=MemoryStore(), services={"bot": BotService(bots, settings.bot, account=MADE_UP)})
         async with lifespan_of(create_app(settings, live_ports=handed_in)):
             await looks(20)
             assert bots.read().holder is None

@@ -1,7 +1,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,24 @@ async def test_it_trades_until_it_is_stopped_with_a_trade_for_each_order(world: 
     assert world.orders() == orders
 
 
+async def test_its_first_start_enters_the_trend_that_is_under_way_and_no_later_one_does(world: World) -> None:
+    joins = SETTINGS.model_copy(update={"join_trend": True})
+    bot = world.bot("one", joins)
+    await bot.start()
+    await until(lambda: world.orders() == 1)
+    await bot.stop()
+    (order,) = world.broker.orders(OrdersQuery())
+    # The last candle that is closed when it starts, an hour into the market, opened at 00:59.
+    assert order.client_order_id == "ema_crossover-BTC-USD-20260304T005900Z-1"
+    assert await world.trades() == len(world.messages.texts) == 1
+    world.clock.step(timedelta(seconds=1))
+    again = world.bot("two", joins)
+    await again.start()
+    await until(lambda: world.row().last_cycle["at"] == "2026-03-04T01:00:01.000000Z")
+    await again.stop()
+    assert world.orders() == 1
+
+
 async def test_status_tells_what_the_row_says(world: World) -> None:
     bot = world.bot("one")
     assert await bot.status() == {
@@ -57,7 +75,7 @@ async def test_status_tells_what_the_row_says(world: World) -> None:
         "strategies": ["ema_crossover"],
         "last_cycle": None,
     }
-    await world.stores.bot.change_async(started(SETTINGS, at=world.clock.now()))
+    await world.stores.bot.change_async(started(SETTINGS, account=world.account, at=world.clock.now()))
     await bot.start()
     await until(lambda: world.row().last_cycle is not None)
     told = await world.bot("another process").status()

@@ -32,7 +32,7 @@ from tests.fastapi_app.bot.bench import FREE, MINUTE, Messages
 from tests.fastapi_app.bot.runs import BTC, QUICK
 from tests.shared.strategies.markets import START, drifting
 
-SETTINGS = BotSettings(strategies=QUICK, cycle_seconds=0.05)
+SETTINGS = BotSettings(strategies=QUICK, join_trend=False, cycle_seconds=0.05)
 
 
 class Broker(PaperBroker):
@@ -133,7 +133,7 @@ def test_a_restart_goes_on_with_what_was_saved() -> None:
     saved = world.bot.state
     other = TradingBot(
         SETTINGS,
-        market=RecordedMarket({BTC: []}, timeframe=Timeframe.MINUTE, source="none"),
+        market=RecordedMarket({BTC: []}, timeframe=Timeframe.MINUTE, source="drawn"),
         broker=world.broker,
         windows=world.stores.windows,
         bots=world.stores.bot,
@@ -146,7 +146,7 @@ def test_a_restart_goes_on_with_what_was_saved() -> None:
 def test_it_does_not_start_beside_another_process() -> None:
     world = World()
     now = world.clock.now()
-    world.stores.bot.change(taken("the new one", at=now, until=now + MINUTE))
+    world.stores.bot.change(taken("the new one", account=world.bot.account, at=now, until=now + MINUTE))
     with pytest.raises(LeaseHeld, match="the new one"):
         world.bot.start()
 
@@ -156,7 +156,9 @@ def test_a_cycle_that_fails_is_logged_with_its_cause_and_the_next_one_runs(caplo
     world.bot.start()
     world.bot.cycle()
     world.broker.fails = RuntimeError("a fault")
-    world.stores.bot.change(begun_here(SETTINGS, holder=world.bot.holder, at=world.clock.now()))
+    world.stores.bot.change(
+        begun_here(SETTINGS, account=world.bot.account, holder=world.bot.holder, at=world.clock.now())
+    )
     with running(world.bot.run, world.bot.stop):
         while not caplog.records:
             world.clock.step(MINUTE)

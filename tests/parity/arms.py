@@ -112,7 +112,7 @@ class World:
             services={
                 "market": MarketService(self._market),
                 "broker": self.broker.service,
-                "bot": BotService(self._breakable_bots, BotSettings()),
+                "bot": BotService(self._breakable_bots, BotSettings(), account="paper money at fixed prices"),
                 "backtest": backtests(self._market, backtest),
                 **(services or {}),
             },
@@ -164,7 +164,9 @@ class World:
     def _run_bot(self, candles: int) -> None:
         now = self.clock.now()
         cycle = {"at": utc_text(now), "candles": candles, "error": None}
-        self.bots.change(taken("a process", at=now, until=now + timedelta(minutes=1)))
+        self.bots.change(
+            taken("a process", account="paper money at fixed prices", at=now, until=now + timedelta(minutes=1))
+        )
         self.bots.change(renewed("a process", until=now + timedelta(minutes=1), last_cycle=cycle))
 
     def _write(

@@ -1,5 +1,6 @@
 """Both bots on the same candles and settings leave the same orders, trades, permits and balances."""
 
+import asyncio
 import heapq
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from fastapi_app.bot.replay import ReplayStores
+from fastapi_app.main_bot_async import TradingBotAsync
 from legacy_flask.main_bot import TradingBot
 from shared.broker.base import OrdersQuery
 from shared.broker.opening import rules_of
@@ -16,7 +18,7 @@ from shared.broker.paper import PaperBroker
 from shared.candle import Candle, Timeframe
 from shared.clock import FrozenClock
 from shared.market.recorded import RecordedMarket
-from shared.market_prices import LastPrices
+from shared.market_prices import LastPrices, MarketPrices
 from shared.settings import BotSettings
 from shared.store.base import LedgerQuery
 from shared.window import DEFAULT_WINDOW_ID
@@ -61,6 +63,31 @@ async def test_both_bots_leave_the_same_on_recorded_candles(strategy: str) -> No
     expected = told(await replayed(candles, bot=bot))
     assert len(expected["orders"]) > 50
     assert old_run(candles, bot=bot, window=OFFICE_HOURS) == expected
+
+
+async def test_both_bots_enter_the_same_trend_at_their_first_start() -> None:
+    settings = BotSettings(strategies={**QUICK, "rsi": {}}, cycle_seconds=0.05)
+    left = []
+    for kind in (TradingBot, TradingBotAsync):
+        stores = ReplayStores.in_memory(BROKER)
+        stores.windows.create(DEFAULT_WINDOW_ID, OFFICE_HOURS)
+        clock = FrozenClock(START + timedelta(hours=9))
+        market = RecordedMarket({BTC: drifting(21, length=2_000)}, timeframe=Timeframe.MINUTE, source="drawn")
+        broker = PaperBroker(prices=MarketPrices(market), books=stores.books, rules=rules_of(BROKER))
+        bot = kind(settings, market=market, broker=broker, windows=stores.windows, bots=stores.bot, clock=clock)
+        if isinstance(bot, TradingBot):
+            bot.start()
+            bot.cycle()
+        else:
+            await bot.start()
+            while stores.bot.read().last_cycle is None:  # noqa: ASYNC110 - what is waited for lies in a store
+                await asyncio.sleep(0.005)
+            await bot.stop()
+        orders = [each.to_json() for each in broker.orders(OrdersQuery())]
+        left.append((orders, ledger(stores, "trade"), ledger(stores, "permit")))
+    old, new = left
+    assert len(old[0]) == len(old[1]) == 1
+    assert new == old
 
 
 def old_run(candles: Mapping[str, Sequence[Candle]], *, bot: BotSettings, window: WindowConfig) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapi_app.bridge.trace import TRACE, Trace
 from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
+from fastapi_app.cutover.candidates.exits import contain_exits
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
@@ -100,6 +101,7 @@ class Comparisons:
         self._tasks: dict[asyncio.Task[None], Pair] = {}
         self._loose: dict[asyncio.Task[None], Pair] = {}
         self._overdue: set[asyncio.Task[None]] = set()
+        self._let_exits_out: Callable[[], None] | None = None
 
     def figures(self) -> Mapping[str, int]:
         """Of this moment: comparisons that wait, the bytes that they hold, and those that run."""
@@ -206,6 +208,9 @@ class Comparisons:
         self._start_next()
 
     def _start_next(self) -> None:
+        if self._waiting and self._let_exits_out is None:
+            # Not before the first candidate: each task of the loop pays for it, and so does each request.
+            self._let_exits_out = contain_exits(asyncio.get_running_loop())
         while self._waiting and len(self._tasks) < self._settings.concurrency:
             pair = self._waiting.popleft()
             self._waiting_bytes -= pair.size
@@ -326,6 +331,9 @@ class Comparisons:
             for task in going_on & self._tasks.keys():
                 self._leave(task, self._tasks[task], "shutdown")
             _forget(going_on)
+        if self._let_exits_out is not None:
+            self._let_exits_out()
+            self._let_exits_out = None
 
 
 async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:

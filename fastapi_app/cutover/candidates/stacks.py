@@ -1,7 +1,7 @@
 """Both stacks as ASGI apps: for clients, and for requests that are run only to be compared."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,15 +71,14 @@ def route_path(scope: Scope) -> str:
 def head_follows_get(native: ASGIApp, inventory: Inventory) -> ASGIApp:
     """A HEAD is the GET with its body dropped, for FastAPI answers 405 to it; but for an endpoint of its own."""
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # No coroutine of its own: every request comes by here.
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            await native(scope, receive, send)
-            return
+            return native(scope, receive, send)
         endpoint = inventory.match("HEAD", route_path(scope))
         if endpoint is not None and endpoint.method == "HEAD":
-            await native(scope, receive, send)
-        else:
-            await native({**scope, "method": "GET"}, receive, without_body(send))
+            return native(scope, receive, send)
+        return native({**scope, "method": "GET"}, receive, without_body(send))
 
     return serve
 

@@ -14,11 +14,13 @@ class BotRow:
 
     `config` are the settings with which it was started, `state` what it remembers, both JSON values. `holder` is the
     process that runs it, until `lease_until` at the longest. `last_cycle` tells of its newest cycle, as JSON values.
+    `account` is whose money it trades at whose prices, as `account_of` words it: what it remembers is true there alone.
     """
 
     version: int = 0
     desired: Desired = "stopped"
     config: Mapping[str, Any] | None = None
+    account: str | None = None
     holder: str | None = None
     lease_until: datetime | None = None
     started_at: datetime | None = None

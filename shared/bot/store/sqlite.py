@@ -14,9 +14,9 @@ from shared.store.sqlite_file import SQLiteFile
 
 T = TypeVar("T")
 
-_COLUMNS = "version, desired, config, holder, lease_until, started_at, last_cycle, state"
+_COLUMNS = "version, desired, config, account, holder, lease_until, started_at, last_cycle, state"
 _GET = f"SELECT {_COLUMNS} FROM bots WHERE bot_id = ?"  # noqa: S608 - of constants
-_PUT = f"INSERT OR REPLACE INTO bots (bot_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_PUT = f"INSERT OR REPLACE INTO bots (bot_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class SQLiteBotStore:
@@ -79,11 +79,12 @@ def _read(connection: sqlite3.Connection, bot_id: str) -> BotRow:
     cells = connection.execute(_GET, (bot_id,)).fetchone()
     if cells is None:
         return BotRow()
-    version, desired, config, holder, lease_until, started_at, last_cycle, state = cells
+    version, desired, config, account, holder, lease_until, started_at, last_cycle, state = cells
     return BotRow(
         version=version,
         desired=desired,
         config=_or_none(json.loads, config),
+        account=account,
         holder=holder,
         lease_until=_or_none(datetime.fromisoformat, lease_until),
         started_at=_or_none(datetime.fromisoformat, started_at),
@@ -97,6 +98,7 @@ def _cells(row: BotRow) -> tuple[Any, ...]:
         row.version,
         row.desired,
         _or_none(to_json, row.config),
+        row.account,
         row.holder,
         _or_none(datetime.isoformat, row.lease_until),
         _or_none(datetime.isoformat, row.started_at),

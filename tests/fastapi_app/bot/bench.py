@@ -86,7 +86,7 @@ class Bench:
     ) -> Self:
         bench = cls(strategies, window or WindowConfig(), settings)
         bench.save_every = save_every
-        await bench.stores.bot.change_async(taken("bench", at=START, until=START))
+        await bench.stores.bot.change_async(taken("bench", account="the bench's", at=START, until=START))
         await bench.restart()
         return bench
 

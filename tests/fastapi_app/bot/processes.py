@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi_app.bot.replay import ReplayStores
 from fastapi_app.main_bot_async import TradingBotAsync
+from shared.bot.account import account_of
 from shared.broker.base import OrdersQuery
 from shared.broker.opening import rules_of
 from shared.candle import Candle, Timeframe
@@ -22,7 +23,7 @@ from tests.fastapi_app.bot.bench import FREE, MINUTE, Messages, TestedBroker
 from tests.fastapi_app.bot.runs import BTC, QUICK
 from tests.shared.strategies.markets import START, drifting
 
-SETTINGS = BotSettings(strategies=QUICK, cycle_seconds=0.05, lease_seconds=30)
+SETTINGS = BotSettings(strategies=QUICK, join_trend=False, cycle_seconds=0.05, lease_seconds=30)
 
 
 class Market(RecordedMarket):
@@ -46,6 +47,7 @@ class World:
         self.market = Market({BTC: drifting(21, length=2_000)}, timeframe=Timeframe.MINUTE, source="drawn")
         self.stores = ReplayStores.in_memory(FREE)
         self.broker = TestedBroker(prices=MarketPrices(self.market), books=self.stores.books, rules=rules_of(FREE))
+        self.account = account_of(self.market, self.broker)
         self.messages = Messages()
         self.bots: list[TradingBotAsync] = []
 

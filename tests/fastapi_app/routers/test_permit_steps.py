@@ -154,3 +154,14 @@ async def test_where_the_config_says_so_a_halt_refuses_the_confirmation_with_its
     assert bench.everything() == before
     bench.at("2025-03-03T12:00:30Z")
     assert (await bench.ask("POST", f"{permit}/confirm", key="step-1"))["permit"] == in_status("confirmed")
+
+
+async def test_where_nothing_can_be_confirmed_nothing_is_sent_either(bench: Bench) -> None:
+    permit = await reserved(bench, confirm_while_halted=False)
+    await bench.ask("POST", "/api/windows/desk/halts", {"reason": "fork", "author": "ann"})
+    before = bench.everything()
+    refused = await bench.ask("POST", f"{permit}/sent", status=403)
+    assert (refused["error"], refused["reasons"][0]["code"]) == ("halted: fork", "HALTED")
+    assert bench.everything() == before
+    await bench.ask("POST", "/api/windows/desk/resume", {"reason": "over", "author": "ann"})
+    assert (await bench.ask("POST", f"{permit}/sent"))["permit"]["status"] == "sent"

@@ -102,6 +102,20 @@ def test_every_failing_rule_is_told_the_hours_first() -> None:
     assert (limit.value, limit.bound) == (3, 2)
 
 
+def test_a_new_day_is_held_against_every_limit_with_nothing_counted() -> None:
+    config = WindowConfig.parse({"max_trades_per_day": 2, "symbol_limits": {"BTC-USD": 0, "*": 1}})
+    counted = state("2025-03-03", 2)
+    counted["tally"] = {"symbol": {"BTC-USD": 1, "ETH-USD": 1}, "side": {}, "strategy": {}}
+    for symbol, instant, reached in (
+        ("ETH-USD", "2025-03-03T23:59:59", [("DAILY_LIMIT", 2, 2), ("SYMBOL_LIMIT", 1, 1)]),
+        ("ETH-USD", "2025-03-04T00:00:00", []),
+        ("BTC-USD", "2025-03-03T23:59:59", [("DAILY_LIMIT", 2, 2), ("SYMBOL_LIMIT", 1, 0)]),
+        ("BTC-USD", "2025-03-04T00:00:00", [("SYMBOL_LIMIT", 0, 0)]),
+    ):
+        reasons = failing(config, counted, at(instant), Order(symbol=symbol))
+        assert [(reason.code, reason.value, reason.bound) for reason in reasons] == reached
+
+
 def test_nothing_fails_for_an_open_window_with_a_slot() -> None:
     assert list(failing(WindowConfig(), NEW_STATE, NOON, Order())) == []
 

@@ -15,11 +15,14 @@ from shared.bot.lease import is_free, released, renewed, saved, taken
 from shared.bot.store.base import BotRow, BotStore, Step
 from shared.bot.store.memory import MemoryBotStore
 from shared.bot.store.sqlite import SQLiteBotStore
-from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, LeaseLost
+from shared.errors import BotIsRunning, BotIsStopped, LeaseHeld, LeaseLost, OtherAccount
 from shared.settings import BotSettings
 from tests.shared.strategies.markets import START
 
 LATER = START + timedelta(seconds=15)
+PAPER, REAL = "paper money at made-up prices", "the account at an exchange at its prices"
+HOLDING = {"holdings": {"BTC-USD": {}}, "intents": []}
+FLAT: dict[str, Any] = {"holdings": {}, "intents": [], "strategies": {}}
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -56,6 +59,7 @@ async def test_a_change_is_read_as_it_was_written(store: BotStore, change: Chang
     whole = BotRow(
         desired="running",
         config={"symbols": ["BTC-USD"]},
+        account=PAPER,
         holder="me",
         lease_until=LATER,
         started_at=START,
@@ -126,12 +130,14 @@ def after(step: Step, before: BotRow) -> BotRow:
 
 
 def test_a_lease_is_taken_by_one() -> None:
-    mine = after(taken("me", at=START, until=LATER), row())
+    mine = after(taken("me", account=PAPER, at=START, until=LATER), row())
     assert (mine.holder, mine.lease_until) == ("me", LATER)
     with pytest.raises(LeaseHeld, match="the bot is run by me, whose lease lasts until 2026-03-04T00:00:15"):
-        taken("you", at=LATER - timedelta(microseconds=1), until=LATER)(mine)
-    assert after(taken("you", at=LATER, until=LATER), mine).holder == "you"
-    assert after(taken("me", at=START, until=LATER + timedelta(1)), mine).lease_until == LATER + timedelta(1)
+        taken("you", account=PAPER, at=LATER - timedelta(microseconds=1), until=LATER)(mine)
+    assert after(taken("you", account=PAPER, at=LATER, until=LATER), mine).holder == "you"
+    assert after(
+        taken("me", account=PAPER, at=START, until=LATER + timedelta(1)), mine
+    ).lease_until == LATER + timedelta(1)
 
 
 def test_who_lost_the_lease_neither_renews_nor_saves() -> None:
@@ -161,10 +167,10 @@ def test_a_lease_that_is_past_its_end_is_free() -> None:
 
 def test_a_bot_is_started_once_and_stopped_once() -> None:
     settings = BotSettings(symbols=["ETH-USD", "BTC-USD"], strategies={"rsi": {"period": 7}})
-    running = after(started(settings, at=START), row(state={"day": None}))
+    running = after(started(settings, account=PAPER, at=START), row(state={"day": None}))
     assert running.state == {"day": None}
     with pytest.raises(BotIsRunning, match="the bot is running already"):
-        started(settings, at=LATER)(running)
+        started(settings, account=PAPER, at=LATER)(running)
     assert running.config is not None
     assert BotSettings.model_validate(running.config) == settings
     assert "notify_urls" not in running.config
@@ -185,14 +191,14 @@ def test_a_bot_is_started_once_and_stopped_once() -> None:
 def test_a_process_of_its_own_goes_on_with_a_bot_whose_process_has_ended() -> None:
     crashed = row(desired="running", holder="dead", lease_until=LATER, started_at=START, state={"day": None})
     with pytest.raises(BotIsRunning):
-        begun_here(BotSettings(), holder="me", at=LATER - timedelta(seconds=1))(crashed)
-    going_on = after(begun_here(BotSettings(), holder="me", at=LATER), crashed)
+        begun_here(BotSettings(), account=PAPER, holder="me", at=LATER - timedelta(seconds=1))(crashed)
+    going_on = after(begun_here(BotSettings(), account=PAPER, holder="me", at=LATER), crashed)
     assert (going_on.desired, going_on.started_at, going_on.state) == ("running", START, {"day": None})
     assert (going_on.holder, going_on.lease_until) == ("me", LATER + timedelta(seconds=15))
-    assert after(begun_here(BotSettings(), holder="me", at=LATER), row()).started_at == LATER
+    assert after(begun_here(BotSettings(), account=PAPER, holder="me", at=LATER), row()).started_at == LATER
     finishing = row(desired="stopped", holder="you", lease_until=LATER)
     with pytest.raises(LeaseHeld, match="run by you"):
-        begun_here(BotSettings(), holder="me", at=START)(finishing)
+        begun_here(BotSettings(), account=PAPER, holder="me", at=START)(finishing)
 
 
 def test_a_process_that_ends_stops_no_bot_that_another_one_runs() -> None:
@@ -200,3 +206,51 @@ def test_a_process_that_ends_stops_no_bot_that_another_one_runs() -> None:
     assert after(ended_here("me"), running).desired == "stopped"
     assert after(ended_here("me"), replace(running, holder=None)).desired == "stopped"
     assert ended_here("you")(running) is None
+
+
+# Where it trades
+
+
+def test_a_bot_is_taken_over_by_who_would_trade_its_account_alone() -> None:
+    killed = row(desired="running", account=REAL, holder="dead", lease_until=START, started_at=START, state=HOLDING)
+    sentence = f"the bot trades {REAL}, and this process would trade {PAPER}: give it the settings of the bot"
+    with pytest.raises(OtherAccount, match=sentence):
+        taken("me", account=PAPER, at=LATER, until=LATER)(killed)
+    with pytest.raises(OtherAccount, match=sentence):
+        begun_here(BotSettings(), account=PAPER, holder="me", at=LATER)(killed)
+    going_on = after(taken("me", account=REAL, at=LATER, until=LATER), killed)
+    assert (going_on.holder, going_on.account, going_on.state) == ("me", REAL, HOLDING)
+
+
+@pytest.mark.parametrize(
+    "stopped_row",
+    [
+        row(account=REAL, state=HOLDING),
+        row(account=REAL, state={"holdings": {}, "intents": [{}]}),
+        row(account=REAL, state=FLAT, holder="finishing", lease_until=LATER),
+    ],
+)
+def test_a_bot_that_has_something_open_is_started_nowhere_else(stopped_row: BotRow) -> None:
+    for step in (
+        started(BotSettings(), account=PAPER, at=START),
+        begun_here(BotSettings(), account=PAPER, holder="me", at=START),
+    ):
+        with pytest.raises(OtherAccount):
+            step(stopped_row)
+
+
+def test_a_bot_that_is_flat_begins_anew_at_another_account() -> None:
+    flat = row(account=REAL, state=FLAT)
+    for step in (
+        started(BotSettings(), account=PAPER, at=START),
+        begun_here(BotSettings(), account=PAPER, holder="me", at=START),
+    ):
+        begun = after(step, flat)
+        assert (begun.desired, begun.account, begun.state) == ("running", PAPER, None)
+    same = after(started(BotSettings(), account=REAL, at=START), flat)
+    assert (same.account, same.state) == (REAL, FLAT)
+
+
+def test_a_bot_that_never_ran_has_the_account_of_who_starts_it() -> None:
+    assert after(started(BotSettings(), account=PAPER, at=START), row()).account == PAPER
+    assert after(taken("me", account=PAPER, at=START, until=LATER), row()).account == PAPER

@@ -116,3 +116,25 @@ def test_a_wrong_parameter_is_refused_by_field_value_and_bound(parameters: dict[
     with pytest.raises(InvalidField) as caught:
         EmaCrossover.of(parameters)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("closes", "expected"),
+    [
+        ([11, 12], None),  # no slow average yet
+        ([10, 10, 10], None),  # equal
+        ([11, 12, 13], ("enter", "long", "the EMA of 2 is above the EMA of 3")),
+        ([13, 12, 11, 10], ("enter", "short", "the EMA of 2 is below the EMA of 3")),
+        ([10, 10, 10, 13, 7], ("enter", "short", "the EMA of 2 is below the EMA of 3")),
+    ],
+)
+def test_it_says_what_it_would_be_in(closes: list[Any], expected: tuple[str, str, str] | None) -> None:
+    strategy = EmaCrossover.of(TWO_AND_THREE)
+    candles = closing_at(closes)
+    for candle in candles:
+        strategy.on_candle(candle)
+    before = strategy.snapshot()
+    signal = strategy.standing(candles[-1])
+    assert (signal and (signal.action, signal.direction, signal.reason)) == expected
+    assert signal is None or (signal.timestamp, signal.price) == (candles[-1].timestamp, candles[-1].close)
+    assert strategy.snapshot() == before
