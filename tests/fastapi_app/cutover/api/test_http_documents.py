@@ -7,6 +7,7 @@ from fastapi.openapi.models import OpenAPI
 from fastapi_app.cutover.api.http import admin_app
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from tests.fastapi_app.cutover.api.bench import TOKEN, Desk, on
+from tests.fastapi_app.openapi import assert_references_lead_somewhere
 
 
 async def test_the_documents_need_no_token_and_show_none(store: MemoryCutoverStore) -> None:
@@ -26,20 +27,7 @@ def test_the_document_is_valid_and_says_how_to_come_in(document: Any) -> None:
 
 
 def test_every_reference_leads_somewhere(document: Any) -> None:
-    references = _references(document)
-    assert references
-    for reference in references:
-        place = document
-        for part in reference.removeprefix("#/").split("/"):
-            place = place[part]
-        assert place
-
-
-def _references(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        found = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
-        return found.union(*map(_references, value.values()))
-    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+    assert_references_lead_somewhere(document)
 
 
 def test_every_operation_is_there_with_its_answers(document: Any) -> None:

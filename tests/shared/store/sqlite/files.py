@@ -2,8 +2,6 @@
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,17 +20,6 @@ FAST = 0.05
 """A busy timeout, in seconds, for tests in which the file stays locked."""
 
 OpenStore = Callable[..., SQLiteStore]
-
-
-def run_script(script: str, *arguments: object, deadline_seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
-    """Runs the script in a fresh interpreter."""
-    return subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=deadline_seconds,
-        check=False,
-    )
 
 
 def asked(path: Path, question: str) -> list[Any]:

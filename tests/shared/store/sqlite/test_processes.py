@@ -7,38 +7,23 @@ import pytest
 
 from shared.store.sqlite import SQLiteStore
 from tests.shared.store.helpers import INSTANT, key, trade
-from tests.shared.store.sqlite.files import ALL, OpenStore, asked, ids_of, run_script
+from tests.shared.store.processes import run_script
+from tests.shared.store.sqlite.files import ALL, OpenStore, asked, ids_of
 
 FORTY = """
-import os, sys
+import sys
 from shared.store import migrate  # before the fork: what is raced is the opening, not the imports
 from shared.store.sqlite import SQLiteStore
 from tests.shared.store.helpers import CONFIG, INSTANT, trade
+from tests.shared.store.processes import at_the_same_instant
 
-barrier_read, barrier_write = os.pipe()
-ready_read, ready_write = os.pipe()
-children = []
-for number in range(40):
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(barrier_write)
-            store = SQLiteStore(sys.argv[1])
-            os.write(ready_write, b".")
-            os.read(barrier_read, 1)  # until the parent closes the other end
-            store.create("w", CONFIG)
-            store.apply("w", trade(str(number)), instant=INSTANT)
-            store.close()
-            code = 0
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    children.append(pid)
-for _ in children:
-    os.read(ready_read, 1)
-os.close(barrier_write)
-print([os.waitpid(pid, 0)[1] for pid in children])
+def use(store, number):
+    store.create("w", CONFIG)
+    store.apply("w", trade(str(number)), instant=INSTANT)
+    store.close()
+    return 0
+
+print(at_the_same_instant(40, lambda: SQLiteStore(sys.argv[1]), use))
 """
 
 

@@ -10,7 +10,8 @@ import pytest
 from shared.errors import StoreUnavailable, UnknownWindow
 from shared.store.sqlite import SQLiteStore
 from tests.shared.store.helpers import CONFIG, DEADLINE_SECONDS, INSTANT, in_thread, key, trade
-from tests.shared.store.sqlite.files import FAST, OpenStore, asked, finished, hand_over, ids_of, run_script
+from tests.shared.store.processes import run_script
+from tests.shared.store.sqlite.files import FAST, OpenStore, asked, finished, hand_over, ids_of
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(open_store: OpenStore, path: Path) -> None:
