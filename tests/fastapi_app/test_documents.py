@@ -13,6 +13,7 @@ from shared.market.service import MarketService
 from shared.ports import LivePorts
 from shared.settings import Settings
 from shared.store.memory import MemoryStore
+from tests.fastapi_app.openapi import assert_references_lead_somewhere
 from tests.parity.arms import ask_asgi
 from tests.parity.case import get
 from tests.parity.market import FixedMarket
@@ -63,20 +64,7 @@ def test_the_document_is_valid(document: Any) -> None:
 
 
 def test_every_reference_leads_somewhere(document: Any) -> None:
-    references = _references(document)
-    assert references
-    for reference in references:
-        place = document
-        for part in reference.removeprefix("#/").split("/"):
-            place = place[part]
-        assert place
-
-
-def _references(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        found = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
-        return found.union(*map(_references, value.values()))
-    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+    assert_references_lead_somewhere(document)
 
 
 def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:

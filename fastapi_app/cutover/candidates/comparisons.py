@@ -336,6 +336,10 @@ class Comparisons:
             self._let_exits_out = None
 
 
+async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
+    await app(scope, client.receive, client.send)
+
+
 async def _run_noted(primary: ASGIApp, pair: Pair, scope: Scope, receive: Receive, send: Send) -> None:
     async def send_and_note(message: Message) -> None:
         message = listed(message)
@@ -351,10 +355,6 @@ async def _run_noted(primary: ASGIApp, pair: Pair, scope: Scope, receive: Receiv
         return message
 
     await primary(scope, receive_and_note, send_and_note)
-
-
-async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
-    await app(scope, client.receive, client.send)
 
 
 async def _until_finished(trace: Trace) -> None:

@@ -26,6 +26,18 @@ MONDAY_NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 MAX_BODY_BYTES = 4_096
 TRADE = {"symbol": "BTC-USD", "side": "buy", "quantity": "0.50", "price": "64250.10", "strategy": "rsi"}
 LEGACY_TRADES = "/api/trading-window/trades"
+WINDOWS = "/api/windows"
+DEFAULTS = {"start_hour": 0, "end_hour": 24, "max_trades_per_day": 5, "timezone": "UTC"}
+ANSWERED_TRADE = {
+    "id": "trade-1",
+    "symbol": "BTC-USD",
+    "side": "buy",
+    "quantity": "0.50",
+    "price": "64250.10",
+    "strategy": "rsi",
+    "executed_at": "2025-03-03T12:00:00.000000Z",
+    "trade_day": "2025-03-03",
+}
 
 
 class Malformed(NamedTuple):

@@ -14,7 +14,7 @@ from fastapi_app.cutover.comparing.verdict import compare
 from fastapi_app.cutover.evidence.redaction import redacted
 from fastapi_app.cutover.evidence.values import MIN_SECRET_CHARACTERS, SecretValues
 from fastapi_app.cutover.store.codec import encoded
-from tests.fastapi_app.cutover.evidence.test_redaction import FORM, JSON, MULTIPART, Headers, mismatch
+from tests.fastapi_app.cutover.evidence.mismatches import FORM, JSON, MULTIPART, Headers, mismatch
 
 TOKEN = "tok-93f7c1d2"
 BEARER = (("authorization", f"Bearer {TOKEN}"),)

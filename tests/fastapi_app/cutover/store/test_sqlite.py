@@ -4,8 +4,6 @@ import shutil
 import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,6 +24,7 @@ from shared.store.sqlite import SQLiteStore
 from shared.store.sqlite_file import SCHEMA_REVISION as WINDOWS_REVISION
 from tests.fastapi_app.cutover.store.helpers import BOTH, INSTANT, INVENTORY, MATCH, SEEDED, SHADOW, migrated, mismatch
 from tests.shared.store.helpers import DEADLINE_SECONDS, in_thread
+from tests.shared.store.processes import run_script
 
 TABLES = {"table_version", "endpoints", "changes", "counts", "mismatches"}
 
@@ -337,48 +336,26 @@ def test_what_isn_t_understood_is_said_to_be_so(
 # Processes
 
 
-def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Runs the script in a fresh interpreter."""
-    return subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 RACE = """
-import os, sys
+import sys
 from shared.store import migrate  # before the fork: what is raced is the opening, not the imports
 from fastapi_app.cutover.store.base import VersionConflict
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.fastapi_app.cutover.store.helpers import BOTH, CANARY, INSTANT, INVENTORY, MATCH, mismatch
+from tests.shared.store.processes import at_the_same_instant
 
-barrier_read, barrier_write = os.pipe()
-ready_read, ready_write = os.pipe()
-children = []
-for number in range(8):
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(barrier_write)
-            store = SQLiteCutoverStore(sys.argv[1], busy_timeout_seconds=30)
-            os.write(ready_write, b".")
-            os.read(barrier_read, 1)  # until the parent closes the other end
-            version = store.register(INVENTORY, {}, at=INSTANT).version
-            store.add_evidence({MATCH: 1}, [mismatch()])
-            try:
-                store.change({BOTH.name: CANARY}, author=str(number), reason="first", at=INSTANT, version=1)
-                code = 10
-            except VersionConflict:
-                code = 20
-            store.close()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    children.append(pid)
-for _ in children:
-    os.read(ready_read, 1)
-os.close(barrier_write)
-print(sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children))
+def use(store, number):
+    store.register(INVENTORY, {}, at=INSTANT)
+    store.add_evidence({MATCH: 1}, [mismatch()])
+    try:
+        store.change({BOTH.name: CANARY}, author=str(number), reason="first", at=INSTANT, version=1)
+        return 10
+    except VersionConflict:
+        return 20
+    finally:
+        store.close()
+
+print(sorted(at_the_same_instant(8, lambda: SQLiteCutoverStore(sys.argv[1], busy_timeout_seconds=30), use)))
 """
 
 

@@ -1,0 +1,1 @@
+"""`tradewindow cutover`, a file a command."""

@@ -1,0 +1,136 @@
+"""`tradewindow cutover mismatches`"""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fastapi_app.cutover.comparing.observation import Difference, SeenAnswer
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from tests.fastapi_app.cli.cutover.commands import WRONG_PRICE, answer, output, refusal, rows, run
+from tests.fastapi_app.cutover.store.helpers import BOTH, OTHER, migrated, mismatch
+
+
+def test_mismatches_lists_the_newest(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE, mismatch(OTHER.name)])
+    assert rows(output(store, "mismatches"))[2:] == [
+        ["2", "2025-03-03 12:30", "GET /api/both?a=1", "shadow", "body"],
+        ["1", "2025-03-03 12:30", "GET /api/both?symbol=BTC", "canary", "status, body"],
+    ]
+    assert [row[0] for row in rows(output(store, "mismatches", "--limit", "1"))[2:]] == ["2"]
+    assert [row[0] for row in rows(output(store, "mismatches", "--endpoint", BOTH.name))[2:]] == ["1"]
+    assert [row["id"] for row in answer(store, "mismatches")["mismatches"]] == [2, 1]
+
+
+def test_no_mismatches(store: SQLiteCutoverStore) -> None:
+    assert output(store, "mismatches") == "No mismatches.\n"
+
+
+def test_a_mismatch_is_shown_differences_first_and_the_answers_side_by_side(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    assert [line.rstrip() for line in output(store, "mismatches", "1").splitlines()] == [
+        "Mismatch 1 of GET /api/both",
+        "seen 2025-03-03 12:30 UTC in canary 5%: native answered the client",
+        "",
+        "Differences",
+        "  status: native 200, legacy 500",
+        "  body: native '{\"price\":\"1.50\"}', legacy '<b>Oops'",
+        "",
+        "Request",
+        "  GET /api/both?symbol=BTC",
+        "  accept: */*",
+        "  authorization: [redacted]",
+        "",
+        "  (2 bytes that are no text: ff fe)",
+        "",
+        "native (primary)                legacy (candidate)",
+        "───────────────────────────────────────────────────────",
+        "200                             500",
+        "content-type: application/json  content-type: text/html",
+        "",
+        "{                               <b>Oops\\x1b[31m</b>",
+        '  "price": "1.50"',
+        "}                               raised",
+        "                                KeyError: 'price'",
+        "effects",
+        "{",
+        '  "calls": [',
+        '    "quote"',
+        "  ]",
+        "}",
+    ]
+
+
+def test_long_lines_put_the_answers_below_each_other(store: SQLiteCutoverStore) -> None:
+    body = b"x" * 100
+    answered = replace(WRONG_PRICE.primary, answer=SeenAnswer(status=200, body=body))
+    store.add_evidence({}, [replace(WRONG_PRICE, primary=answered)])
+    lines = output(store, "mismatches", "1").splitlines()
+    assert lines.index("native (primary)") < lines.index("  " + "x" * 100) < lines.index("legacy (candidate)")
+
+
+def test_a_header_hides_no_body_in_the_list(store: SQLiteCutoverStore) -> None:
+    paths = ("headers.vary", "headers.via", "body.price", "body.side")
+    differences = tuple(Difference(path=path, primary=1, candidate=2) for path in paths)
+    store.add_evidence({}, [replace(WRONG_PRICE, differences=differences)])
+    assert rows(output(store, "mismatches"))[2][-1] == "headers.vary, body.price and 2 more"
+
+
+def test_a_mismatch_as_json(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    shown = answer(store, "mismatches", "1")
+    assert (shown["id"], shown["endpoint"], shown["request"]["body_encoding"]) == (1, BOTH.name, "base64")
+    assert shown["candidate"]["raised"] == "KeyError: 'price'"
+
+
+def test_a_mismatch_of_other_apps_as_a_test(store: SQLiteCutoverStore) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    test = output(store, "mismatches", "1", "--as-test", "--native", "new.app:app", "--legacy", "old.app:create()")
+    ast.parse(test)
+    assert "from new.app import app as native_app\n" in test
+    assert "from old.app import create as legacy_app\n" in test
+    assert "def test_mismatch_1_of_get_api_both(parity)" in test
+
+
+def test_a_mismatch_of_this_app_as_a_test() -> None:
+    Path("var").mkdir()
+    own = SQLiteCutoverStore(migrated(Path("var/cutover.sqlite3")))
+    own.add_evidence({}, [replace(WRONG_PRICE, recording={"a": 1})])
+    own.close()
+    test = run("mismatches", "1", "--as-test").stdout
+    ast.parse(test)
+    for line in (
+        "from fastapi_app.sides import native as native_app",
+        "from fastapi_app.sides import legacy as legacy_app",
+        "from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES",
+    ):
+        assert line in test
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["17"], "there is no mismatch 17, or it was dropped for newer ones"),
+        (["9" * 30], f"there is no mismatch {'9' * 30}, or it was dropped for newer ones"),
+        (["1", "--endpoint", BOTH.name], "--endpoint and the id of a mismatch: give one of them"),
+        (["1", "--as-test", "--json"], "--as-test and --json: give one of them"),
+        (["1", "--native", "new.app:app"], "--native goes with --as-test"),
+        (["--as-test"], "--as-test needs the id of a mismatch"),
+        (
+            ["1", "--as-test"],
+            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
+        ),
+        (
+            ["1", "--as-test", "--native", "new.app:app"],
+            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
+        ),
+        (
+            ["1", "--as-test", "--native", "app", "--legacy", "old:app"],
+            "'app' is neither module:name nor module:name()",
+        ),
+    ],
+)
+def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    assert refusal("mismatches", *arguments, "--state", str(store.path)) == sentence
