@@ -238,6 +238,7 @@ def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     # Two roads on which ccxt (4.5) would make binary floats, whatever `number` says: JSON numbers, and order books.
     exchange.on_json_response = partial(json.loads, parse_float=str)
     exchange.safe_float = exchange.safe_number
+    exchange.handle_errors = partial(_judged, ccxt, exchange.handle_errors)
     if settings.sandbox:
         try:
             exchange.set_sandbox_mode(True)
@@ -247,6 +248,17 @@ def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     if settings.url is not None:
         exchange.urls["api"] = _moved(exchange.urls["api"], settings.url)
     return exchange
+
+
+def _judged(ccxt: Any, handle_errors: Callable[..., Any], status: int, *answer: Any) -> Any:
+    """What ccxt makes of an answer. It goes by the code in the body first; but after a 5xx, whatever the body says, the
+    order may have been carried out (Binance's general information on its HTTP return codes)."""
+    try:
+        return handle_errors(status, *answer)
+    except ccxt.ExchangeError as exc:
+        if status >= 500:
+            raise ccxt.ExchangeNotAvailable(str(exc)) from exc
+        raise
 
 
 def _config(settings: ExchangeSettings) -> dict[str, Any]:

@@ -27,7 +27,18 @@ def _broker(served: Served, exchange: TradingExchange) -> ExchangeBroker:  # noq
     return another(served)
 
 
-@pytest.mark.parametrize("fault", [done_then(dropped()), done_then(failed(503)), cut(), done_then(slow(0.8))], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        done_then(dropped()),
+        done_then(failed(503)),
+        done_then(failed(503, code=-1)),  # "Unknown error, please check your request or try again later."
+        done_then(failed(500, code=-1013)),
+        cut(),
+        done_then(slow(0.8)),
+    ],
+    ids=str,
+)
 def test_an_order_of_which_nobody_knows_is_found_by_its_name(
     exchange: TradingExchange, broker: ExchangeBroker, fault: Fault
 ) -> None:
