@@ -79,20 +79,21 @@ class Orders:
             self._window.doubt_order(permit_id)
             raise
         order: Json = placed["order"]
-        if placed["placed"]:
-            self._settle(order)
-        else:
+        if not placed["placed"]:
             self._window.release_order(permit_id, "another request has placed the order")
+        elif not self._settle(order) and self._window.was_given_up(permit_id):
+            self._window.send_order_after_all({**arguments, "strategy": strategy})
+            self._settle(order)
         return order
 
-    def _settle(self, order: Json) -> None:
-        """Ends the permit of an order that isn't open any more, if it has no end yet."""
+    def _settle(self, order: Json) -> bool:
+        """Ends the permit of an order that isn't open any more. Answers whether that was to do, and was done; a halt
+        may put it off."""
         if order["status"] == "open":
-            return
+            return False
         permit_id = self._window.permit_of_order(order["client_order_id"])
         if permit_id is None:
-            return
+            return False
         if Decimal(order["filled_quantity"]):
-            self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
-        else:
-            self._window.release_order(permit_id, f"the order is {order['status']}")
+            return self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
+        return self._window.release_order(permit_id, f"the order is {order['status']}")

@@ -63,6 +63,14 @@ class ExchangeClient:
         """The exchange's name, and whether it is its sandbox."""
         return f"{self._settings.name} (sandbox)" if self._settings.sandbox else self._settings.name
 
+    @property
+    def read_timeout_seconds(self) -> float:
+        return self._settings.read_timeout_seconds
+
+    @property
+    def request_timeout_seconds(self) -> float:
+        return self._settings.request_timeout_seconds
+
     def read(self, call: Call[T]) -> T:
         """Blocks until there is an answer. Raises ExchangeUnavailable, and ExchangeRefused."""
         try:

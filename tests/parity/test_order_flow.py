@@ -14,7 +14,7 @@ from shared.broker.base import OrderRequest
 from shared.errors import KeyReused, OutcomeUnknown, Refused, StoreUnavailable
 from shared.store.base import IdempotencyKey
 from shared.store.memory import MemoryStore
-from shared.window import DEFAULT_WINDOW_ID, MAX_OPEN_PERMITS, Outcome
+from shared.window import DEFAULT_WINDOW_ID, MAX_OPEN_PERMITS, Outcome, Permit
 from shared.wire import read_idempotency_key
 from shared.wire_orders import PLACE_ORDER, NewOrder, client_order_id_of, read_new_order
 from tests.parity.arms import World
@@ -84,7 +84,10 @@ class Desk:
         ]
 
     def permits(self) -> list[str]:
-        return [permit["status"] for permit in self.world.left().window.state.get("permits", {}).values()]
+        return [permit["status"] for permit in self.open_permits()]
+
+    def open_permits(self) -> list[Permit]:
+        return [*self.world.left().window.state.get("permits", {}).values()]
 
     def trades_today(self) -> int:
         return self.world.left().window.state["trades_today"]
@@ -140,6 +143,26 @@ def test_who_reconciles_meanwhile_makes_the_one_trade(side: Side) -> None:
     desk.after = reconcile
     assert desk.order()["status"] == "filled"
     assert desk.told() == ["pending", "sent", "confirmed", "trade of 0.50"]
+
+
+@pytest.mark.parametrize(("order", "left"), [(BUY, ["confirmed", "trade of 0.50"]), (REST, [])])
+def test_an_order_that_comes_in_once_it_was_given_up_is_accounted_for(
+    side: Side, order: NewOrder, left: list[str]
+) -> None:
+    """A process that hung between its permit and its order; another one has reconciled meanwhile."""
+    desk = Desk(side, max_trades_per_day=1)
+
+    def give_up() -> None:
+        desk.world.meet(At("2025-03-03T12:01:00Z"))
+        thread = threading.Thread(target=desk.reconcile)
+        thread.start()
+        thread.join()
+
+    desk.before = give_up
+    desk.order(order)
+    given_up = ["pending", "sent", "in_doubt", "released: the broker knows no such order"]
+    assert desk.told() == [*given_up, "pending", "sent", *left]
+    assert (desk.permits(), desk.trades_today()) == ([] if left else ["sent"], 1)
 
 
 def test_a_twin_that_was_quicker_has_placed_the_order(side: Side) -> None:
@@ -223,6 +246,39 @@ def test_reconciliation_leaves_permits_that_are_no_order_s_of_the_broker() -> No
     )
     desk.reconcile()
     assert (desk.told(), desk.permits()) == ([], ["sent"])
+
+
+def test_reconciliation_passes_over_an_order_of_which_nobody_knows_yet() -> None:
+    desk = Desk("native")
+    for order in (REST, REST):
+        desk.order(order)
+    on_its_way, cancelled = [permit["client_order_id"] for permit in desk.open_permits()]
+    desk.world.broker.cancel("paper-2")
+    find = desk.world.broker.service.order_by_client_id_async
+
+    async def found(*, client_order_id: str) -> Any:
+        if client_order_id == on_its_way:
+            raise LOST
+        return await find(client_order_id=client_order_id)
+
+    desk.__dict__["order_by_client_id_async"] = found
+    desk.reconcile()
+    assert [permit["client_order_id"] for permit in desk.open_permits()] == [on_its_way]
+    assert desk.told()[-1] == "released: the order is cancelled"
+    assert cancelled != on_its_way
+
+
+def test_reconciliation_waits_as_long_as_the_broker_s_orders_may_come_in() -> None:
+    desk = Desk("native", in_doubt_after_seconds=30)
+    desk.__dict__["settles_after_seconds"] = lambda: 90.5
+    desk.world.meet(BrokerFails(LOST, only="place"))
+    with pytest.raises(OutcomeUnknown):
+        desk.order()
+    desk.world.meet(BrokerFails(None))
+    for at, left in (("2025-03-03T12:01:30.499999Z", ["in_doubt"]), ("2025-03-03T12:01:30.5Z", [])):
+        desk.world.meet(At(at))
+        desk.reconcile()
+        assert desk.permits() == left
 
 
 def test_reconciliation_stops_at_a_broker_that_can_not_answer() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from shared.broker.base import Balance, OrdersQuery, Position
 from shared.broker.exchange import ExchangeBroker
+from shared.broker.service import BrokerService
 from shared.errors import (
     ClientOrderIdReused,
     ExchangeRefused,
@@ -141,6 +142,12 @@ def test_what_is_too_little_to_be_sold_is_no_position(exchange: TradingExchange,
     with pytest.raises(NothingToReduce):
         broker.place(sell("0.01", reduces=True), at=AT)
     assert exchange.free["BTC"] == Decimal("3.00299")
+
+
+def test_an_order_may_come_in_as_late_as_its_requests_may_take(exchange: TradingExchange) -> None:
+    """Five reads of 15 seconds, 5 to send it, and 10 until it can't come any more."""
+    with at_exchange.broker_at(exchange) as broker:
+        assert BrokerService(broker).settles_after_seconds() == 90
 
 
 def test_what_only_reduces_is_known_as_such_after_a_restart(served: Served, broker: ExchangeBroker) -> None:
