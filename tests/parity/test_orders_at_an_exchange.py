@@ -94,8 +94,8 @@ def play(seed: int) -> int:
             number = random.randrange(len(asked)) if asked and random.random() < 0.3 else len(asked)
             asked[number:] = asked[number:] or [drawn(random)]
             calls = [
-                (random.choice([by_legacy, by_native]), ports.for_request())
-                for ports in random.sample(processes, random.choice([1, 1, 2]))
+                (random.choice([by_legacy, by_native]), process.for_request())
+                for process in random.sample(processes, random.choice([1, 1, 2]))
             ]
             with ThreadPoolExecutor(2) as pool:
                 placing = [pool.submit(side, ports, asked[number], f"key-{number}") for side, ports in calls]
@@ -113,8 +113,8 @@ def play(seed: int) -> int:
             exchange.recover()
         time.sleep(DROPS_AFTER_SECONDS + SETTLE_SECONDS)  # what is under way still comes in, or is dropped
         clock.step(timedelta(minutes=2))
-        for ports in processes:
-            asyncio.run(native.reconcile(ports.for_request()))
+        for process in processes:
+            asyncio.run(native.reconcile(process.for_request()))
         return check(seed, exchange, store)
 
 

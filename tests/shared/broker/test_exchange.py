@@ -19,7 +19,7 @@ from shared.errors import (
 from tests.fakes.exchange import failed
 from tests.fakes.trading import TradingExchange
 from tests.shared.broker import at_exchange
-from tests.shared.broker.at_exchange import AT, TRADES, Served, another, sent
+from tests.shared.broker.at_exchange import AT, ORDER, TRADES, Served, another, sent
 from tests.shared.broker.markets import BTC, ETH, buy, sell
 
 ACCOUNT = "/api/v3/account"
@@ -220,6 +220,15 @@ def test_orders_of_other_kinds_and_of_other_symbols_are_left_out(
     assert broker.orders(OrdersQuery(symbol="XRP-USD")) == ()
     with pytest.raises(UnknownOrder):
         broker.order(stop.id)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "9" * 5_000])
+def test_a_number_that_no_order_has_is_not_asked_for(
+    exchange: TradingExchange, broker: ExchangeBroker, number: str
+) -> None:
+    with pytest.raises(UnknownOrder):
+        broker.order(f"BTC-USD:{number}")
+    assert exchange.asked(ORDER) == []
 
 
 def test_nothing_is_open_after_it_is_closed_and_it_opens_again(exchange: TradingExchange) -> None:
