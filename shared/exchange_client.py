@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -33,6 +34,9 @@ _OPTIONS = {
         "recvWindow": 5_000,  # milliseconds after which a request that was under way isn't carried out any more
     }
 }
+
+_PATIENCE: ContextVar[float | None] = ContextVar("patience", default=None)
+"""How many seconds a request waits, at most, for those before it that the exchange's rate limits hold up."""
 
 _SILENT = logging.Logger("ccxt", logging.CRITICAL)
 """ccxt's own logger would show headers, and with them the key, at level DEBUG."""
@@ -159,6 +163,7 @@ class ExchangeClient:
             raise ExchangeRefused("RateLimitExceeded", problem)
         await self._read(_nothing)
         session = self._living()
+        _PATIENCE.set(self._settings.request_timeout_seconds)
         try:
             return await call(session.exchange)
         except TradingWindowError:
@@ -246,6 +251,7 @@ def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     # Two roads on which ccxt (4.5) would make binary floats, whatever `number` says: JSON numbers, and order books.
     exchange.on_json_response = partial(json.loads, parse_float=str)
     exchange.safe_float = exchange.safe_number
+    exchange.throttle = partial(_in_turn, ccxt, exchange.throttle)
     exchange.handle_errors = partial(_judged, ccxt, exchange.handle_errors)
     if settings.sandbox:
         try:
@@ -256,6 +262,17 @@ def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     if settings.url is not None:
         exchange.urls["api"] = _moved(exchange.urls["api"], settings.url)
     return exchange
+
+
+async def _in_turn(ccxt: Any, throttle: Callable[..., Awaitable[None]], cost: Any = None) -> None:
+    """ccxt's wait for the exchange's rate limits, which comes before a request is signed and has no end of its own."""
+    patience = _PATIENCE.get()
+    try:
+        async with asyncio.timeout(patience):
+            await throttle(cost)
+    except TimeoutError:
+        problem = f"not sent: the requests before it took longer than {patience:g} seconds"
+        raise ccxt.RateLimitExceeded(problem) from None
 
 
 def _judged(ccxt: Any, handle_errors: Callable[..., Any], status: int, *answer: Any) -> Any:

@@ -56,7 +56,7 @@ class ExchangeBroker:
     ) -> None:
         self._client = client
         self.settles_after_seconds = _READS_BEFOREHAND * client.read_timeout_seconds + (
-            client.request_timeout_seconds + settle_seconds
+            2 * client.request_timeout_seconds + settle_seconds  # its turn, and its sending
         )
         self._account = ExchangeAccount(client.source, symbols, settle_seconds=settle_seconds)
 

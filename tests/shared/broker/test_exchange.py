@@ -145,9 +145,9 @@ def test_what_is_too_little_to_be_sold_is_no_position(exchange: TradingExchange,
 
 
 def test_an_order_may_come_in_as_late_as_its_requests_may_take(exchange: TradingExchange) -> None:
-    """Five reads of 15 seconds, 5 to send it, and 10 until it can't come any more."""
+    """Five reads of 15 seconds, 5 for its turn, 5 to send it, and 10 until it can't come any more."""
     with at_exchange.broker_at(exchange) as broker:
-        assert BrokerService(broker).settles_after_seconds() == 90
+        assert BrokerService(broker).settles_after_seconds() == 95
 
 
 def test_what_only_reduces_is_known_as_such_after_a_restart(served: Served, broker: ExchangeBroker) -> None:
