@@ -16,6 +16,7 @@ from shared.clock import utc_text
 from shared.errors import (
     ClientOrderIdReused,
     KeyReused,
+    OrderClosed,
     OutcomeUnknown,
     PermitConflict,
     Refused,
@@ -71,9 +72,14 @@ async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = Fal
 
 
 async def cancel(ports: Ports, order_id: str) -> Json:
-    """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
+    """The cancelled order; its slot is free again, unless a part was filled. Raises UnknownOrder, and OrderClosed, when
+    what came of the order is noted, too."""
     at = utc_text(ports.instant())
-    order: Json = await ports.outbound.effect_async("broker", "cancel", order_id=order_id, at=at)
+    try:
+        order: Json = await ports.outbound.effect_async("broker", "cancel", order_id=order_id, at=at)
+    except OrderClosed:
+        await _settle(ports, await ports.outbound.read_async("broker", "order", order_id=order_id))
+        raise
     await _settle(ports, order)
     return order
 

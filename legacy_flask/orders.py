@@ -10,7 +10,7 @@ from legacy_flask.trading_window import TradingWindow
 from shared.broker.base import OrderRequest
 from shared.broker.service import arguments_of, is_for
 from shared.clock import utc_text
-from shared.errors import ClientOrderIdReused, KeyReused, OutcomeUnknown, TradingWindowError
+from shared.errors import ClientOrderIdReused, KeyReused, OrderClosed, OutcomeUnknown, TradingWindowError
 from shared.ports import Ports
 from shared.store.base import IdempotencyKey
 from shared.wire_fields import plain_decimal
@@ -50,8 +50,13 @@ class Orders:
         return known
 
     def cancel(self, order_id: str) -> Json:
-        """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
-        order: Json = self._ports.outbound.effect("broker", "cancel", order_id=order_id, at=self._at)
+        """The cancelled order; its slot is free again, unless a part was filled. Raises UnknownOrder, and OrderClosed,
+        when what came of the order is noted, too."""
+        try:
+            order: Json = self._ports.outbound.effect("broker", "cancel", order_id=order_id, at=self._at)
+        except OrderClosed:
+            self._settle(self._ports.outbound.read("broker", "order", order_id=order_id))
+            raise
         self._settle(order)
         return order
 
