@@ -280,7 +280,7 @@ def _judged(ccxt: Any, handle_errors: Callable[..., Any], status: int, *answer: 
     order may have been carried out (Binance's general information on its HTTP return codes)."""
     try:
         return handle_errors(status, *answer)
-    except ccxt.ExchangeError as exc:
+    except ccxt.BaseError as exc:
         if status >= 500:
             raise ccxt.ExchangeNotAvailable(str(exc)) from exc
         raise

@@ -35,6 +35,7 @@ def _broker(served: Served, exchange: TradingExchange) -> ExchangeBroker:  # noq
         done_then(failed(503)),
         done_then(failed(503, code=-1)),  # "Unknown error, please check your request or try again later."
         done_then(failed(500, code=-1013)),
+        done_then(failed(503, code=-1003)),
         cut(),
         done_then(slow(0.8)),
     ],
