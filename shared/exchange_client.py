@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from decimal import Decimal
@@ -37,6 +38,9 @@ _OPTIONS = {
 
 _PATIENCE: ContextVar[float | None] = ContextVar("patience", default=None)
 """How many seconds a request waits, at most, for those before it that the exchange's rate limits hold up."""
+
+_REST = re.compile(r"[0-9]{1,6}")
+"""Seconds of a Retry-After. Binance shuts a client out for three days at the most."""
 
 _SILENT = logging.Logger("ccxt", logging.CRITICAL)
 """ccxt's own logger would show headers, and with them the key, at level DEBUG."""
@@ -187,7 +191,7 @@ class ExchangeClient:
         if is_rate_limit(error):
             headers = {name.lower(): text for name, text in (exchange.last_response_headers or {}).items()}
             after = headers.get("retry-after", "")
-            if after.isascii() and after.isdigit():
+            if _REST.fullmatch(after):
                 self._rest_until = asyncio.get_running_loop().time() + int(after)
 
     def _told(self, error: Exception) -> str:

@@ -253,6 +253,15 @@ def test_a_rest_that_the_exchange_asks_for_is_kept_by_all(exchange: FakeExchange
         assert len(exchange.requests) == asked
 
 
+@pytest.mark.parametrize("told", ["9" * 20, "9" * 4_500, "soon"])
+def test_a_rest_that_no_exchange_means_is_none(exchange: FakeExchange, told: str) -> None:
+    with client_of(exchange) as client:
+        exchange.fail(ORDER, failed(429, Retry_After=told))
+        with pytest.raises(ExchangeRefused, match="DDoSProtection: binance 429"):
+            client.once(order())
+        client.read(_nothing)
+
+
 def test_a_short_rest_is_waited_for(exchange: FakeExchange) -> None:
     exchange.fail(INFO, failed(429, Retry_After="1"))
     begin = time.monotonic()
