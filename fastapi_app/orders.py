@@ -3,7 +3,6 @@
 An order goes out once. Whatever breaks on the way, its permit keeps the slot until the broker has told what came of it.
 """
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +16,7 @@ from shared.clock import utc_text
 from shared.errors import (
     ClientOrderIdReused,
     KeyReused,
+    OrderClosed,
     OutcomeUnknown,
     PermitConflict,
     Refused,
@@ -24,7 +24,7 @@ from shared.errors import (
     UnknownPermit,
 )
 from shared.ports import Ports
-from shared.store.base import IdempotencyKey
+from shared.store.base import IdempotencyKey, LedgerQuery
 from shared.window import DEFAULT_WINDOW_ID, AnswerT, Asking, Transition
 from shared.wire_fields import plain_decimal
 from shared.wire_orders import NewOrder, client_order_id_of
@@ -63,27 +63,36 @@ async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = Fal
     permit_id, request = await _reserve(ports, request)
     placed = await _send(ports, request, permit_id)
     order: Json = placed["order"]
-    if placed["placed"]:
-        await _settle(ports, order)
-    else:
+    if not placed["placed"]:
         await _release(ports, permit_id, "another request has placed the order")
+    elif not await _settle(ports, order) and await _was_given_up(ports, permit_id):
+        await _reserve_after_all(ports, request)
+        await _settle(ports, order)
     return order
 
 
 async def cancel(ports: Ports, order_id: str) -> Json:
-    """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
+    """The cancelled order; its slot is free again, unless a part was filled. Raises UnknownOrder, and OrderClosed, when
+    what came of the order is noted, too."""
     at = utc_text(ports.instant())
-    order: Json = await ports.outbound.effect_async("broker", "cancel", order_id=order_id, at=at)
+    try:
+        order: Json = await ports.outbound.effect_async("broker", "cancel", order_id=order_id, at=at)
+    except OrderClosed:
+        await _settle(ports, await ports.outbound.read_async("broker", "order", order_id=order_id))
+        raise
     await _settle(ports, order)
     return order
 
 
 async def reconcile(ports: Ports) -> None:
     """Asks the broker what came of each order that is out, and ends its permit by the answer: a trade for what was
-    filled, the slot back for what was not. What is still open stays so. An order that the broker doesn't know is
-    given up once it is older than the config's `in_doubt_after_seconds`: until then it may be on its way."""
+    filled, the slot back for what was not. What is still open, or under way, stays so. An order that the broker
+    doesn't know is given up once it is older than the config's `in_doubt_after_seconds`, and than the broker's orders
+    may be when they come in: until then it may be on its way."""
     snapshot = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
-    given_up = utc_text(ports.instant() - timedelta(seconds=snapshot.config.in_doubt_after_seconds))
+    settles_after = await ports.outbound.read_async("broker", "settles_after_seconds")
+    waits = timedelta(seconds=max(snapshot.config.in_doubt_after_seconds, settles_after))
+    given_up = utc_text(ports.instant() - waits)
     for permit in snapshot.state.get("permits", {}).values():
         client_order_id = permit.get("client_order_id")
         if client_order_id is None:
@@ -110,17 +119,36 @@ async def _reserve(ports: Ports, request: OrderRequest) -> tuple[str, OrderReque
             at=utc_text(ports.instant()),
         )
         request = replace(request, reduces=reduces)
-    order = Order(
+    permit_id = ports.new_id("permit")
+    transition = permits.reservation_of_sent(permit_id, _order_of(request), request.client_order_id)
+    await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition, asks=Asking(request.symbol))
+    return permit_id, request
+
+
+async def _was_given_up(ports: Ports, permit_id: str) -> bool:
+    """Whether somebody has given the slot back while the order was on its way, as of now."""
+    await ports.windows.apply_async(DEFAULT_WINDOW_ID, permits.look)
+    if permit_id in (await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)).state.get("permits", {}):
+        return False
+    newest = await ports.windows.ledger_async(DEFAULT_WINDOW_ID, LedgerQuery(subject=permit_id, limit=1))
+    return any(entry.data["status"] == "released" for entry in newest.entries)
+
+
+async def _reserve_after_all(ports: Ports, request: OrderRequest) -> None:
+    """A permit for an order that came in once its own had been given up: whatever the rules say, it is there."""
+    order, permit_id = _order_of(request), ports.new_id("permit")
+    transition = permits.reservation_of_sent(permit_id, order, request.client_order_id, asks_rules=False)
+    await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition)
+
+
+def _order_of(request: OrderRequest) -> Order:
+    return Order(
         symbol=request.symbol,
         side=request.side,
         quantity=plain_decimal(request.quantity),
         price=None if request.price is None else plain_decimal(request.price),
         reduces=request.reduces,
     )
-    permit_id = ports.new_id("permit")
-    transition = permits.reservation_of_sent(permit_id, order, request.client_order_id)
-    await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition, asks=Asking(request.symbol))
-    return permit_id, request
 
 
 async def _send(ports: Ports, request: OrderRequest, permit_id: str) -> Json:
@@ -138,28 +166,32 @@ async def _send(ports: Ports, request: OrderRequest, permit_id: str) -> Json:
     return placed
 
 
-async def _settle(ports: Ports, order: Json) -> None:
-    """Ends the permit of an order that isn't open any more, if it has no end yet."""
+async def _settle(ports: Ports, order: Json) -> bool:
+    """Ends the permit of an order that isn't open any more. Answers whether that was to do, and was done; a halt may
+    put it off."""
     if order["status"] == "open":
-        return
+        return False
     window = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
     permit = permits.permit_of_order(window.state, order["client_order_id"])
     if permit is None:
-        return
+        return False
     if not Decimal(order["filled_quantity"]):
-        await _release(ports, permit["id"], f"the order is {order['status']}")
-        return
+        return await _release(ports, permit["id"], f"the order is {order['status']}")
     filled = Order(quantity=order["filled_quantity"], price=order["average_price"])
-    # A halt, where the config says so, keeps the permit as it is: whoever reconciles after it confirms it.
-    with suppress(Refused):
-        await _apply_unless_ended(ports, permits.confirmation(permit["id"], ports.new_id("trade"), filled))
+    try:
+        return await _apply_unless_ended(ports, permits.confirmation(permit["id"], ports.new_id("trade"), filled))
+    except Refused:  # a halt, where the config says so, keeps it as it is: whoever reconciles after it confirms it
+        return True
 
 
-async def _release(ports: Ports, permit_id: str, why: str) -> None:
-    await _apply_unless_ended(ports, permits.release(permit_id, why))
+async def _release(ports: Ports, permit_id: str, why: str) -> bool:
+    return await _apply_unless_ended(ports, permits.release(permit_id, why))
 
 
-async def _apply_unless_ended(ports: Ports, transition: Transition[AnswerT]) -> None:
-    """A step of a permit that another request may take at the same time."""
-    with suppress(UnknownPermit, PermitConflict):
+async def _apply_unless_ended(ports: Ports, transition: Transition[AnswerT]) -> bool:
+    """A step of a permit that another request may take at the same time. Answers whether it was taken here."""
+    try:
         await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition)
+    except (UnknownPermit, PermitConflict):
+        return False
+    return True

@@ -10,7 +10,7 @@ from legacy_flask.trading_window import TradingWindow
 from shared.broker.base import OrderRequest
 from shared.broker.service import arguments_of, is_for
 from shared.clock import utc_text
-from shared.errors import ClientOrderIdReused, KeyReused, OutcomeUnknown, TradingWindowError
+from shared.errors import ClientOrderIdReused, KeyReused, OrderClosed, OutcomeUnknown, TradingWindowError
 from shared.ports import Ports
 from shared.store.base import IdempotencyKey
 from shared.wire_fields import plain_decimal
@@ -50,8 +50,13 @@ class Orders:
         return known
 
     def cancel(self, order_id: str) -> Json:
-        """The cancelled order; its slot is free again. Raises UnknownOrder, OrderClosed."""
-        order: Json = self._ports.outbound.effect("broker", "cancel", order_id=order_id, at=self._at)
+        """The cancelled order; its slot is free again, unless a part was filled. Raises UnknownOrder, and OrderClosed,
+        when what came of the order is noted, too."""
+        try:
+            order: Json = self._ports.outbound.effect("broker", "cancel", order_id=order_id, at=self._at)
+        except OrderClosed:
+            self.settle(self._ports.outbound.read("broker", "order", order_id=order_id))
+            raise
         self.settle(order)
         return order
 
@@ -79,20 +84,21 @@ class Orders:
             self._window.doubt_order(permit_id)
             raise
         order: Json = placed["order"]
-        if placed["placed"]:
-            self.settle(order)
-        else:
+        if not placed["placed"]:
             self._window.release_order(permit_id, "another request has placed the order")
+        elif not self.settle(order) and self._window.was_given_up(permit_id):
+            self._window.send_order_after_all({**arguments, "strategy": strategy})
+            self.settle(order)
         return order
 
-    def settle(self, order: Json) -> None:
-        """Ends the permit of an order that isn't open any more, if it has no end yet."""
+    def settle(self, order: Json) -> bool:
+        """Ends the permit of an order that isn't open any more. Answers whether that was to do, and was done; a halt
+        may put it off."""
         if order["status"] == "open":
-            return
+            return False
         permit_id = self._window.permit_of_order(order["client_order_id"])
         if permit_id is None:
-            return
+            return False
         if Decimal(order["filled_quantity"]):
-            self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
-        else:
-            self._window.release_order(permit_id, f"the order is {order['status']}")
+            return self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
+        return self._window.release_order(permit_id, f"the order is {order['status']}")

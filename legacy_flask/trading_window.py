@@ -1,7 +1,6 @@
 """The old synchronous trading window, with the old arithmetic."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -100,15 +99,36 @@ class TradingWindow:
         ports.windows.apply(DEFAULT_WINDOW_ID, transition, asks=Asking(order["symbol"]))
         return permit_id
 
+    def send_order_after_all(self, order: Mapping[str, Any]) -> None:
+        """A permit for an order that came in once its own had been given up: whatever the rules say, it is there."""
+        ports = self._ports()
+        permit_id = ports.new_id("permit")
+
+        def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
+            if _permit_of_order(state, order["client_order_id"]):
+                raise OrderOnItsWay(order["client_order_id"])
+            return _send(config, state, instant, permit_id=permit_id, order=order)
+
+        ports.windows.apply(DEFAULT_WINDOW_ID, transition)
+
+    def was_given_up(self, permit_id: str) -> bool:
+        """Whether somebody has given the slot back while the order was on its way, as of now."""
+        windows = self._ports().windows
+        looked = windows.apply(DEFAULT_WINDOW_ID, lambda config, state, _instant: Outcome(config, state, (), None))
+        if permit_id in looked.after.state.get("permits", {}):
+            return False
+        newest = windows.ledger(DEFAULT_WINDOW_ID, LedgerQuery(subject=permit_id, limit=1))
+        return any(entry.data["status"] == "released" for entry in newest.entries)
+
     def permit_of_order(self, client_order_id: str) -> str | None:
         """The id of the permit of the order of this name, while it has no end."""
         window = self._ports().windows.snapshot(DEFAULT_WINDOW_ID)
         permit = _permit_of_order(window.state, client_order_id)
         return permit["id"] if permit else None
 
-    def register_order(self, permit_id: str, quantity: str, price: str) -> None:
+    def register_order(self, permit_id: str, quantity: str, price: str) -> bool:
         """The order was filled: its slot is a trade's now. A halt puts this off, where the config says so: the permit
-        stays, and whoever reconciles after the halt confirms it."""
+        stays, and whoever reconciles after the halt confirms it. Answers whether the permit had no end yet."""
         trade_id = self._ports().new_id("trade")
 
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
@@ -135,11 +155,13 @@ class TradingWindow:
             )
             return Outcome(config, without_permit(state, permit, frees_slot=False), entries, None)
 
-        with suppress(Refused):
-            self._step_permit(transition)
+        try:
+            return self._step_permit(transition)
+        except Refused:
+            return True
 
-    def release_order(self, permit_id: str, why: str) -> None:
-        """There is no trade: the slot is free again."""
+    def release_order(self, permit_id: str, why: str) -> bool:
+        """There is no trade: the slot is free again. Answers whether the permit had no end yet."""
 
         def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
             permit = _open_permit(state, permit_id)
@@ -147,7 +169,7 @@ class TradingWindow:
             entry = permit_entry(released, entry_id=f"{permit_id}-released", reason=why)
             return Outcome(config, without_permit(state, permit, frees_slot=True), (entry,), None)
 
-        self._step_permit(transition)
+        return self._step_permit(transition)
 
     def doubt_order(self, permit_id: str) -> None:
         """Nobody knows what came of the order: its permit keeps the slot until that is known."""
@@ -189,10 +211,13 @@ class TradingWindow:
 
         return ports.windows.apply(DEFAULT_WINDOW_ID, transition).answer
 
-    def _step_permit(self, transition: Transition[None]) -> None:
-        """Another request may have taken the step, or ended the permit."""
-        with suppress(UnknownPermit, PermitConflict):
+    def _step_permit(self, transition: Transition[None]) -> bool:
+        """Answers whether the step was taken here: another request may have taken it, or ended the permit."""
+        try:
             self._ports().windows.apply(DEFAULT_WINDOW_ID, transition)
+        except (UnknownPermit, PermitConflict):
+            return False
+        return True
 
     def _ports(self) -> Ports:
         if self._given_ports is not None:

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -34,6 +36,12 @@ _OPTIONS = {
     }
 }
 
+_PATIENCE: ContextVar[float | None] = ContextVar("patience", default=None)
+"""How many seconds a request waits, at most, for those before it that the exchange's rate limits hold up."""
+
+_REST = re.compile(r"[0-9]{1,6}")
+"""Seconds of a Retry-After. Binance shuts a client out for three days at the most."""
+
 _SILENT = logging.Logger("ccxt", logging.CRITICAL)
 """ccxt's own logger would show headers, and with them the key, at level DEBUG."""
 
@@ -62,6 +70,14 @@ class ExchangeClient:
     def source(self) -> str:
         """The exchange's name, and whether it is its sandbox."""
         return f"{self._settings.name} (sandbox)" if self._settings.sandbox else self._settings.name
+
+    @property
+    def read_timeout_seconds(self) -> float:
+        return self._settings.read_timeout_seconds
+
+    @property
+    def request_timeout_seconds(self) -> float:
+        return self._settings.request_timeout_seconds
 
     def read(self, call: Call[T]) -> T:
         """Blocks until there is an answer. Raises ExchangeUnavailable, and ExchangeRefused."""
@@ -151,6 +167,7 @@ class ExchangeClient:
             raise ExchangeRefused("RateLimitExceeded", problem)
         await self._read(_nothing)
         session = self._living()
+        _PATIENCE.set(self._settings.request_timeout_seconds)
         try:
             return await call(session.exchange)
         except TradingWindowError:
@@ -174,7 +191,7 @@ class ExchangeClient:
         if is_rate_limit(error):
             headers = {name.lower(): text for name, text in (exchange.last_response_headers or {}).items()}
             after = headers.get("retry-after", "")
-            if after.isascii() and after.isdigit():
+            if _REST.fullmatch(after):
                 self._rest_until = asyncio.get_running_loop().time() + int(after)
 
     def _told(self, error: Exception) -> str:
@@ -238,6 +255,8 @@ def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     # Two roads on which ccxt (4.5) would make binary floats, whatever `number` says: JSON numbers, and order books.
     exchange.on_json_response = partial(json.loads, parse_float=str)
     exchange.safe_float = exchange.safe_number
+    exchange.throttle = partial(_in_turn, ccxt, exchange.throttle)
+    exchange.handle_errors = partial(_judged, ccxt, exchange.handle_errors)
     if settings.sandbox:
         try:
             exchange.set_sandbox_mode(True)
@@ -247,6 +266,28 @@ def _made(ccxt: Any, settings: ExchangeSettings) -> Any:
     if settings.url is not None:
         exchange.urls["api"] = _moved(exchange.urls["api"], settings.url)
     return exchange
+
+
+async def _in_turn(ccxt: Any, throttle: Callable[..., Awaitable[None]], cost: Any = None) -> None:
+    """ccxt's wait for the exchange's rate limits, which comes before a request is signed and has no end of its own."""
+    patience = _PATIENCE.get()
+    try:
+        async with asyncio.timeout(patience):
+            await throttle(cost)
+    except TimeoutError:
+        problem = f"not sent: the requests before it took longer than {patience:g} seconds"
+        raise ccxt.RateLimitExceeded(problem) from None
+
+
+def _judged(ccxt: Any, handle_errors: Callable[..., Any], status: int, *answer: Any) -> Any:
+    """What ccxt makes of an answer. It goes by the code in the body first; but after a 5xx, whatever the body says, the
+    order may have been carried out (Binance's general information on its HTTP return codes)."""
+    try:
+        return handle_errors(status, *answer)
+    except ccxt.BaseError as exc:
+        if status >= 500:
+            raise ccxt.ExchangeNotAvailable(str(exc)) from exc
+        raise
 
 
 def _config(settings: ExchangeSettings) -> dict[str, Any]:

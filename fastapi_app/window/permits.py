@@ -22,11 +22,14 @@ class ConfirmedPermit(PermitAnswer):
     trade: Trade
 
 
-def reservation(permit_id: str, order: Order, client_order_id: str | None = None) -> Transition[PermitAnswer]:
-    """Takes a slot if every rule allows the order; else raises Refused with every reason."""
+def reservation(
+    permit_id: str, order: Order, client_order_id: str | None = None, *, asks_rules: bool = True
+) -> Transition[PermitAnswer]:
+    """Takes a slot if every rule allows the order; else raises Refused with every reason. Without `asks_rules` the slot
+    is taken as it is."""
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
-        reasons = (*failing(config, state, instant, order), *too_many_permits(state))
+        reasons = (*failing(config, state, instant, order), *too_many_permits(state)) if asks_rules else ()
         if reasons:
             raise Refused(*reasons)
         day = trading_day(config, state, instant)
@@ -53,10 +56,12 @@ def reservation(permit_id: str, order: Order, client_order_id: str | None = None
     return transition
 
 
-def reservation_of_sent(permit_id: str, order: Order, client_order_id: str) -> Transition[PermitAnswer]:
+def reservation_of_sent(
+    permit_id: str, order: Order, client_order_id: str, *, asks_rules: bool = True
+) -> Transition[PermitAnswer]:
     """Reserves a slot, and notes in the same step that the order goes out under this name; no two that are out have
     one name. Raises OrderOnItsWay, and Refused as `reservation` does."""
-    reserve, send = reservation(permit_id, order, client_order_id), sending(permit_id)
+    reserve, send = reservation(permit_id, order, client_order_id, asks_rules=asks_rules), sending(permit_id)
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
         if permit_of_order(state, client_order_id) is not None:
@@ -66,6 +71,11 @@ def reservation_of_sent(permit_id: str, order: Order, client_order_id: str) -> T
         return sent._replace(entries=(*reserved.entries, *sent.entries))
 
     return transition
+
+
+def look(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+    """Changes nothing: what its caller reads from then on is the window as it is now."""
+    return Outcome(config, state, (), None)
 
 
 def permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:

@@ -209,6 +209,12 @@ class Broker(Protocol):
     had, or ExchangeUnavailable and ExchangeRefused where an exchange keeps it, and then nothing has changed.
     """
 
+    @property
+    def settles_after_seconds(self) -> float:
+        """How long after the instant at which somebody decided on an order it may still come in: that the broker
+        doesn't know it says nothing before."""
+        ...
+
     def place(self, request: OrderRequest, *, at: datetime) -> Order:
         """Places the order, once: a client order id that is known, with an equal request, gives that order as it is
         now. Raises ClientOrderIdReused for an unequal one, and UnknownSymbol, InsufficientBalance, NothingToReduce

@@ -27,6 +27,10 @@ SETTLES_AFTER_SECONDS = 10.0
 """How long after it was sent an order may still come in. Binance drops what is older than `recvWindow` (5 seconds, in
 `shared.exchange_client`) when it gets to it, by its own clock, from which the sender's may differ by a second."""
 
+_READS_BEFOREHAND = 5
+"""How many reads a request may wait for, one after the other, from its instant until its order is sent: whether there
+is an order of its key, what it reduces, whether a twin has come in, what the market takes, what the markets are."""
+
 _MAY_BE_A_TWIN = ("DuplicateOrderId", "InvalidOrder", "InsufficientFunds")
 """How an order is refused that another process has placed under this client order id: Binance says InvalidOrder of one
 that is open, as of any order that it doesn't take, and of one that has taken the money that there is too little."""
@@ -52,6 +56,9 @@ class ExchangeBroker:
     ) -> None:
         self._client = client
         self.money = f"the account at {client.source}"
+        self.settles_after_seconds = _READS_BEFOREHAND * client.read_timeout_seconds + (
+            2 * client.request_timeout_seconds + settle_seconds  # its turn, and its sending
+        )
         self._account = ExchangeAccount(client.source, symbols, settle_seconds=settle_seconds)
 
     def place(self, request: OrderRequest, *, at: datetime) -> Order:

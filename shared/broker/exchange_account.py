@@ -17,6 +17,7 @@ from shared.broker.exchange_orders import (
     PlacedId,
     average,
     fills,
+    has_known_status,
     is_ours,
     name_at_exchange,
     number_of,
@@ -180,7 +181,7 @@ class ExchangeAccount:
                 told = await exchange.fetch_open_orders(name)
             else:
                 told = await exchange.fetch_orders(name, None, _PAGE if query.status else min(_PAGE, query.limit))
-            ours = [each for each in told if is_ours(each)]
+            ours = [each for each in told if is_ours(each) and has_known_status(each)]
             if any(each["filled"] for each in ours):
                 await self._read_fills(exchange, symbol)
             found += [self._order(exchange, each, symbol) for each in ours]
@@ -256,6 +257,8 @@ class ExchangeAccount:
             raise
         if not is_ours(told):
             return None
+        if not has_known_status(told):
+            raise OutcomeUnknown(f"{self._source} says {told['status']} of the order, which is no status that is known")
         if told["filled"]:
             await self._read_fills(exchange, symbol)
         return self._order(exchange, told, symbol)

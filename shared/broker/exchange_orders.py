@@ -20,6 +20,8 @@ _SHOWN_PRICE = Decimal("0.00000001")
 _TAKEN_AS_IT_IS = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 """What Binance takes for newClientOrderId."""
 
+_ORDER_ID = re.compile(r"([^:]+):([0-9]{1,19})")
+
 _STATUSES: Mapping[str, OrderStatus] = {
     "open": "open",
     "closed": "filled",
@@ -47,8 +49,9 @@ class PlacedId(NamedTuple):
 
     @classmethod
     def parsed(cls, order_id: str) -> "PlacedId | None":
-        symbol, colon, number = order_id.partition(":")
-        return cls(symbol, number) if colon and number.isascii() and number.isdigit() else None
+        """None for what is no id of an order; Binance's numbers have 63 bits."""
+        found = _ORDER_ID.fullmatch(order_id)
+        return cls(*found.groups()) if found and int(found[2]) < 1 << 63 else None
 
 
 def name_at_exchange(client_order_id: str) -> str:
@@ -70,7 +73,12 @@ def parameters_of(request: OrderRequest) -> dict[str, Any]:
 def is_ours(told: Mapping[str, Any]) -> bool:
     """Whether it is an order of a kind that is known here. Others may have been placed by hand: a stop, say, which ccxt
     calls a limit order, too."""
-    return told["info"]["type"] in ("MARKET", "LIMIT", "LIMIT_MAKER") and told["status"] in _STATUSES
+    return told["info"]["type"] in ("MARKET", "LIMIT", "LIMIT_MAKER")
+
+
+def has_known_status(told: Mapping[str, Any]) -> bool:
+    """Not so, say, for one that was placed by hand and waits for another one to be filled."""
+    return told["status"] in _STATUSES
 
 
 def order_of(told: Mapping[str, Any], symbol: str, costs: OrderCosts) -> Order:

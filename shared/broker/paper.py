@@ -27,6 +27,8 @@ class PaperBroker:
     knows_at_once = True
     """Whether an order that it doesn't know isn't on its way to it either."""
 
+    settles_after_seconds = 0.0
+
     def __init__(self, *, prices: PriceSource, books: Books, rules: PaperRules) -> None:
         self._prices = prices
         self._books = books

@@ -92,6 +92,10 @@ class BrokerService:
     async def reduces_async(self, *, symbol: str, side: OrderSide, quantity: str, at: str) -> bool:
         return _reduces(await self._broker.positions_async(at=datetime.fromisoformat(at)), symbol, side, quantity)
 
+    def settles_after_seconds(self) -> float:
+        """As the broker's."""
+        return self._broker.settles_after_seconds
+
     def close(self) -> None:
         self._broker.close()
 

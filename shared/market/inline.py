@@ -11,7 +11,12 @@ INLINE_CANDLES = 100
 
 
 class InlineMarket(Market):
-    """A Market whose answers are so quick that an event loop takes them inline, but for many candles."""
+    """A Market whose answers are so quick that an event loop takes them inline, but for many candles, and for candles
+    that aren't at hand."""
+
+    def is_at_hand(self, symbol: str, timeframe: Timeframe) -> bool:  # noqa: ARG002
+        """Whether a few candles take no longer than it takes to pick them."""
+        return True
 
     async def symbols_async(self) -> tuple[str, ...]:
         return self.symbols()
@@ -23,14 +28,14 @@ class InlineMarket(Market):
         return self.order_book(symbol, limit, at=at)
 
     async def candles_async(self, symbol: str, timeframe: Timeframe, limit: int, *, at: datetime) -> tuple[Candle, ...]:
-        if limit <= INLINE_CANDLES:
+        if limit <= INLINE_CANDLES and self.is_at_hand(symbol, timeframe):
             return self.candles(symbol, timeframe, limit, at=at)
         return await asyncio.to_thread(self.candles, symbol, timeframe, limit, at=at)
 
     async def candles_after_async(
         self, symbol: str, timeframe: Timeframe, after: datetime | None, limit: int, *, until: datetime | None = None
     ) -> tuple[Candle, ...]:
-        if limit <= INLINE_CANDLES:
+        if limit <= INLINE_CANDLES and self.is_at_hand(symbol, timeframe):
             return self.candles_after(symbol, timeframe, after, limit, until=until)
         return await asyncio.to_thread(self.candles_after, symbol, timeframe, after, limit, until=until)
 

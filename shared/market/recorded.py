@@ -1,9 +1,9 @@
 """A market of recorded candles, held in memory."""
 
+import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 
@@ -31,7 +31,10 @@ class RecordedMarket(InlineMarket):
         self._candles = {symbol: tuple(candles[symbol]) for symbol in sorted(candles)}
         self._timeframe = timeframe
         self._source = source
-        self._resampled = lru_cache(maxsize=64)(self._resample)
+        self._resampled: dict[tuple[str, Timeframe], Sequence[Candle]] = {
+            (symbol, timeframe): own for symbol, own in self._candles.items()
+        }
+        self._resampling = threading.Lock()
 
     @classmethod
     def of_files(cls, files: Mapping[str, Path], *, timeframe: Timeframe) -> "RecordedMarket":
@@ -81,6 +84,10 @@ class RecordedMarket(InlineMarket):
         end = len(candles) if until is None else _closed(candles, timeframe, until)
         return tuple(candles[first : min(end, first + limit)])
 
+    def is_at_hand(self, symbol: str, timeframe: Timeframe) -> bool:
+        """A month of minutes takes most of a second to be made into larger candles, once."""
+        return symbol not in self._candles or (symbol, timeframe) in self._resampled
+
     def _until(self, symbol: str, at: datetime) -> tuple[Sequence[Candle], int]:
         """The symbol's own candles, and the place of the newest that is closed at that instant."""
         candles = self._of(symbol, self._timeframe)
@@ -93,14 +100,15 @@ class RecordedMarket(InlineMarket):
     def _of(self, symbol: str, timeframe: Timeframe) -> Sequence[Candle]:
         if symbol not in self._candles:
             raise UnknownSymbol(symbol)
-        return self._resampled(symbol, timeframe)
-
-    def _resample(self, symbol: str, timeframe: Timeframe) -> Sequence[Candle]:
-        if timeframe == self._timeframe:
-            return self._candles[symbol]
         if timeframe.seconds < self._timeframe.seconds:
             raise InvalidField("timeframe", str(timeframe), f"at least that of the recording, {self._timeframe}")
-        return resampled(self._candles[symbol], timeframe=self._timeframe, into=timeframe)
+        place = symbol, timeframe
+        if place not in self._resampled:
+            with self._resampling:
+                if place not in self._resampled:
+                    own = self._candles[symbol]
+                    self._resampled[place] = resampled(own, timeframe=self._timeframe, into=timeframe)
+        return self._resampled[place]
 
 
 def _closed(candles: Sequence[Candle], timeframe: Timeframe, at: datetime) -> int:

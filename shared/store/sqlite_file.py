@@ -199,14 +199,16 @@ class _Process(Generic[BatchT]):
             # What one job brought must not fail the others; trouble with the file fails all alike.
             if len(jobs) == 1 or isinstance(exc.__cause__, sqlite3.OperationalError):
                 raise
-            for job in jobs:
+            for place, job in enumerate(jobs):
                 job.error = None
                 try:
                     translated(self._transact, [job])
                 except Exception as own:
-                    if isinstance(own.__cause__, sqlite3.OperationalError):
-                        raise
                     job.error = own
+                    if isinstance(own.__cause__, sqlite3.OperationalError):
+                        for later in jobs[place + 1 :]:
+                            later.error = own
+                        return  # those before it are committed
 
     def _transact(self, jobs: Sequence[Job[BatchT, Any]]) -> None:
         connection = self._connection = self._connection or self._connect()

@@ -40,6 +40,7 @@ class Fault:
     performs: bool = False
     delay_seconds: float = 0.0
     status: int | None = None
+    code: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     drops: bool = False
     cuts: bool = False
@@ -50,9 +51,11 @@ def slow(seconds: float) -> Fault:
     return Fault(delay_seconds=seconds)
 
 
-def failed(status: int = 503, **headers: str) -> Fault:
-    """Answers with an error, and does nothing. An underscore in a header's name stands for a dash."""
-    return Fault(status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+def failed(status: int = 503, *, code: int | None = None, **headers: str) -> Fault:
+    """Answers with an error, which may have a code of the exchange's own, and does nothing. An underscore in a header's
+    name stands for a dash."""
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Fault(status=status, code=code, headers=named)
 
 
 def dropped() -> Fault:
@@ -292,7 +295,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.drops:
             self.close_connection = True
         elif fault.status is not None:
-            self._send(fault.status, {"msg": "out of order"}, headers=fault.headers)
+            told = {"msg": "out of order"} if fault.code is None else {"code": fault.code, "msg": "out of order"}
+            self._send(fault.status, told, headers=fault.headers)
         else:
             self._send(*(answer or exchange.answer(request)), cuts=fault.cuts)
 

@@ -182,10 +182,14 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
                 **unknown,
                 **unreadable,
                 "409": {"ErrorAnswer"},
-                **bodies_may_differ,
+                **more,
                 **unavailable,
             }
-            for step, bodies_may_differ in (("sent", {}), ("doubt", {}), ("release", {"422": {"ErrorAnswer"}}))
+            for step, more in (
+                ("sent", {"403": {"RefusedAnswer"}}),
+                ("doubt", {}),
+                ("release", {"422": {"ErrorAnswer"}}),
+            )
         },
         "POST /api/windows/{window_id}/permits/{permit_id}/confirm": {
             "200": {"ConfirmedAnswer"},

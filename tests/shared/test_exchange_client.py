@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -138,6 +139,19 @@ def test_what_may_have_been_done_is_never_sent_again(
     assert (len(exchange.asked(ORDER)), len(placed)) == (1, done)
 
 
+def test_an_order_does_not_wait_long_behind_other_requests(hasty: ExchangeClient, placed: list[Request]) -> None:
+    """It would be sent at a price that has gone, and when somebody may have given it up."""
+
+    async def take_turns(ccxt: Any, *, ahead: float) -> None:
+        ccxt.throttler.config["tokens"] = -ahead
+
+    hasty.read(partial(take_turns, ahead=60.0))  # of 50 milliseconds each
+    with pytest.raises(ExchangeRefused, match=r"not sent: .* took longer than 0\.25 seconds"):
+        hasty.once(order())
+    hasty.read(partial(take_turns, ahead=0.0))
+    assert placed == []
+
+
 def test_an_answer_that_does_not_come_in_time_is_not_asked_for_again(
     exchange: FakeExchange, hasty: ExchangeClient, placed: list[Request]
 ) -> None:
@@ -237,6 +251,15 @@ def test_a_rest_that_the_exchange_asks_for_is_kept_by_all(exchange: FakeExchange
             client.once(order())
         assert caught.value.kind == "RateLimitExceeded"
         assert len(exchange.requests) == asked
+
+
+@pytest.mark.parametrize("told", ["9" * 20, "9" * 4_500, "soon"])
+def test_a_rest_that_no_exchange_means_is_none(exchange: FakeExchange, told: str) -> None:
+    with client_of(exchange) as client:
+        exchange.fail(ORDER, failed(429, Retry_After=told))
+        with pytest.raises(ExchangeRefused, match="DDoSProtection: binance 429"):
+            client.once(order())
+        client.read(_nothing)
 
 
 def test_a_short_rest_is_waited_for(exchange: FakeExchange) -> None:

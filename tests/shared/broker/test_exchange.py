@@ -7,6 +7,7 @@ import pytest
 
 from shared.broker.base import Balance, OrdersQuery, Position
 from shared.broker.exchange import ExchangeBroker
+from shared.broker.service import BrokerService
 from shared.errors import (
     ClientOrderIdReused,
     ExchangeRefused,
@@ -18,7 +19,7 @@ from shared.errors import (
 from tests.fakes.exchange import failed
 from tests.fakes.trading import TradingExchange
 from tests.shared.broker import at_exchange
-from tests.shared.broker.at_exchange import AT, TRADES, Served, another, sent
+from tests.shared.broker.at_exchange import AT, ORDER, TRADES, Served, another, sent
 from tests.shared.broker.markets import BTC, ETH, buy, sell
 
 ACCOUNT = "/api/v3/account"
@@ -143,6 +144,12 @@ def test_what_is_too_little_to_be_sold_is_no_position(exchange: TradingExchange,
     assert exchange.free["BTC"] == Decimal("3.00299")
 
 
+def test_an_order_may_come_in_as_late_as_its_requests_may_take(exchange: TradingExchange) -> None:
+    """Five reads of 15 seconds, 5 for its turn, 5 to send it, and 10 until it can't come any more."""
+    with at_exchange.broker_at(exchange) as broker:
+        assert BrokerService(broker).settles_after_seconds() == 95
+
+
 def test_what_only_reduces_is_known_as_such_after_a_restart(served: Served, broker: ExchangeBroker) -> None:
     broker.place(buy("0.5"), at=AT)
     request = sell("0.5", reduces=True, client_order_id="stop")
@@ -213,6 +220,15 @@ def test_orders_of_other_kinds_and_of_other_symbols_are_left_out(
     assert broker.orders(OrdersQuery(symbol="XRP-USD")) == ()
     with pytest.raises(UnknownOrder):
         broker.order(stop.id)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "9" * 5_000])
+def test_a_number_that_no_order_has_is_not_asked_for(
+    exchange: TradingExchange, broker: ExchangeBroker, number: str
+) -> None:
+    with pytest.raises(UnknownOrder):
+        broker.order(f"BTC-USD:{number}")
+    assert exchange.asked(ORDER) == []
 
 
 def test_nothing_is_open_after_it_is_closed_and_it_opens_again(exchange: TradingExchange) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from shared.broker.account import Holding
 from shared.broker.exchange_fills import ExchangeFill, ExchangeFills, OrderCosts
+from shared.broker.exchange_orders import fills
 
 
 def fill(trade_id: int, side: Any, quantity: str, price: str, *, order: str = "1", **fees: str) -> ExchangeFill:
@@ -31,15 +32,15 @@ def test_a_sale_takes_its_share_of_the_average_cost() -> None:
     assert known.costs("nobody") == OrderCosts()
 
 
-@pytest.mark.parametrize("fills", list(permutations([BOUGHT, BOUGHT_DEARER, SOLD])))
+@pytest.mark.parametrize("reports", list(permutations([BOUGHT, BOUGHT_DEARER, SOLD])))
 def test_late_and_repeated_reports_are_counted_once_in_the_order_of_the_trades(
-    fills: tuple[ExchangeFill, ...],
+    reports: tuple[ExchangeFill, ...],
 ) -> None:
     known = ExchangeFills()
-    for each in fills:
+    for each in reports:
         known.add([each])
         known.holding()
-        known.add([each, *fills[:2]])
+        known.add([each, *reports[:2]])
     assert known.holding() == Holding(Decimal(3), Decimal(315))
     assert known.costs("c").realized_pnl == 15
 
@@ -50,8 +51,27 @@ def test_a_fee_in_what_is_bought_is_sold_to_pay_it() -> None:
     assert known.costs("1").fee == Decimal("0.2")  # 199.8 and 0.2 are the 200 that were paid
 
 
-def test_a_fee_in_a_third_currency_is_in_no_cost() -> None:
-    assert summed(fill(1, "buy", "2", "100")).costs("1").fee == 0
+def test_a_fee_in_what_is_sold_is_sold_to_pay_it() -> None:
+    """As of who sells BNB at Binance, and pays in it."""
+    known = summed(BOUGHT, fill(2, "sell", "1", "120", order="c", base_fee="0.1"))
+    assert known.holding() == Holding(Decimal("0.9"), Decimal(90))
+    assert known.costs("c") == OrderCosts(fee=Decimal(12), realized_pnl=Decimal(22))  # 132 for what had cost 110
+
+
+@pytest.mark.parametrize(
+    ("currency", "held", "fee"), [("BTC", "1.999", "0.1"), ("USD", "2", "0.001"), ("BNB", "2", "0")]
+)
+def test_a_fee_in_a_third_currency_is_in_no_cost(currency: str, held: str, fee: str) -> None:
+    told = {
+        "id": "1",
+        "order": "a",
+        "side": "buy",
+        "amount": Decimal(2),
+        "price": Decimal(100),
+        "info": {"commissionAsset": currency, "commission": "0.001"},
+    }
+    known = summed(*fills([told], {"baseId": "BTC", "quoteId": "USD"}))
+    assert (known.holding().quantity, known.costs("a").fee) == (Decimal(held), Decimal(fee))
 
 
 def test_an_order_s_fills_add_up() -> None:

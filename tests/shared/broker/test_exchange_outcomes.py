@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.broker.base import OrdersQuery
 from shared.broker.exchange import ExchangeBroker
 from shared.errors import (
     ClientOrderIdReused,
@@ -27,7 +28,19 @@ def _broker(served: Served, exchange: TradingExchange) -> ExchangeBroker:  # noq
     return another(served)
 
 
-@pytest.mark.parametrize("fault", [done_then(dropped()), done_then(failed(503)), cut(), done_then(slow(0.8))], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        done_then(dropped()),
+        done_then(failed(503)),
+        done_then(failed(503, code=-1)),  # "Unknown error, please check your request or try again later."
+        done_then(failed(500, code=-1013)),
+        done_then(failed(503, code=-1003)),
+        cut(),
+        done_then(slow(0.8)),
+    ],
+    ids=str,
+)
 def test_an_order_of_which_nobody_knows_is_found_by_its_name(
     exchange: TradingExchange, broker: ExchangeBroker, fault: Fault
 ) -> None:
@@ -124,6 +137,18 @@ def test_a_twin_of_another_process_is_the_order(
     monkeypatch.setitem(HANDLERS, ("GET", ORDER), unknown)
     with pytest.raises(ClientOrderIdReused):
         broker.place(buy("2", "1290", client_order_id=CID), at=AT)
+
+
+def test_an_order_of_an_unknown_status_is_not_said_to_be_absent(
+    exchange: TradingExchange, broker: ExchangeBroker
+) -> None:
+    resting = broker.place(buy("1", "1290", client_order_id=CID), at=AT)
+    exchange.placed()[0].status = "PENDING_NEW"
+    with pytest.raises(OutcomeUnknown, match=r"says PENDING_NEW of the order, which is no status that is known"):
+        broker.order_by_client_id(CID)
+    with pytest.raises(OutcomeUnknown, match="PENDING_NEW"):
+        broker.order(resting.id)
+    assert broker.orders(OrdersQuery()) == ()
 
 
 def test_a_refusal_that_is_no_twin_stays_one(exchange: TradingExchange, broker: ExchangeBroker) -> None:

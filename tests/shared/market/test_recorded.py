@@ -1,6 +1,9 @@
+import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,3 +112,27 @@ def test_sums_are_exact() -> None:
     assert str(total([Decimal(123456789012345678), Decimal("0.000000000000000001")])) == (
         "123456789012345678.000000000000000001"
     )
+
+
+def test_larger_candles_are_made_once_and_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A month of minutes takes most of a second."""
+    threads: list[threading.Thread] = []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread())
+        return resampled(*arguments, **options)
+
+    monkeypatch.setattr("shared.market.recorded.resampled", noted)
+    market = market_of(*CANDLES)
+
+    async def ask() -> None:
+        asked = [
+            market.candles_async("BTC-USD", Timeframe.HOUR, 2, at=END),
+            market.candles_after_async("BTC-USD", Timeframe.HOUR, None, 2),
+            market.candles_async("BTC-USD", Timeframe.HOUR, 3, at=END),
+        ]
+        assert [len(each) for each in await asyncio.gather(*asked)] == [2, 2, 3]
+
+    asyncio.run(ask())
+    (thread,) = threads
+    assert thread is not threading.main_thread()
