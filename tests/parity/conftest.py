@@ -1,4 +1,4 @@
-"""How long this folder searches: `pytest tests/parity --hypothesis-profile=soak` takes the better part of an hour."""
+"""How long this folder searches. With `--hypothesis-profile=soak` the sequences take the better part of an hour."""
 
 from pathlib import Path
 
