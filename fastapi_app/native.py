@@ -59,7 +59,7 @@ def create_native(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.max_body_bytes = max_body_bytes
-    app.state.headers_of_prices = of_prices
+    app.state.headers_of_prices = [(name.lower().encode(), value.encode()) for name, value in of_prices.items()]
     app.state.legacy_fit = legacy_fit or LegacyFit()
     app.add_exception_handler(TradingWindowError, _answer_error)
     app.add_exception_handler(Exception, _answer_fault)

@@ -46,7 +46,7 @@ class PricedRoute(DirectRoute):
     async def _answer(self, request: Request) -> Response:
         answer: Response = await self.endpoint(request)
         if answer.status_code < 300:
-            answer.headers.update(request.app.state.headers_of_prices)
+            answer.raw_headers.extend(request.app.state.headers_of_prices)
         return answer
 
 

@@ -7,23 +7,18 @@ from typing import NamedTuple
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
-_AMOUNT_TICKS, _TIME_TICKS = 5, 6
+_AMOUNT_TICKS, _TIME_TICKS = 5, 5
 _STEPS = tuple(
     [minutes * MINUTE for minutes in (1, 2, 5, 10, 15, 30)]
     + [hours * HOUR for hours in (1, 2, 3, 6, 12)]
     + [days * DAY for days in (1, 2, 4, 7, 14, 28)]
 )
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
-_EDGE_PERCENT = 8
-"""As near to an edge as that, a text in the middle of its tick would be cut."""
 
 
 class Tick(NamedTuple):
-    """`anchor` is where its text has the tick: the SVG `text-anchor`."""
-
     at: float
     text: str
-    anchor: str = "end"
 
 
 class Scale:
@@ -64,13 +59,13 @@ def time_axis(first: datetime, last: datetime) -> tuple[Callable[[datetime], flo
     span = (last - first).total_seconds()
     step = next((step for step in _STEPS if span / step <= _TIME_TICKS), None)
     if step is None:
-        return place, [_tick(place(at), f"{at:%b %Y}") for at in _months(first, last)]
+        return place, [Tick(place(at), f"{at:%Y-%m}") for at in _months(first, last)]
     number = math.ceil(first.timestamp() / step)
     instants = []
     while (at := datetime.fromtimestamp(number * step, UTC)) <= last:
         instants.append(at)
         number += 1
-    return place, [_tick(place(at), _text(at, step)) for at in instants]
+    return place, [Tick(place(at), _text(at, step)) for at in instants]
 
 
 def _months(first: datetime, last: datetime) -> list[datetime]:
@@ -87,7 +82,3 @@ def _months(first: datetime, last: datetime) -> list[datetime]:
 def _text(at: datetime, step: int) -> str:
     is_midnight = at - datetime(at.year, at.month, at.day, tzinfo=UTC) == timedelta(0)
     return f"{at:%b} {at.day}" if is_midnight or step >= DAY else f"{at:%H:%M}"
-
-
-def _tick(at: float, text: str) -> Tick:
-    return Tick(at, text, "start" if at < _EDGE_PERCENT else "end" if at > 100 - _EDGE_PERCENT else "middle")

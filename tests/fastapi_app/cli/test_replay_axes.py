@@ -31,20 +31,13 @@ def test_amounts_have_round_ticks_that_hold_all_of_them(low: float, high: float,
     [
         (timedelta(minutes=1), ["23:01", "23:02"]),
         (timedelta(minutes=19), ["23:05", "23:10", "23:15", "23:20"]),
-        (timedelta(hours=12), ["Jan 1", "02:00", "04:00", "06:00", "08:00", "10:00"]),
+        (timedelta(hours=12), ["Jan 1", "03:00", "06:00", "09:00"]),
         (timedelta(days=31), ["Jan 6", "Jan 13", "Jan 20", "Jan 27"]),
-        (timedelta(days=400), ["Jan 2022", "Apr 2022", "Jul 2022", "Oct 2022", "Jan 2023"]),
-        (timedelta(days=1_900), ["Jan 2022", "Jan 2023", "Jan 2024", "Jan 2025", "Jan 2026", "Jan 2027"]),
+        (timedelta(days=400), ["2022-01", "2022-04", "2022-07", "2022-10", "2023-01"]),
+        (timedelta(days=1_900), ["2022-01", "2024-01", "2026-01"]),
     ],
 )
 def test_times_have_ticks_at_whole_units(length: timedelta, told: list[str]) -> None:
     place, ticks = time_axis(YEAR_END, YEAR_END + length)
     assert [tick.text for tick in ticks] == told
     assert (place(YEAR_END), place(YEAR_END + length)) == (0, 100)
-
-
-def test_a_text_at_an_edge_stays_on_the_page() -> None:
-    _, ticks = time_axis(YEAR_END, YEAR_END + timedelta(minutes=1))
-    assert [tick.anchor for tick in ticks] == ["start", "end"]
-    _, ticks = time_axis(YEAR_END, YEAR_END + timedelta(minutes=19))
-    assert [tick.anchor for tick in ticks] == ["middle", "middle", "middle", "end"]

@@ -117,7 +117,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, tmp_path:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
-@pytest.mark.parametrize("length", [1_500, 20])
+@pytest.mark.parametrize("length", [1_500, 699, 20])
 def test_the_texts_of_charts_are_large_enough_and_apart(
     browser: Browser, tmp_path: Path, size: tuple[int, int], length: int
 ) -> None:
