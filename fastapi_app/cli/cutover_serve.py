@@ -97,7 +97,7 @@ def serve(
             with names_state_file(settings.cutover.path, "cutover.path, --state"):
                 app = _cutover(pair)
         _announce(console, pair, app.inventory, listener, quiet=quiet)
-        run(app, partial(_cutover, pair), settings.server, listener)
+        run(app, partial(_cutover, pair), settings.server, listener, websockets=native is not None)
     except KeyboardInterrupt:
         console.print("Stopped; modes and evidence are kept.")
 

@@ -57,9 +57,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(app: ASGIApp, make_app: Callable[[], ASGIApp], settings: ServerSettings, listener: socket.socket) -> None:
+def run(
+    app: ASGIApp,
+    make_app: Callable[[], ASGIApp],
+    settings: ServerSettings,
+    listener: socket.socket,
+    *,
+    websockets: bool = False,
+) -> None:
     """Serves until told to stop. One worker serves `app` itself; each of several makes its own by `make_app`, which is
-    pickled.
+    pickled. With `websockets` an upgrade is the app's to take, where a library for it is installed; without, it is a
+    request as any other.
 
     Raises KeyboardInterrupt when it was told by a signal, and SystemExit when no worker can start.
     """
@@ -71,6 +79,7 @@ def run(app: ASGIApp, make_app: Callable[[], ASGIApp], settings: ServerSettings,
         workers=settings.workers,
         log_config=LOGGING,
         http=Protocol,
+        ws="auto" if websockets else "none",
         access_log=settings.access_log,
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.drain_timeout_seconds,

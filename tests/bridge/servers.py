@@ -36,7 +36,15 @@ def gunicorn(folder: Path, *, threads: int = 4) -> Iterator[Server]:
 def bridge(folder: Path, http: str, *, validate: bool = False, **options: Any) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "tests.bridge.asgi:create_asgi", "--port", str(port)]
-    command += ["--http", PROTOCOLS[http], "--no-access-log", "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)]
+    command += [
+        "--http",
+        PROTOCOLS[http],
+        "--ws",
+        "none",
+        "--no-access-log",
+        "--timeout-graceful-shutdown",
+        str(GRACEFUL_SECONDS),
+    ]
     environ = {
         OPTIONS: json.dumps({"drain_timeout_seconds": 2.0, **options}),
         # Row 36: it must not count.

@@ -36,6 +36,7 @@ from shared.errors import (
     NothingToReduce,
     OrderClosed,
     OrderOnItsWay,
+    OtherAccount,
     OutcomeUnknown,
     PermitConflict,
     Reason,
@@ -759,6 +760,14 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
         (ExchangeUnavailable("no route"), 503, {"error": "the exchange can't answer: no route"}),
         (ExchangeRefused("InsufficientFunds", "too little"), 502, {"error": "the exchange refuses: too little"}),
         (
+            OtherAccount("real money", "paper money"),
+            409,
+            {
+                "error": "the bot trades real money, and this process would trade paper money: give it the settings of "
+                "the bot ([broker], [market], [exchange]), or a store of its own (store.path)"
+            },
+        ),
+        (
             OrderOnItsWay("key-1"),
             409,
             {"error": "an order with this key is on its way, and what comes of it isn't known yet"},
@@ -802,7 +811,7 @@ def test_every_error_has_its_answer() -> None:
         *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
         *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
         *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
-        *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay, BotIsRunning, BotIsStopped),
+        *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay, BotIsRunning, BotIsStopped, OtherAccount),
         # Which process runs the bot is no request's business.
         *(LeaseHeld, LeaseLost),
         *(TooManyBacktests, BacktestTooLong, BacktestFailed),

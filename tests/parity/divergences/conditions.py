@@ -113,7 +113,6 @@ def a_fault_is_told_in_full(native: Native) -> None:
 @CONDITIONS.at(
     POST_TRADE,
     "body.trades_today",
-    "status",
     also={GET_CAN_TRADE: ["body.can_trade"], GET_STATUS: ["body.trading_window.can_trade"]},
 )
 def the_count_goes_on_after_midnight(native: Native) -> None:

@@ -56,7 +56,6 @@ def the_limit_stops_one_trade_early(native: Native) -> None:
     "body.trades_today",
     "effects.windows.default.state.trades_today",
     "effects.ledger.default[0].key.answer.trades_today",
-    "status",
     also={GET_CAN_TRADE: ["body.can_trade"]},
 )
 def the_count_is_off_by_one(native: Native) -> None:
