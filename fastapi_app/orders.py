@@ -83,14 +83,16 @@ async def reconcile(ports: Ports) -> None:
     """Asks the broker what came of each order that is out, and ends its permit by the answer: a trade for what was
     filled, the slot back for what was not. What is still open, or under way, stays so. An order that the broker
     doesn't know is given up once it is older than the config's `in_doubt_after_seconds`, and than the broker's orders
-    may be when they come in: until then it may be on its way."""
+    may be when they come in: until then it may be on its way. Without an order that
+    is out the window is read, and nobody asked."""
     snapshot = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
+    sent = [each for each in snapshot.state.get("permits", {}).values() if "client_order_id" in each]
+    if not sent:
+        return
     settles_after = await ports.outbound.read_async("broker", "settles_after_seconds")
     given_up = utc_text(ports.instant() - given_up_after(snapshot.config.in_doubt_after_seconds, settles_after))
-    for permit in snapshot.state.get("permits", {}).values():
-        client_order_id = permit.get("client_order_id")
-        if client_order_id is None:
-            continue
+    for permit in sent:
+        client_order_id = permit["client_order_id"]
         try:
             order = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=client_order_id)
         except OutcomeUnknown:  # asked again another time; the others are not to wait for it

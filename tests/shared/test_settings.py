@@ -93,6 +93,7 @@ def test_defaults() -> None:
             "quanta": {},
             "fee_rate": Decimal("0.001"),
             "slippage_rate": Decimal("0.0005"),
+            "reconcile_seconds": 5.0,
         },
         "bot": {
             "symbols": ["BTC-USD"],
