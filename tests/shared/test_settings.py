@@ -99,6 +99,7 @@ def test_defaults() -> None:
             "symbols": ["BTC-USD"],
             "timeframe": "1m",
             "strategies": {"ema_crossover": {}},
+            "join_trend": True,
             "risk_per_trade": Decimal("0.01"),
             "stop_loss": Decimal("0.02"),
             "take_profit": Decimal("0.04"),
@@ -196,6 +197,7 @@ def test_every_key_can_come_from_the_file() -> None:
         [bot]
         symbols = ["ETH-USD", "BTC-USD"]
         timeframe = "5m"
+        join_trend = false
         risk_per_trade = "0.1"
         stop_loss = "0.5"
         take_profit = 0
@@ -296,6 +298,7 @@ def test_every_key_can_come_from_the_file() -> None:
             "symbols": ["ETH-USD", "BTC-USD"],
             "timeframe": "5m",
             "strategies": {"ema_crossover": {"fast": 3}, "rsi": {}},
+            "join_trend": False,
             "risk_per_trade": Decimal("0.1"),
             "stop_loss": Decimal("0.5"),
             "take_profit": Decimal(0),
@@ -377,6 +380,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BROKER__RECONCILE_SECONDS": "3600",
             "TRADEWINDOW_BOT__SYMBOLS": '["ETH-USD"]',
             "TRADEWINDOW_BOT__TIMEFRAME": "1h",
+            "TRADEWINDOW_BOT__JOIN_TREND": "false",
             "TRADEWINDOW_BOT__STRATEGIES": '{"rsi": {"period": 7}}',
             "TRADEWINDOW_BOT__RISK_PER_TRADE": "0.005",
             "TRADEWINDOW_BOT__STOP_LOSS": "0.01",
@@ -471,6 +475,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "symbols": ["ETH-USD"],
             "timeframe": "1h",
             "strategies": {"rsi": {"period": 7}},
+            "join_trend": False,
             "risk_per_trade": Decimal("0.005"),
             "stop_loss": Decimal("0.01"),
             "take_profit": Decimal("0.03"),
