@@ -43,8 +43,8 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
 
     Without settings, which is how a process starts it, it reads them, and ends the process with one sentence where
     that fails. Without ports it opens the stores and services that the settings name, the cutover's store too; the
-    cutover's HTTP API is there, and the bot runs here when it is told to. With ports nothing outside is touched, no bot
-    runs, and modes live as long as the app. Raises SettingsError, CandleFileError.
+    cutover's HTTP API is there, orders that are out are asked for, and the bot runs here when it is told to. With ports
+    nothing outside is touched, no bot runs, and modes live as long as the app. Raises SettingsError, CandleFileError.
     """
     if settings is None:
         with exits_with_a_sentence():
@@ -101,6 +101,7 @@ class TradingWindowApp:
             max_body_bytes=settings.limits.max_body_bytes,
             legacy_fit=LegacyFit(self._modes),
             supervisor=supervisor,
+            reconcile_seconds=None if supervisor is None else settings.broker.reconcile_seconds,
         )
         self.cutover = Cutover(
             self.native,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi_app.bot_supervisor import BotSupervisor
 from fastapi_app.calendar_watch import watching_calendars
 from fastapi_app.legacy_fit import LegacyFit
+from fastapi_app.order_watch import watching_orders
 from fastapi_app.requests import json_answer
 from fastapi_app.routers import backtest, bot, halts, health, market, orders, permits, status, trading_window, windows
 from fastapi_app.rule_documents import rule_tags, with_whole_examples
@@ -36,17 +37,21 @@ def create_native(
     max_body_bytes: int,
     legacy_fit: LegacyFit | None = None,
     supervisor: BotSupervisor | None = None,
+    reconcile_seconds: float | None = None,
 ) -> FastAPI:
-    """The native endpoints. Its lifespan closes the ports, and lets `supervisor` run the bot until then. Without
-    `legacy_fit` there is no old side to fit."""
+    """The native endpoints. Its lifespan closes the ports; until then it lets `supervisor` run the bot, and asks every
+    `reconcile_seconds` what came of orders that are out. Without `legacy_fit` there is no old side to fit."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        try:
-            async with watching_calendars(live_ports.store), supervisor.running() if supervisor else nullcontext():
-                yield
-        finally:
-            live_ports.close()
+        async with AsyncExitStack() as running:
+            running.callback(live_ports.close)
+            await running.enter_async_context(watching_calendars(live_ports.store))
+            if reconcile_seconds is not None:
+                await running.enter_async_context(watching_orders(live_ports, reconcile_seconds))
+            if supervisor is not None:
+                await running.enter_async_context(supervisor.running())
+            yield
 
     of_prices = headers_of_prices(live_ports)
     app = _Native(

@@ -4,13 +4,12 @@ An order goes out once. Whatever breaks on the way, its permit keeps the slot un
 """
 
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
+from fastapi_app import order_permits
 from fastapi_app.window import permits
 from fastapi_app.window.order import Order
-from shared.broker.base import OrderRequest
+from shared.broker.base import OrderRequest, given_up_after
 from shared.broker.service import arguments_of, is_for
 from shared.clock import utc_text
 from shared.errors import (
@@ -18,14 +17,11 @@ from shared.errors import (
     KeyReused,
     OrderClosed,
     OutcomeUnknown,
-    PermitConflict,
-    Refused,
     TradingWindowError,
-    UnknownPermit,
 )
 from shared.ports import Ports
-from shared.store.base import IdempotencyKey, LedgerQuery
-from shared.window import DEFAULT_WINDOW_ID, AnswerT, Asking, Transition
+from shared.store.base import IdempotencyKey
+from shared.window import DEFAULT_WINDOW_ID, Asking
 from shared.wire_fields import plain_decimal
 from shared.wire_orders import NewOrder, client_order_id_of
 
@@ -58,16 +54,15 @@ async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = Fal
         if known is not None:
             if not is_for(known, request):
                 raise ClientOrderIdReused(request.client_order_id)
-            await _settle(ports, known)
+            await order_permits.settle(ports, known)
             return dict(known)
     permit_id, request = await _reserve(ports, request)
     placed = await _send(ports, request, permit_id)
     order: Json = placed["order"]
     if not placed["placed"]:
-        await _release(ports, permit_id, "another request has placed the order")
-    elif not await _settle(ports, order) and await _was_given_up(ports, permit_id):
-        await _reserve_after_all(ports, request)
-        await _settle(ports, order)
+        await order_permits.release(ports, permit_id, "another request has placed the order")
+    else:
+        await order_permits.account_for(ports, order, permit_id, _order_of(request))
     return order
 
 
@@ -78,9 +73,9 @@ async def cancel(ports: Ports, order_id: str) -> Json:
     try:
         order: Json = await ports.outbound.effect_async("broker", "cancel", order_id=order_id, at=at)
     except OrderClosed:
-        await _settle(ports, await ports.outbound.read_async("broker", "order", order_id=order_id))
+        await order_permits.settle(ports, await ports.outbound.read_async("broker", "order", order_id=order_id))
         raise
-    await _settle(ports, order)
+    await order_permits.settle(ports, order)
     return order
 
 
@@ -88,23 +83,24 @@ async def reconcile(ports: Ports) -> None:
     """Asks the broker what came of each order that is out, and ends its permit by the answer: a trade for what was
     filled, the slot back for what was not. What is still open, or under way, stays so. An order that the broker
     doesn't know is given up once it is older than the config's `in_doubt_after_seconds`, and than the broker's orders
-    may be when they come in: until then it may be on its way."""
+    may be when they come in: until then it may be on its way. Without an order that
+    is out the window is read, and nobody asked."""
     snapshot = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
+    sent = [each for each in snapshot.state.get("permits", {}).values() if "client_order_id" in each]
+    if not sent:
+        return
     settles_after = await ports.outbound.read_async("broker", "settles_after_seconds")
-    waits = timedelta(seconds=max(snapshot.config.in_doubt_after_seconds, settles_after))
-    given_up = utc_text(ports.instant() - waits)
-    for permit in snapshot.state.get("permits", {}).values():
-        client_order_id = permit.get("client_order_id")
-        if client_order_id is None:
-            continue
+    given_up = utc_text(ports.instant() - given_up_after(snapshot.config.in_doubt_after_seconds, settles_after))
+    for permit in sent:
+        client_order_id = permit["client_order_id"]
         try:
             order = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=client_order_id)
         except OutcomeUnknown:  # asked again another time; the others are not to wait for it
             continue
         if order is not None:
-            await _settle(ports, order)
+            await order_permits.settle(ports, order)
         elif permit["reserved_at"] <= given_up:
-            await _release(ports, permit["id"], "the broker knows no such order")
+            await order_permits.release(ports, permit["id"], "the broker knows no such order")
 
 
 async def _reserve(ports: Ports, request: OrderRequest) -> tuple[str, OrderRequest]:
@@ -125,22 +121,6 @@ async def _reserve(ports: Ports, request: OrderRequest) -> tuple[str, OrderReque
     return permit_id, request
 
 
-async def _was_given_up(ports: Ports, permit_id: str) -> bool:
-    """Whether somebody has given the slot back while the order was on its way, as of now."""
-    await ports.windows.apply_async(DEFAULT_WINDOW_ID, permits.look)
-    if permit_id in (await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)).state.get("permits", {}):
-        return False
-    newest = await ports.windows.ledger_async(DEFAULT_WINDOW_ID, LedgerQuery(subject=permit_id, limit=1))
-    return any(entry.data["status"] == "released" for entry in newest.entries)
-
-
-async def _reserve_after_all(ports: Ports, request: OrderRequest) -> None:
-    """A permit for an order that came in once its own had been given up: whatever the rules say, it is there."""
-    order, permit_id = _order_of(request), ports.new_id("permit")
-    transition = permits.reservation_of_sent(permit_id, order, request.client_order_id, asks_rules=False)
-    await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition)
-
-
 def _order_of(request: OrderRequest) -> Order:
     return Order(
         symbol=request.symbol,
@@ -159,39 +139,8 @@ async def _send(ports: Ports, request: OrderRequest, permit_id: str) -> Json:
         )
     except Exception as error:
         if isinstance(error, TradingWindowError) and not isinstance(error, OutcomeUnknown):
-            await _release(ports, permit_id, str(error))
+            await order_permits.release(ports, permit_id, str(error))
         else:
-            await _apply_unless_ended(ports, permits.doubting(permit_id))
+            await order_permits.apply_unless_ended(ports, permits.doubting(permit_id))
         raise
     return placed
-
-
-async def _settle(ports: Ports, order: Json) -> bool:
-    """Ends the permit of an order that isn't open any more. Answers whether that was to do, and was done; a halt may
-    put it off."""
-    if order["status"] == "open":
-        return False
-    window = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
-    permit = permits.permit_of_order(window.state, order["client_order_id"])
-    if permit is None:
-        return False
-    if not Decimal(order["filled_quantity"]):
-        return await _release(ports, permit["id"], f"the order is {order['status']}")
-    filled = Order(quantity=order["filled_quantity"], price=order["average_price"])
-    try:
-        return await _apply_unless_ended(ports, permits.confirmation(permit["id"], ports.new_id("trade"), filled))
-    except Refused:  # a halt, where the config says so, keeps it as it is: whoever reconciles after it confirms it
-        return True
-
-
-async def _release(ports: Ports, permit_id: str, why: str) -> bool:
-    return await _apply_unless_ended(ports, permits.release(permit_id, why))
-
-
-async def _apply_unless_ended(ports: Ports, transition: Transition[AnswerT]) -> bool:
-    """A step of a permit that another request may take at the same time. Answers whether it was taken here."""
-    try:
-        await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition)
-    except (UnknownPermit, PermitConflict):
-        return False
-    return True

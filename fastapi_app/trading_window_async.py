@@ -52,7 +52,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
     async def is_within_window(self) -> bool:
         """Whether hours, calendar and blackouts allow a trade now."""
-        ports = await self._ports()
+        ports = await self.ports()
         window = await ports.windows.snapshot_async(self._window_id)
         return schedule_of(window.config).is_open(ports.instant())
 
@@ -61,12 +61,12 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
         return await self.get_remaining_trades() > 0
 
     async def get_remaining_trades(self) -> int:
-        ports = await self._ports()
+        ports = await self.ports()
         window = await ports.windows.snapshot_async(self._window_id)
         return free_slots(window.config, window.state, ports.instant())
 
     async def get_state(self) -> WindowSummary:
-        ports = await self._ports()
+        ports = await self.ports()
         window = await ports.windows.snapshot_async(self._window_id)
         config, state, instant = window.config, window.state, ports.instant()
         remaining = free_slots(config, state, instant)
@@ -88,7 +88,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
         With every reason that fails, and when each clears. Without a request the rules that name no symbol, side or
         strategy are asked. Raises InvalidField for a wrong request, ValueError for a naive instant.
         """
-        ports = await self._ports()
+        ports = await self.ports()
         window = await ports.windows.snapshot_async(self._window_id)
         instant = ports.instant() if at is None else aware(at)
         return decide(window.config, upkept(window.state, instant)[0], instant, Order.of(request))
@@ -107,12 +107,12 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
     async def upcoming(self, at: datetime | None = None, *, limit: int = 10) -> tuple[Turn, ...]:
         """The next opens and closes after `at`, now unless given."""
-        ports = await self._ports()
+        ports = await self.ports()
         return (await self._schedule()).upcoming(ports.instant() if at is None else aware(at), limit)
 
     async def get_trade_day(self) -> str:
         """The trading day that counts now, YYYY-MM-DD."""
-        ports = await self._ports()
+        ports = await self.ports()
         window = await ports.windows.snapshot_async(self._window_id)
         return trading_day(window.config, window.state, ports.instant())
 
@@ -120,7 +120,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
     async def register_trade(self, trade: TradeRequest | Mapping[str, Any] | None = None) -> Trade:
         """Counts a trade that has happened, without asking. Raises InvalidField for bad trade data."""
-        ports = await self._ports()
+        ports = await self.ports()
         transition = rules.registration(ports.new_id("trade"), Order.of(_trade_request(trade)))
         applied = await ports.windows.apply_async(self._window_id, transition)
         return applied.answer["trade"]
@@ -132,7 +132,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
         Raises InvalidField for bad trade data, KeyReused for a key that was answered for other trade data.
         """
-        ports = await self._ports()
+        ports = await self.ports()
         order = Order.of(_trade_request(trade))
         transition = rules.checked_registration(ports.new_id("trade"), order)
         try:
@@ -143,7 +143,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
     async def get_trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
-        ports = await self._ports()
+        ports = await self.ports()
         page = await ports.windows.ledger_async(
             self._window_id,
             LedgerQuery(kind="trade", trade_day=query.date, symbol=query.symbol, limit=query.limit),
@@ -154,7 +154,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
     async def create(self, config: WindowConfig) -> Snapshot:
         """Makes the window where the store doesn't know it, and answers with what is stored."""
-        ports = await self._ports()
+        ports = await self.ports()
         await checked(config, {"calendar": config.calendar})
         created = await ports.windows.create_async(self._window_id, config)
         await warn_if_closed_for_good(self._window_id, created.config, ports.instant())
@@ -165,7 +165,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
     async def get_snapshot(self) -> Snapshot:
         """The window as this request sees it, with the version of its config."""
-        ports = await self._ports()
+        ports = await self.ports()
         return await ports.windows.snapshot_async(self._window_id)
 
     async def update_config(self, changes: Mapping[str, Any]) -> WindowConfig:
@@ -173,7 +173,7 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
 
         What was counted stays counted: a change never rewrites history.
         """
-        ports = await self._ports()
+        ports = await self.ports()
         if "calendar" in changes:
             await checked(await self.get_config(), changes)
         transition = rules.config_change(ports.new_id("config"), changes)

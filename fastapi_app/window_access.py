@@ -32,7 +32,8 @@ class WindowAccess:
         self._given_ports = ports
         self._own = None if ports is not None else _OwnWindow(config, store, clock, ids, window_id)
 
-    async def _ports(self) -> Ports:
+    async def ports(self) -> Ports:
+        """Those that were given, of one request; else those of a new one, once the store knows the window."""
         if self._given_ports is not None:
             return self._given_ports
         assert self._own is not None  # noqa: S101 - one of the two is always there

@@ -19,7 +19,7 @@ class WindowHalts(WindowAccess):
         """
         given = {"reason": reason, "author": author, "symbol": _one_symbol(symbol), "until": until}
         asked = validated(NewHalt, given)
-        ports = await self._ports()
+        ports = await self.ports()
         transition = halting(ports.new_id("halt"), asked)
         return (await ports.windows.apply_async(self._window_id, transition)).answer
 
@@ -29,13 +29,13 @@ class WindowHalts(WindowAccess):
         Raises InvalidField.
         """
         asked = validated(Resumption, {"reason": reason, "author": author, "symbol": _one_symbol(symbol)})
-        ports = await self._ports()
+        ports = await self.ports()
         transition = resumption(ports.new_id("halt"), asked)
         return (await ports.windows.apply_async(self._window_id, transition)).answer
 
     async def get_halts(self) -> Mapping[str, Halt]:
         """Those in force, by symbol; `*` is that of everything."""
-        ports = await self._ports()
+        ports = await self.ports()
         state = (await ports.windows.snapshot_async(self._window_id)).state
         of_all = {} if state["halt"] is None else {ALL: state["halt"]}
         return {**of_all, **state.get("symbol_halts", {})}

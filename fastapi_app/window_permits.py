@@ -29,7 +29,7 @@ class WindowPermits(WindowAccess):
 
         A permit that isn't sent within `permit_seconds` expires, and its slot is free again.
         """
-        ports = await self._ports()
+        ports = await self.ports()
         order = Order.of(request)
         transition = permits.reservation(ports.new_id("permit"), order)
         try:
@@ -45,7 +45,7 @@ class WindowPermits(WindowAccess):
 
         Raises OrderOnItsWay while a permit of this name has no end.
         """
-        ports = await self._ports()
+        ports = await self.ports()
         order = Order.of(request)
         transition = permits.reservation_of_sent(ports.new_id("permit"), order, client_order_id)
         try:
@@ -76,7 +76,7 @@ class WindowPermits(WindowAccess):
         key: IdempotencyKey | None = None,
     ) -> ConfirmedPermit:
         """The order was filled, at the `quantity` and `price` of `fill` where it says so: the slot is a trade's now."""
-        ports = await self._ports()
+        ports = await self.ports()
         transition = permits.confirmation(permit_id, ports.new_id("trade"), Order.of(fill))
         return await self._step(transition, permit_id, key, wanted="confirmed")
 
@@ -88,13 +88,13 @@ class WindowPermits(WindowAccess):
 
     async def open_permits(self) -> list[Permit]:
         """Those without an end, oldest first; those in doubt wait for their reconciliation."""
-        ports = await self._ports()
+        ports = await self.ports()
         state = (await ports.windows.snapshot_async(self._window_id)).state
         return list(state.get("permits", {}).values())
 
     async def get_permit(self, permit_id: str) -> Permit:
         """Also one that has its end. Raises UnknownPermit."""
-        ports = await self._ports()
+        ports = await self.ports()
         state = (await ports.windows.snapshot_async(self._window_id)).state
         known = state.get("permits", {}).get(permit_id)
         return known or await self._ended(ports, permit_id)
@@ -102,7 +102,7 @@ class WindowPermits(WindowAccess):
     async def _step(
         self, transition: Transition[AnswerT], permit_id: str, key: IdempotencyKey | None, *, wanted: str
     ) -> AnswerT:
-        ports = await self._ports()
+        ports = await self.ports()
         try:
             return (await ports.windows.apply_async(self._window_id, transition, key=key)).answer
         except UnknownPermit:

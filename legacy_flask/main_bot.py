@@ -4,17 +4,16 @@ registered one for a whole cycle."""
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import FrameType
 from typing import Any
 
 from legacy_flask.orders import Orders
+from legacy_flask.stop_signals import stopped_by_signals
 from legacy_flask.trading_window import TradingWindow
 from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
@@ -41,7 +40,7 @@ from shared.bot.risk import Refusal
 from shared.bot.state import BotState, Intent
 from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
-from shared.broker.base import Order
+from shared.broker.base import Order, given_up_after
 from shared.broker.service import BrokerService
 from shared.candle import Candle
 from shared.clock import Clock, SystemClock, utc_text
@@ -154,12 +153,7 @@ class TradingBot:
             now, last = self._clock.now(), self._candles.get(symbol)
             if last is None:
                 before = min(self._strategies.warm_up, MAX_CANDLES)
-                candles = self._market.candles(symbol, timeframe, before, at=now)
-                for candle in candles:
-                    self._strategies.on_candle(symbol, candle)
-                    self._candles[symbol] = candle.timestamp
-                if candles and self._settings.join_trend:
-                    self._follow(self._strategies.standing(symbol, candles[-1]), symbol, candles[-1], at=now)
+                self._begin(symbol, self._market.candles(symbol, timeframe, before, at=now), at=now)
                 continue
             for candle in self._market.candles_after(symbol, timeframe, last, MAX_CANDLES, until=now):
                 if self._stopping.is_set():
@@ -174,11 +168,38 @@ class TradingBot:
             self._ask_again(intent, at)
         self._broker.on_candle(symbol, candle, at=at)
         self._begin_day(at)
-        signals = self._strategies.on_candle(symbol, candle)
-        self._candles[symbol] = candle.timestamp
-        self._follow(signals, symbol, candle, at=at)
+        with self._taken_back_where_it_fails():
+            signals = self._strategies.on_candle(symbol, candle)
+            self._candles[symbol] = candle.timestamp
+            intents = self._intents(signals, symbol, candle, at=at)
+        self._carry_out(intents)
 
-    def _follow(self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, *, at: datetime) -> None:
+    def _begin(self, symbol: str, candles: Sequence[Candle], *, at: datetime) -> None:
+        """Shows the strategies what was before the bot began, and joins the trend where the settings say so."""
+        intents: tuple[Intent, ...] = ()
+        with self._taken_back_where_it_fails():
+            for candle in candles:
+                self._strategies.on_candle(symbol, candle)
+                self._candles[symbol] = candle.timestamp
+            if candles and self._settings.join_trend:
+                standing = self._strategies.standing(symbol, candles[-1])
+                intents = self._intents(standing, symbol, candles[-1], at=at)
+        self._carry_out(intents)
+
+    @contextlib.contextmanager
+    def _taken_back_where_it_fails(self) -> Iterator[None]:
+        """The next cycle takes the same candles in again: what they call for is not lost."""
+        strategies, candles = self._strategies.snapshots(), dict(self._candles)
+        try:
+            yield
+        except Exception:
+            self._strategies.restore(strategies)
+            self._candles = candles
+            raise
+
+    def _intents(
+        self, signals: Sequence[StrategySignal], symbol: str, candle: Candle, *, at: datetime
+    ) -> tuple[Intent, ...]:
         self._begin_day(at)
         waits = any(intent.symbol == symbol for intent in self._state.intents)
         wished = NOTHING if waits else wishes(self._state.holdings.get(symbol), candle, signals)
@@ -191,7 +212,9 @@ class TradingBot:
         for intent in intents:
             if is_stale(intent, candle, self._settings):
                 self._refused_intent(intent, STALE)
-        intents = tuple(intent for intent in intents if not is_stale(intent, candle, self._settings))
+        return tuple(intent for intent in intents if not is_stale(intent, candle, self._settings))
+
+    def _carry_out(self, intents: tuple[Intent, ...]) -> None:
         if intents:
             self._state = due(self._state, intents)
             self._save()
@@ -232,23 +255,24 @@ class TradingBot:
 
     def _ask_again(self, intent: Intent, at: datetime) -> None:
         """What came of an order that may have gone out; one that the broker doesn't know is given up once it is older
-        than the config's `in_doubt_after_seconds`."""
+        than `given_up_after` says."""
         orders, window = self._desk(intent)
         try:
             order = self._broker.order_by_client_id(intent.client_order_id)
         except OutcomeUnknown:
             return
         if order is not None:
-            orders.settle(order.to_json())
+            orders.account_for(order.to_json(), f"permit-{intent.client_order_id}", strategy=intent.strategy)
             self._settled(intent, order)
             self._save()
             return
         config = self._live.for_request().windows.snapshot(DEFAULT_WINDOW_ID).config
-        if at >= intent.at + timedelta(seconds=config.in_doubt_after_seconds):
+        permit = window.permit_of_order(intent.client_order_id)
+        sent_at = intent.at if permit is None else datetime.fromisoformat(permit["reserved_at"])
+        if at >= sent_at + given_up_after(config.in_doubt_after_seconds, self._broker.settles_after_seconds):
             why = "the broker knows no such order"
-            permit_id = window.permit_of_order(intent.client_order_id)
-            if permit_id is not None:
-                window.release_order(permit_id, why)
+            if permit is not None:
+                window.release_order(permit["id"], why)
             self._refused_intent(intent, Refusal(ORDER_REFUSED, why))
             self._save()
 
@@ -339,34 +363,13 @@ def main(settings: Settings | None = None) -> None:
         bots.change(begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now()))
         try:
             bot.start()
-            with _stopped_by_signals(bot):
+            with stopped_by_signals(bot):
                 bot.run()
         except KeyboardInterrupt:
             logger.info("the bot was interrupted")
         finally:
             bots.change(ended_here(bot.holder))
             bots.change(released(bot.holder))
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(bot: TradingBot) -> Iterator[None]:
-    """Ctrl-C and a service manager's stop let the cycle that is under way finish; a second one doesn't wait."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if bot.is_stopping:
-            raise KeyboardInterrupt
-        # Not from here: the main thread may hold the event's lock.
-        threading.Thread(target=bot.stop).start()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run_main() -> None:

@@ -86,19 +86,29 @@ class Orders:
         order: Json = placed["order"]
         if not placed["placed"]:
             self._window.release_order(permit_id, "another request has placed the order")
-        elif not self.settle(order) and self._window.was_given_up(permit_id):
-            self._window.send_order_after_all({**arguments, "strategy": strategy})
-            self.settle(order)
+        else:
+            self.account_for(order, permit_id, strategy=strategy)
         return order
+
+    def account_for(self, order: Json, permit_id: str, *, strategy: str | None = None) -> None:
+        """Ends the permit of an order that the broker has, as `settle` does. Where somebody has given that permit up
+        while the order was on its way, the order gets another one first, whatever the rules say: it is there. May be
+        done again."""
+        if self.settle(order) or not (order["status"] == "open" or Decimal(order["filled_quantity"])):
+            return
+        if self._window.was_given_up(permit_id):
+            self._window.send_order_after_all(permit_id, {**order, "strategy": strategy})
+            self.settle(order)
 
     def settle(self, order: Json) -> bool:
         """Ends the permit of an order that isn't open any more. Answers whether that was to do, and was done; a halt
         may put it off."""
         if order["status"] == "open":
             return False
-        permit_id = self._window.permit_of_order(order["client_order_id"])
-        if permit_id is None:
+        permit = self._window.permit_of_order(order["client_order_id"])
+        if permit is None:
             return False
+        permit_id = permit["id"]
         if Decimal(order["filled_quantity"]):
             return self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
         return self._window.release_order(permit_id, f"the order is {order['status']}")

@@ -99,10 +99,10 @@ class TradingWindow:
         ports.windows.apply(DEFAULT_WINDOW_ID, transition, asks=Asking(order["symbol"]))
         return permit_id
 
-    def send_order_after_all(self, order: Mapping[str, Any]) -> None:
-        """A permit for an order that came in once its own had been given up: whatever the rules say, it is there."""
+    def send_order_after_all(self, given_up: str, order: Mapping[str, Any]) -> None:
+        """Another permit for an order that came in once `given_up` had been: whatever the rules say, it is there."""
         ports = self._ports()
-        permit_id = ports.new_id("permit")
+        permit_id = _after_all(given_up)
 
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
             if _permit_of_order(state, order["client_order_id"]):
@@ -112,19 +112,14 @@ class TradingWindow:
         ports.windows.apply(DEFAULT_WINDOW_ID, transition)
 
     def was_given_up(self, permit_id: str) -> bool:
-        """Whether somebody has given the slot back while the order was on its way, as of now."""
+        """Whether somebody has given the slot back, as of now, and the order has got no other one since."""
         windows = self._ports().windows
-        looked = windows.apply(DEFAULT_WINDOW_ID, lambda config, state, _instant: Outcome(config, state, (), None))
-        if permit_id in looked.after.state.get("permits", {}):
-            return False
-        newest = windows.ledger(DEFAULT_WINDOW_ID, LedgerQuery(subject=permit_id, limit=1))
-        return any(entry.data["status"] == "released" for entry in newest.entries)
+        windows.apply(DEFAULT_WINDOW_ID, lambda config, state, _instant: Outcome(config, state, (), None))
+        return self._status(permit_id) == "released" and self._status(_after_all(permit_id)) is None
 
-    def permit_of_order(self, client_order_id: str) -> str | None:
-        """The id of the permit of the order of this name, while it has no end."""
-        window = self._ports().windows.snapshot(DEFAULT_WINDOW_ID)
-        permit = _permit_of_order(window.state, client_order_id)
-        return permit["id"] if permit else None
+    def permit_of_order(self, client_order_id: str) -> Permit | None:
+        """The permit of the order of this name, while it has no end."""
+        return _permit_of_order(self._ports().windows.snapshot(DEFAULT_WINDOW_ID).state, client_order_id)
 
     def register_order(self, permit_id: str, quantity: str, price: str) -> bool:
         """The order was filled: its slot is a trade's now. A halt puts this off, where the config says so: the permit
@@ -183,6 +178,11 @@ class TradingWindow:
             return Outcome(config, with_permit(state, in_doubt), (entry,), None)
 
         self._step_permit(transition)
+
+    def _status(self, permit_id: str) -> str | None:
+        """By the permit's newest entry; None where it has none."""
+        newest = self._ports().windows.ledger(DEFAULT_WINDOW_ID, LedgerQuery(subject=permit_id, limit=1))
+        return newest.entries[0].data["status"] if newest.entries else None
 
     def trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
@@ -285,6 +285,11 @@ def _permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
         if permit.get("client_order_id") == client_order_id:
             return permit
     return None
+
+
+def _after_all(permit_id: str) -> str:
+    """The id of an order's second permit; by it a process that comes back finds what it has done."""
+    return f"{permit_id}-after-all"
 
 
 def _open_permit(state: WindowState, permit_id: str) -> Permit:

@@ -216,7 +216,8 @@ class BrokerSettings(_Section):
     """Where orders go. The paper broker trades at the market's prices with money that is none.
 
     `balances` seed its account; once it is stored, trading alone changes it. The exchange's broker trades `symbols` at
-    the exchange of the section `exchange`; where that isn't its sandbox, only if `live` says so.
+    the exchange of the section `exchange`; where that isn't its sandbox, only if `live` says so. Every
+    `reconcile_seconds` each process of the server asks what came of orders that are out, where there are any.
     """
 
     kind: Annotated[Literal["paper", "exchange"], Field(description='"paper" or "exchange"')] = "paper"
@@ -240,6 +241,7 @@ class BrokerSettings(_Section):
     ] = {}
     fee_rate: Rate = Decimal("0.001")
     slippage_rate: Rate = Decimal("0.0005")
+    reconcile_seconds: Annotated[float, _seconds(0.1, 3_600)] = 5.0
 
 
 class BotSettings(_Section):

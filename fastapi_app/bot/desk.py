@@ -5,17 +5,18 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from fastapi_app.order_permits import account_for
 from fastapi_app.trading_window_async import TradingWindowAsync
+from fastapi_app.window.order import Order as WindowOrder
 from shared.bot.broker import BotBroker
 from shared.bot.events import ORDER_REFUSED
 from shared.bot.order_ids import OrderIds
 from shared.bot.state import Intent
-from shared.broker.base import Order
+from shared.broker.base import Order, given_up_after
 from shared.errors import (
     OutcomeUnknown,
     PermitConflict,
     Reason,
-    Refused,
     TradingWindowError,
     UnknownPermit,
 )
@@ -57,6 +58,7 @@ class OrderDesk:
 
     async def carry_out(self, intent: Intent, *, at: datetime, fresh_for: timedelta, resumed: bool) -> Carried:
         """Reserves a permit, sends the order, and confirms the permit with what was filled: one trade.
+        Where somebody has given that permit up meanwhile, another one takes its place (order_permits.account_for).
 
         `resumed` says that an earlier try may have done some of it: that is found, and gone on with; an entry that is
         older than `fresh_for` and not at the broker is given up. Raises OutcomeUnknown where nobody knows, and
@@ -66,13 +68,12 @@ class OrderDesk:
         permit = await self._permit(permit_id) if resumed else None
         known = await self._broker.order_by_client_id_async(intent.client_order_id) if resumed else None
         status = None if permit is None else permit["status"]
-        if status in ("released", "expired"):
-            return Carried(None, ORDER_REFUSED, "the permit was given back")
         if status == "confirmed":
             return Carried(known)
-        if resumed and known is None:
-            why = await self._given_up(intent, permit, at=at, fresh_for=fresh_for)
-            if why is not None:
+        if known is None:
+            if status in ("released", "expired"):
+                return Carried(None, ORDER_REFUSED, "the permit was given back")
+            if resumed and (why := await self._given_up(intent, permit, at=at, fresh_for=fresh_for)) is not None:
                 if permit is not None:
                     await self._window.release(permit_id, reason=why)
                 return Carried(None, ORDER_REFUSED, why)
@@ -89,7 +90,8 @@ class OrderDesk:
         """Why an order that the broker doesn't know is not to be placed any more; None: it may be placed."""
         may_be_on_its_way = permit is not None and not self._broker.knows_at_once
         if permit is not None and (may_be_on_its_way or permit["status"] == "in_doubt"):
-            waits = timedelta(seconds=(await self._window.get_config()).in_doubt_after_seconds)
+            config = await self._window.get_config()
+            waits = given_up_after(config.in_doubt_after_seconds, self._broker.settles_after_seconds)
             if at < datetime.fromisoformat(permit["reserved_at"]) + waits:
                 raise OutcomeUnknown(f"the order {intent.client_order_id} may be on its way")
             return "the broker knows no such order"
@@ -101,23 +103,21 @@ class OrderDesk:
         try:
             order = await self._broker.place_async(intent.request(), at=at)
         except Exception as exc:
-            # A broker's own errors say that there is no order, but for OutcomeUnknown.
+            # A broker's own errors say that there is no order, but for OutcomeUnknown. Who reconciles may have ended
+            # the permit meanwhile.
             if isinstance(exc, TradingWindowError) and not isinstance(exc, OutcomeUnknown):
-                await self._window.release(permit_id, reason=str(exc))
+                with suppress(PermitConflict):
+                    await self._window.release(permit_id, reason=str(exc))
                 return Carried(None, ORDER_REFUSED, str(exc))
-            await self._window.mark_in_doubt(permit_id)
+            with suppress(PermitConflict):
+                await self._window.mark_in_doubt(permit_id)
             raise
+        self._ids.client_order_id = intent.client_order_id
+        await account_for(await self._window.ports(), order.to_json(), permit_id, WindowOrder.of(_facts(intent)))
         if order.status == "open":
             raise StillOpen(order)
         if not order.filled_quantity:
-            why = f"the order was {order.status}"
-            await self._window.release(permit_id, reason=why)
-            return Carried(None, ORDER_REFUSED, why)
-        self._ids.client_order_id = intent.client_order_id
-        price = None if order.average_price is None else plain_decimal(order.average_price)
-        # Who reconciles may have been quicker; a halt, where the config says so, leaves it to who reconciles after it.
-        with suppress(PermitConflict, Refused):
-            await self._window.confirm(permit_id, {"quantity": plain_decimal(order.filled_quantity), "price": price})
+            return Carried(None, ORDER_REFUSED, f"the order was {order.status}")
         return Carried(order)
 
     async def _permit(self, permit_id: str) -> Permit | None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -265,6 +265,12 @@ class Broker(Protocol):
     def close(self) -> None:
         """Lets go of files and threads. A closed broker opens again when used."""
         ...
+
+
+def given_up_after(in_doubt_after_seconds: float, settles_after_seconds: float) -> timedelta:
+    """How long an order that the broker doesn't know is waited for: as long as the window's config says, and as the
+    broker's orders may take to come in."""
+    return timedelta(seconds=max(in_doubt_after_seconds, settles_after_seconds))
 
 
 def _is_amount(value: Decimal) -> bool:

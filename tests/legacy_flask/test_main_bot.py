@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from fastapi_app.bot.replay import ReplayStores
+from fastapi_app.window import permits
 from legacy_flask import main_bot
 from legacy_flask.main_bot import TradingBot
 from shared.bot.control import begun_here, stopped
@@ -67,9 +68,9 @@ class World:
         self.market = market
         self.bot = self.new_bot()
 
-    def new_bot(self) -> TradingBot:
+    def new_bot(self, settings: BotSettings = SETTINGS) -> TradingBot:
         return TradingBot(
-            SETTINGS,
+            settings,
             market=self.market,
             broker=self.broker,
             windows=self.stores.windows,
@@ -89,6 +90,20 @@ class World:
         for _ in range(number):
             self.clock.step(MINUTE)
             self.bot.cycle()
+
+    def take_in_the_newest_candle(self) -> None:
+        """A minute later."""
+        self.clock.step(MINUTE)
+        now = self.clock.now()
+        (candle,) = self.market.candles(BTC, Timeframe.MINUTE, 1, at=now)
+        self.bot.on_candle(BTC, candle, at=now)
+
+    def told(self) -> list[Any]:
+        """Each order, newest first: its client order id, side, quantity, price and instant."""
+        return [
+            (each.client_order_id, each.side, each.filled_quantity, each.average_price, each.created_at)
+            for each in self.broker.orders(OrdersQuery(limit=10_000))
+        ]
 
     def orders(self) -> int:
         return len(self.broker.orders(OrdersQuery(limit=10_000)))
@@ -181,10 +196,7 @@ def test_a_position_whose_order_was_not_answered_has_its_trade_and_its_stop(ends
     if ends is KeyboardInterrupt:  # and the process has ended
         world.bot = world.new_bot()
         world.bot.start()
-    world.clock.step(MINUTE)
-    world.bot.on_candle(
-        BTC, world.market.candles(BTC, Timeframe.MINUTE, 1, at=world.clock.now())[0], at=world.clock.now()
-    )
+    world.take_in_the_newest_candle()
     assert world.bot.state.intents == ()
     (permit,) = permits_that_ended(world)
     assert permit["status"] == "confirmed"
@@ -205,6 +217,92 @@ def test_an_order_the_broker_never_got_is_given_up_and_its_slot_is_free_again() 
     assert world.bot.state.counts["ORDER_REFUSED"] == 1
     assert world.bot.state.intents == ()
     assert world.stores.windows.snapshot(DEFAULT_WINDOW_ID).state["trades_today"] == world.orders()
+
+
+def test_an_order_is_waited_for_as_long_as_the_broker_s_orders_may_come_in() -> None:
+    world = World()
+    world.broker.settles_after_seconds = 150.0
+    world.broker.fails = OutcomeUnknown("no answer")
+    world.bot.start()
+    world.bot.cycle()
+    while not world.bot.state.intents:
+        world.minutes(1)
+    world.minutes(2)
+    assert len(world.bot.state.intents) == 1
+    world.broker.fails = None
+    world.minutes(1)
+    assert world.bot.state.counts["ORDER_REFUSED"] == 1
+
+
+@pytest.mark.parametrize("ends", [None, KeyboardInterrupt, OutcomeUnknown("the connection was closed")])
+def test_an_order_that_comes_in_once_it_was_given_up_has_its_trade(ends: Any) -> None:
+    """Another process has reconciled while this one hung between permit and order."""
+    world = World()
+
+    def after() -> None:
+        world.broker.after = None
+        (permit_id,) = world.stores.windows.snapshot(DEFAULT_WINDOW_ID).state["permits"]
+        step = permits.release(permit_id, "the broker knows no such order")
+        world.stores.windows.apply(DEFAULT_WINDOW_ID, step, instant=world.clock.now())
+        if ends is not None:
+            raise ends
+
+    world.broker.after = after
+    with suppress(KeyboardInterrupt):
+        world.first_order()
+    if ends is KeyboardInterrupt:
+        world.bot = world.new_bot()
+        world.bot.start()
+    if ends is not None:
+        world.take_in_the_newest_candle()
+    assert [permit["status"] for permit in permits_that_ended(world)] == ["confirmed", "released"]
+    assert len({permit["id"] for permit in permits_that_ended(world)}) == 2
+    assert list(world.bot.state.holdings) == [BTC]
+    assert world.trades() == world.orders() == 1
+
+
+def test_a_candle_whose_money_could_not_be_asked_for_is_taken_in_again() -> None:
+    """The exit and the entry that it brings are not lost."""
+    world, twin = World(), World()
+    for each in (world, twin):
+        each.bot.start()
+        each.bot.cycle()
+        while not each.bot.state.holdings:
+            each.minutes(1)
+    balances, failed = world.broker.balances, 0
+
+    def gone(*, at: datetime) -> Any:
+        nonlocal failed
+        failed += 1
+        if failed % 2:
+            raise StoreUnavailable("the disk is gone")
+        return balances(at=at)
+
+    world.broker.balances = gone  # type: ignore[method-assign]
+    for _ in range(20):
+        with suppress(StoreUnavailable):
+            world.minutes(1)
+        world.bot.cycle()
+        twin.minutes(1)
+    assert failed >= 4
+    assert world.told() == twin.told()
+
+
+def test_a_trend_whose_money_could_not_be_asked_for_is_joined_with_the_next_cycle() -> None:
+    world = World()
+    world.bot = world.new_bot(SETTINGS.model_copy(update={"join_trend": True}))
+    balances = world.broker.balances
+
+    def gone(*, at: datetime) -> Any:  # noqa: ARG001
+        raise StoreUnavailable("the disk is gone")
+
+    world.broker.balances = gone  # type: ignore[method-assign]
+    world.bot.start()
+    with pytest.raises(StoreUnavailable):
+        world.bot.cycle()
+    world.broker.balances = balances  # type: ignore[method-assign]
+    world.bot.cycle()
+    assert world.trades() == world.orders() == 1
 
 
 def test_a_position_that_somebody_else_has_closed_is_forgotten() -> None:

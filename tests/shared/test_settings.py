@@ -93,6 +93,7 @@ def test_defaults() -> None:
             "quanta": {},
             "fee_rate": Decimal("0.001"),
             "slippage_rate": Decimal("0.0005"),
+            "reconcile_seconds": 5.0,
         },
         "bot": {
             "symbols": ["BTC-USD"],
@@ -192,6 +193,7 @@ def test_every_key_can_come_from_the_file() -> None:
         quanta = { USD = "0.01", JPY = 1 }
         fee_rate = 0
         slippage_rate = "0.1"
+        reconcile_seconds = 0.1
         [bot]
         symbols = ["ETH-USD", "BTC-USD"]
         timeframe = "5m"
@@ -290,6 +292,7 @@ def test_every_key_can_come_from_the_file() -> None:
             "quanta": {"USD": Decimal("0.01"), "JPY": Decimal(1)},
             "fee_rate": Decimal(0),
             "slippage_rate": Decimal("0.1"),
+            "reconcile_seconds": 0.1,
         },
         "bot": {
             "symbols": ["ETH-USD", "BTC-USD"],
@@ -374,8 +377,10 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BROKER__QUANTA": '{"EUR": "0.01"}',
             "TRADEWINDOW_BROKER__FEE_RATE": "0.0026",
             "TRADEWINDOW_BROKER__SLIPPAGE_RATE": "0",
+            "TRADEWINDOW_BROKER__RECONCILE_SECONDS": "3600",
             "TRADEWINDOW_BOT__SYMBOLS": '["ETH-USD"]',
             "TRADEWINDOW_BOT__TIMEFRAME": "1h",
+            "TRADEWINDOW_BOT__JOIN_TREND": "false",
             "TRADEWINDOW_BOT__STRATEGIES": '{"rsi": {"period": 7}}',
             "TRADEWINDOW_BOT__JOIN_TREND": "false",
             "TRADEWINDOW_BOT__RISK_PER_TRADE": "0.005",
@@ -465,6 +470,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "quanta": {"EUR": Decimal("0.01")},
             "fee_rate": Decimal("0.0026"),
             "slippage_rate": Decimal(0),
+            "reconcile_seconds": 3600.0,
         },
         "bot": {
             "symbols": ["ETH-USD"],
@@ -617,6 +623,7 @@ def test_a_wrong_mode_is_refused_with_its_endpoint(text: str, shown: str) -> Non
         ('[broker]\nfee_rate = "0.11"', f'broker.fee_rate: "0.11" is not {RATE_RULE}'),
         ('[broker]\nslippage_rate = "-0.1"', f'broker.slippage_rate: "-0.1" is not {RATE_RULE}'),
         ('[broker]\nslippage_rate = "nan"', f'broker.slippage_rate: "nan" is not {RATE_RULE}'),
+        ("[broker]\nreconcile_seconds = 0", "broker.reconcile_seconds: 0 is not a number from 0.1 to 3600"),
         ('[broker.balances]\nEUR = 1\nUSD = "-1"', f'broker.balances: {{"USD": "-1"}} is not {BALANCES_RULE}'),
         ("[broker.balances]\nUSD = 0.1", f'broker.balances: {{"USD": 0.1}} is not {BALANCES_RULE}'),
         ('[broker.balances]\nusd = "1"', f'broker.balances: {{"usd": "1"}} is not {BALANCES_RULE}'),

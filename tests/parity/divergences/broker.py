@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from fastapi_app import orders
+from fastapi_app import order_permits, orders
 from fastapi_app.requests import json_answer
 from fastapi_app.window import decision, permits
 from shared.errors import OrderClosed, OutcomeUnknown
@@ -156,7 +156,7 @@ def a_trade_that_was_filled_is_not_registered(native: Native) -> None:
 
         return wrong
 
-    native.replace(orders, "_settle", make)
+    native.replace(order_permits, "settle", make)
 
 
 @BROKER.at(POST_ORDER, f"{LEDGER}[3].data.price", f"{LEDGER}[1].data.price")
@@ -188,7 +188,7 @@ def an_order_that_was_refused_keeps_its_slot(native: Native) -> None:
 
         return wrong
 
-    native.replace(orders, "_release", make)
+    native.replace(order_permits, "release", make)
 
 
 @BROKER.at(POST_ORDER, "status", "body.error", "body.trading_hours", times=1)

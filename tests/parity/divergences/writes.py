@@ -46,7 +46,7 @@ def a_trade_is_registered_twice(native: Native) -> None:
 def a_trade_is_answered_and_not_registered(native: Native) -> None:
     def make(try_register_trade: Any) -> Any:
         async def wrong(window: TradingWindowAsync, trade: Any, **options: Any) -> Decision:
-            ports = await window._ports()
+            ports = await window.ports()
             snapshot = await ports.windows.snapshot_async("default")
             if options["key"] or snapshot.state["halt"]:
                 decision: Decision = await try_register_trade(window, trade, **options)
@@ -107,7 +107,7 @@ def an_instant_is_told_to_the_second(native: Native) -> None:
 @WRITES.at(POST_TRADE, "status", *WRITTEN, times=2)
 def a_halt_is_ignored(native: Native) -> None:
     async def wrong(window: TradingWindowAsync, trade: TradeRequest, *, key: IdempotencyKey | None) -> Decision:
-        ports = await window._ports()
+        ports = await window.ports()
         transition = rules.checked_registration(ports.new_id("trade"), Order.of(trade))
         try:
             applied = await ports.windows.apply_async("default", transition, key=key)
@@ -288,7 +288,7 @@ def _write_when_refused(native: Native, transition: Any) -> None:
         async def wrong(window: TradingWindowAsync, *arguments: Any, **options: Any) -> Decision:
             decision: Decision = await try_register_trade(window, *arguments, **options)
             if not decision.allowed:
-                await (await window._ports()).windows.apply_async("default", transition)
+                await (await window.ports()).windows.apply_async("default", transition)
             return decision
 
         return wrong
