@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from fastapi_app.app import create_app
+from fastapi_app.cli.interrupts import ctrl_c_just_ends
 from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
@@ -82,6 +82,8 @@ def _own_store(config: Path | None, may_be_first: bool) -> tuple[CutoverStore, s
         raise SettingsError(
             f"{there_is_none}: the server makes it when it first starts; --config or --state name another"
         )
+    with ctrl_c_just_ends():
+        from fastapi_app.app import create_app  # noqa: PLC0415 - both stacks, before the first start alone
     app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
     return app.cutover.store, f"as the first start would make it, for {there_is_none} yet"
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, Outcome, SeenRequest
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from shared.modes import Mode
 
