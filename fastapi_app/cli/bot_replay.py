@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from fastapi_app.cli.bot_options import Strategies, ends_with_a_sentence, settings_of, strategies_of
 from fastapi_app.cli.interrupts import ctrl_c_just_ends
@@ -12,7 +13,7 @@ from fastapi_app.cli.numbers import whole_number_for
 from fastapi_app.cli.options import Config
 from shared.candle import Timeframe
 from shared.errors import InvalidField, SettingsError
-from shared.settings import Settings
+from shared.settings import MarketSymbol, Settings
 from shared.window_config import WindowConfig
 
 
@@ -68,7 +69,7 @@ def replay(
             window["intervals"] = []  # they would take the place of the hours
         bot = {
             "strategies": strategies_of(strategy),
-            "symbols": None if symbol is None else [symbol],
+            "symbols": None if symbol is None else [_checked(symbol)],
             "timeframe": timeframe,
         }
         settings = settings_of(config, {"bot": bot, "window": window})
@@ -80,6 +81,15 @@ def replay(
             typer.echo(json.dumps(told.to_json(), indent=2))
         else:
             show(told, state=state, report=report)
+
+
+def _checked(symbol: str) -> str:
+    """Raises SettingsError, by the rule of one symbol; that of the settings is for a list."""
+    try:
+        return TypeAdapter(MarketSymbol).validate_python(symbol)
+    except ValidationError as exc:
+        rule = "a symbol such as BTC-USD: two parts of letters A-Z and digits, joined by a dash, at most 32 characters"
+        raise SettingsError(str(InvalidField("--symbol", symbol, rule))) from exc
 
 
 def _check(settings: Settings, report: Path | None) -> None:

@@ -29,7 +29,7 @@ def serve(
     option wins over both.
     """
     with ctrl_c_just_ends():
-        from fastapi_app.app import create_app  # noqa: PLC0415 - both stacks, which no other command's start waits for
+        from fastapi_app.app import create_app  # noqa: PLC0415 - both stacks, which `--help` doesn't need
         from fastapi_app.cli.server import LOGGING, listen, run  # noqa: PLC0415
     # A service manager's stop ends like a person's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -24,6 +24,7 @@ HEAVY = {
     "jinja2",
     "legacy_flask",
     "multiprocessing",
+    "shared.bot.strategy_set",
     "shared.exchange_client",
     "sqlalchemy",
     "starlette",
