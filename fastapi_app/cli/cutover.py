@@ -29,7 +29,6 @@ from fastapi_app.cutover.api.answers import (
     mismatches_answer,
     modes_answer,
 )
-from fastapi_app.cutover.api.wire import ModesChange
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from fastapi_app.cutover.suite.as_test import as_test as test_of
@@ -157,6 +156,8 @@ def set_mode(
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.
     """
+    from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
+
     with opened(state, config) as (store, where):
         _check_move(endpoints, mode, reason, every=every)
         inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
