@@ -17,8 +17,9 @@ from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.fitting_store import FittingCutoverStore, check_seed, default_config
+from fastapi_app.judging_endpoints import served_by_legacy
 from fastapi_app.legacy import bridge_options, create_legacy
-from fastapi_app.legacy_fit import LegacyFit, served_by_legacy
+from fastapi_app.legacy_fit import LegacyFit
 from fastapi_app.native import create_native
 from fastapi_app.recorded_ports import PortsEffects
 from fastapi_app.requests import json_answer

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi_app.cutover.store.base import ChangeRefused, ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
-from fastapi_app.legacy_fit import JUDGING_ENDPOINTS, served_by_legacy
+from fastapi_app.judging_endpoints import JUDGING_ENDPOINTS, served_by_legacy
 from fastapi_app.window.calendars import load_calendar
 from shared.errors import InvalidField, ServedByLegacy, SettingsError, StoreUnavailable, UnknownWindow
 from shared.modes import EndpointMode

@@ -3,21 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from fastapi_app.judging_endpoints import served_by_legacy
 from fastapi_app.window.config_check import checked
 from shared.errors import ServedByLegacy
 from shared.modes import EndpointMode
 from shared.window import DEFAULT_WINDOW_ID, Snapshot
-
-JUDGING_ENDPOINTS = (
-    "GET /api/status",
-    "GET /api/trading-window/within-window",
-    "GET /api/trading-window/can-trade",
-    "POST /api/trading-window/trades",
-    "GET /api/trading-window/config",
-    "PUT /api/trading-window/config",
-    "POST /api/orders",
-)
-"""Those whose legacy side goes by the rules. In every mode but `native` it answers some clients, or is compared."""
 
 Modes = Callable[[], Awaitable[Mapping[str, EndpointMode]]]
 
@@ -39,8 +29,3 @@ class LegacyFit:
         keys = (await checked(window.config, changes)).beyond_legacy
         if keys and (endpoints := served_by_legacy(await self._modes())):
             raise ServedByLegacy(keys, endpoints)
-
-
-def served_by_legacy(modes: Mapping[str, EndpointMode]) -> tuple[str, ...]:
-    """The judging endpoints that aren't in mode native."""
-    return tuple(name for name in JUDGING_ENDPOINTS if name in modes and modes[name].mode != "native")

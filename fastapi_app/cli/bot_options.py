@@ -9,7 +9,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from shared.bot.strategy_set import StrategySet
 from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import BrokenStrategy, InvalidField, SettingsError, TradingWindowError, UnknownStrategy
 from shared.settings import Settings, load_settings
@@ -56,6 +55,8 @@ def strategies_of(given: Sequence[str] | None) -> dict[str, dict[str, Any]] | No
 def settings_of(config: Path | None, options: Mapping[str, Mapping[str, Any]]) -> Settings:
     """The process's settings under what was given on the command line, whose Nones say nothing. The strategies are
     tried. Raises SettingsError."""
+    from shared.bot.strategy_set import StrategySet  # noqa: PLC0415 - what the bot decides by, which `--help` doesn't need
+
     given = {
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in options.items()

@@ -29,10 +29,8 @@ from fastapi_app.cutover.api.answers import (
     mismatches_answer,
     modes_answer,
 )
-from fastapi_app.cutover.api.wire import ModesChange
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.rules import unknown_endpoint
-from fastapi_app.cutover.suite.as_test import as_test as test_of
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
 
@@ -157,6 +155,8 @@ def set_mode(
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.
     """
+    from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
+
     with opened(state, config) as (store, where):
         _check_move(endpoints, mode, reason, every=every)
         inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
@@ -309,8 +309,10 @@ def _check_view(
 
 
 def _test_of(mismatch: Mismatch, sides: Mapping[str, Any]) -> str:
+    from fastapi_app.cutover.suite.as_test import as_test  # noqa: PLC0415 - what one option alone needs
+
     try:
-        return test_of(mismatch, **sides)
+        return as_test(mismatch, **sides)
     except ValueError as exc:
         raise WrongUse(str(exc)) from exc
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.rules import unknown_endpoint
 from shared.errors import TradingWindowError

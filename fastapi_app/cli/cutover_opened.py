@@ -8,14 +8,12 @@ from typing import NoReturn
 
 import typer
 
-from fastapi_app.app import create_app
+from fastapi_app.cli.interrupts import ctrl_c_just_ends
 from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import SettingsError, StoreUnavailable, TradingWindowError
-from shared.ports import LivePorts
 from shared.settings import load_settings
-from shared.store.memory import MemoryStore
 from shared.store.opening import refuse_what_may_not_be_written
 from shared.store.sqlite import SQLiteStore
 from shared.window_config import WindowConfig
@@ -82,6 +80,10 @@ def _own_store(config: Path | None, may_be_first: bool) -> tuple[CutoverStore, s
         raise SettingsError(
             f"{there_is_none}: the server makes it when it first starts; --config or --state name another"
         )
+    with ctrl_c_just_ends():
+        from fastapi_app.app import create_app  # noqa: PLC0415 - both stacks, before the first start alone
+        from shared.ports import LivePorts  # noqa: PLC0415
+        from shared.store.memory import MemoryStore  # noqa: PLC0415
     app = create_app(settings, live_ports=LivePorts(store=MemoryStore()))
     return app.cutover.store, f"as the first start would make it, for {there_is_none} yet"
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, Outcome, SeenRequest
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from shared.modes import Mode
 
@@ -33,12 +33,13 @@ _LACKS_A_SIDE = (
     "compared: start with both apps again (cutover serve --native), or set another mode."
 )
 _NUMBERS = ("compared", "matches", "mismatches", "accepted", "skipped")
-_HEADINGS = ("endpoint", "sides", "mode", *_NUMBERS, "newest change")
+_CHANGED = "newest change (UTC)"
+_HEADINGS = ("endpoint", "sides", "mode", *_NUMBERS, _CHANGED)
 _LEAST = (
     (),
-    ("newest change",),
-    ("newest change", "accepted", "skipped"),
-    ("newest change", "accepted", "skipped", "matches", "sides"),
+    (_CHANGED,),
+    (_CHANGED, "accepted", "skipped"),
+    (_CHANGED, "accepted", "skipped", "matches", "sides"),
 )
 """Headings that a table of endpoints may lack, from one that is wide to one that is narrow."""
 _TOO_NARROW_FOR_TABLES = 60
@@ -140,7 +141,7 @@ def show_log(changes: Sequence[Change]) -> None:
             )
             for change in (first, *others)
         ]
-    _print_rows(_console(), ("version", "when", "endpoint", "change", "who", "why"), rows, empty="No changes.")
+    _print_rows(_console(), ("version", "when (UTC)", "endpoint", "change", "who", "why"), rows, empty="No changes.")
 
 
 def show_mismatches(mismatches: Sequence[Mismatch]) -> None:
@@ -155,7 +156,7 @@ def show_mismatches(mismatches: Sequence[Mismatch]) -> None:
         differs_at = ", ".join(shown.values()) + (f" and {more} more" if more else "")
         target = _target(mismatch.request)
         rows.append((str(mismatch.id), _minute(mismatch.at), target, mismatch.mode.mode, differs_at))
-    _print_rows(_console(), ("id", "when", "request", "mode", "differs at"), rows, empty="No mismatches.")
+    _print_rows(_console(), ("id", "when (UTC)", "request", "mode", "differs at"), rows, empty="No mismatches.")
 
 
 def show_mismatch(mismatch: Mismatch) -> None:

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -19,16 +20,15 @@ def load_app(name: str, *, kind: Kind, option: str) -> Any:
     """The app that is named, from the working directory or what is installed. What is no app itself and takes no
     arguments is called, and makes it.
 
-    Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind. What the app's own
-    code raises comes through, with the option in a note.
+    Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind, and for what the
+    app's own code raises, whose traceback it shows from that code on.
     """
     try:
         return _load(name, kind=kind, option=option)
     except SettingsError:
         raise
     except Exception as exc:
-        exc.add_note(f"{option}: this came out of {name} as it was loaded")
-        raise
+        raise SettingsError(f"{option}: this came out of {name} as it was loaded:\n{_shown(exc)}") from exc
 
 
 def _load(name: str, *, kind: Kind, option: str) -> Any:
@@ -52,6 +52,18 @@ def _load(name: str, *, kind: Kind, option: str) -> Any:
         what = _KINDS.get(taken, f"no app ({type(found).__name__})")
         raise SettingsError(f"{option}: {name} is {what}, and {_KINDS[kind]} is needed")
     return found
+
+
+def _shown(exc: Exception) -> str:
+    """Its traceback, without the frames that lead from here to the app's own code."""
+    frames = exc.__traceback__
+    while frames is not None and _leads_there(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(exc.with_traceback(frames))).rstrip()
+
+
+def _leads_there(file: str) -> bool:
+    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib.")
 
 
 def _read(expression: str) -> tuple[str | None, list[Any] | None]:

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     # Until the imports are done, Ctrl-C has nothing to end cleanly and would show them as a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from fastapi_app.cli.commands import app  # noqa: PLC0415 - half a second of web frameworks, under the line above
+    from fastapi_app.cli.commands import app  # noqa: PLC0415 - half a second, under the line above
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -9,14 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fastapi_app.app import create_app
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cli.interrupts import ctrl_c_just_ends
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.entry import exits_with_a_sentence
 from shared.modes import EndpointMode
-from shared.ports import LivePorts
 from shared.settings import load_settings
-from shared.store.memory import MemoryStore
 
 
 def routes(
@@ -30,6 +28,10 @@ def routes(
     first start they are the settings'. No server has to run, and no state is
     touched.
     """
+    with ctrl_c_just_ends():
+        from fastapi_app.app import create_app  # noqa: PLC0415 - both stacks, whose routes are asked for
+        from shared.ports import LivePorts  # noqa: PLC0415
+        from shared.store.memory import MemoryStore  # noqa: PLC0415
     with exits_with_a_sentence():
         settings = load_settings(config)
         cutover = create_app(settings, live_ports=LivePorts(store=MemoryStore())).cutover

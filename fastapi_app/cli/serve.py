@@ -8,10 +8,9 @@ from importlib.metadata import version
 
 from rich.console import Console
 
-from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.cli.announcement import address_of, announce
+from fastapi_app.cli.interrupts import ctrl_c_just_ends
 from fastapi_app.cli.options import Config, Host, Port, Workers, server_options
-from fastapi_app.cli.server import LOGGING, listen, run
 from shared.entry import exits_with_a_sentence
 from shared.settings import Settings, load_settings
 
@@ -29,6 +28,9 @@ def serve(
     in the environment, as TRADEWINDOW_SERVER__PORT=9000, which wins; an
     option wins over both.
     """
+    with ctrl_c_just_ends():
+        from fastapi_app.app import create_app  # noqa: PLC0415 - both stacks, which `--help` doesn't need
+        from fastapi_app.cli.server import LOGGING, listen, run  # noqa: PLC0415
     # A service manager's stop ends like a person's Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.config.dictConfig(LOGGING)
@@ -38,19 +40,20 @@ def serve(
             settings = load_settings(config, options={"server": server_options(host, port, workers)})
             listener = listen(settings.server.host, settings.server.port)
             app = create_app(settings)
-        _announce(console, settings, listener, app)
+        prices = app.live_ports.for_request().outbound.read("market", "source")
+        _announce(console, settings, listener, prices)
         run(app, partial(create_app, settings), settings.server, listener)
     except KeyboardInterrupt:
         console.print("Stopped; what was acknowledged is kept.")
 
 
-def _announce(console: Console, settings: Settings, listener: socket.socket, app: TradingWindowApp) -> None:
+def _announce(console: Console, settings: Settings, listener: socket.socket, prices: str) -> None:
     address = address_of(listener, settings.server.host)
     facts = [
         ("address", address),
         ("docs", f"{address}/docs"),
         ("state", str(settings.store.path.absolute())),
-        ("prices", app.live_ports.for_request().outbound.read("market", "source")),
+        ("prices", prices),
         ("stop", "Ctrl-C"),
     ]
     announce(console, f"Trading window {version('trading-window')}", facts)

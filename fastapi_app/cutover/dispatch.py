@@ -24,7 +24,8 @@ from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
 from fastapi_app.cutover.evidence.evidence import Evidence
-from fastapi_app.cutover.inventory.endpoints import Endpoint, Inventory, take_inventory
+from fastapi_app.cutover.inventory.endpoint import Endpoint
+from fastapi_app.cutover.inventory.endpoints import Inventory, take_inventory
 from fastapi_app.cutover.inventory.since_last import changed_since
 from fastapi_app.cutover.modes.clients import client_key, is_in_canary
 from fastapi_app.cutover.modes.guard import Guard

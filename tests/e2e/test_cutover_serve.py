@@ -190,6 +190,12 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        (
+            ["--legacy", "broken:app"],
+            "--legacy: this came out of broken:app as it was loaded:\nTraceback (most recent call last):\n"
+            '  File "{folder}/broken.py", line 1, in <module>\n    import a_module_that_is_not_there\n'
+            "ModuleNotFoundError: No module named 'a_module_that_is_not_there'",
+        ),
         (["--legacy", "none_such:app"], "--legacy: no module 'none_such' in {folder} or among what is installed"),
         (
             ["--legacy", "others:legacy", "--native", NATIVE],
@@ -225,6 +231,7 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
 )
 def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:
     (tmp_path / "others.py").write_text(OTHER_APPS)
+    (tmp_path / "broken.py").write_text("import a_module_that_is_not_there\n")
     (tmp_path / "no_rules.txt").write_text("# what it has\n/items\n")
     (tmp_path / "rules.txt").write_text("GET /ip\n")
     (tmp_path / "unknown.toml").write_text('[cutover]\npure = ["POST /no"]\n')

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, Outcome
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from shared.clock import utc_text
 from shared.modes import EndpointMode

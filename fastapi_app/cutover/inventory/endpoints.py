@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp
 
 from fastapi_app.bridge.exchange import WSGIApp
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.inventory.findings import (
     behind,
     never_asked,
@@ -20,30 +21,6 @@ from fastapi_app.cutover.inventory.pairing import Pairing, pair, renamings
 from fastapi_app.cutover.inventory.route_tables import Listed, legacy_table, native_table
 from fastapi_app.cutover.inventory.rules import Key
 from shared.errors import SettingsError
-from shared.modes import Side
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Endpoint:
-    """One method and rule, in Flask's notation, which sides answer it, and what is to know of the two.
-
-    Legacy may answer a rule of native's by one that is less specific, such as `GET /<path:rest>`.
-    """
-
-    method: str
-    rule: str
-    legacy: bool
-    native: bool
-    notes: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.rule}"
-
-    @property
-    def sides(self) -> frozenset[Side]:
-        sides: dict[Side, bool] = {"legacy": self.legacy, "native": self.native}
-        return frozenset(side for side, has_it in sides.items() if has_it)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastapi_app.cutover.inventory.endpoints import Endpoint, Inventory
+from fastapi_app.cutover.inventory.endpoint import Endpoint
+from fastapi_app.cutover.inventory.endpoints import Inventory
 from fastapi_app.cutover.store.base import ModeTable
 from shared.modes import EndpointMode, Mode, Side
 

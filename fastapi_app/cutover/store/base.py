@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Outcome
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from shared.errors import TradingWindowError
 from shared.modes import EndpointMode, Mode
 

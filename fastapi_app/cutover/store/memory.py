@@ -9,7 +9,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from fastapi_app.cutover.comparing.observation import Mismatch
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from fastapi_app.cutover.store.rules import Group, Step, changing, registering, surplus
 from shared.clock import aware

@@ -7,7 +7,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import Change, ChangeRefused, ModeTable, VersionConflict
 from shared.clock import aware
 from shared.modes import EndpointMode, Mode

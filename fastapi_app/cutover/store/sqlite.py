@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from fastapi_app.cutover.comparing.observation import Mismatch
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store import sqlite_rows as rows
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from fastapi_app.cutover.store.rules import changing, registering, surplus

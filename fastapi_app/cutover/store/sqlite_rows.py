@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fastapi_app.cutover.comparing.observation import Mismatch
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
 from fastapi_app.cutover.store.codec import decoded, encoded
 from fastapi_app.cutover.store.rules import Group, Step

@@ -146,6 +146,11 @@ def test_several_strategies_with_their_parameters(candles: Path) -> None:
             "the candle file candles.csv can't be read: line 3: "
             'timestamp: "2026-03-04T00:01:00+00:00" is not the open of a candle of 1h',
         ),
+        (
+            ("--symbol", "BTCUSD"),
+            '--symbol: "BTCUSD" is not a symbol such as BTC-USD: two parts of letters A-Z and digits, joined by a '
+            "dash, at most 32 characters",
+        ),
         (("--symbol", "BTC-EUR"), 'broker.balances: {"USD": "10000"} is not money in EUR, which BTC-EUR costs'),
         (("--report", "none/out.html"), "--report: none/out.html is not a path at which a file can be written"),
         (("--state", "none/x.sqlite3"), "--state: there is no folder {folder}/none"),

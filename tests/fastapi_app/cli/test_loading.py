@@ -63,7 +63,6 @@ def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__init__.py").touch()
     (tmp_path / "shop" / "apps.py").write_text(SHOP)
-    (tmp_path / "shop" / "lacking.py").write_text("import a_module_that_is_not_there\n")
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
         del sys.modules[name]
@@ -149,10 +148,44 @@ def test_an_async_factory_is_refused(name: str) -> None:
     assert str(caught.value) == "--native: shop.apps:make_async is an async factory, which can't be called here"
 
 
-def test_what_the_app_itself_lacks_comes_through() -> None:
-    with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there") as caught:
-        legacy("shop.lacking:app")
-    assert caught.value.__notes__ == ["--legacy: this came out of shop.lacking:app as it was loaded"]
+@pytest.mark.parametrize(
+    ("source", "name", "shown"),
+    [
+        (
+            "import a_module_that_is_not_there\n",
+            "shop.broken:app",
+            """Traceback (most recent call last):
+  File "{file}", line 1, in <module>
+    import a_module_that_is_not_there
+ModuleNotFoundError: No module named 'a_module_that_is_not_there'""",
+        ),
+        (
+            "def make_app():\n    raise KeyError('DATABASE_URL')\n",
+            "shop.broken:make_app()",
+            """Traceback (most recent call last):
+  File "{file}", line 2, in make_app
+    raise KeyError('DATABASE_URL')
+KeyError: 'DATABASE_URL'""",
+        ),
+        (
+            "app = (\n",
+            "shop.broken:app",
+            """  File "{file}", line 1
+    app = (
+          ^
+SyntaxError: '(' was never closed""",
+        ),
+    ],
+    ids=["lacking", "factory", "syntax"],
+)
+def test_what_the_app_itself_raises_is_shown_from_its_own_code_on(
+    source: str, name: str, shown: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop" / "broken.py"
+    file.write_text(source)
+    with pytest.raises(SettingsError) as caught:
+        legacy(name)
+    assert str(caught.value) == f"--legacy: this came out of {name} as it was loaded:\n{shown.format(file=file)}"
 
 
 def test_what_is_taken_works() -> None:

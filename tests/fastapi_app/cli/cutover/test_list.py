@@ -22,7 +22,7 @@ def test_list_shows_each_endpoint_with_its_mode_and_what_the_comparisons_found(s
         "mismatches",
         "accepted",
         "skipped",
-        "newest change",
+        "newest change (UTC)",
     ]
     assert shown == [
         ["GET /api/both", "both", "canary 5%", "1235", "1230", "1", "4", "3", "2025-03-03 12:30 ann"],
@@ -45,7 +45,7 @@ def test_list_on_a_terminal_that_is_not_wide_leaves_out_what_counts_least(
         "POST /api/other            both    legacy         0        0           0",
         "GET /api/old/<int:number>  legacy  legacy         0        0           0",
         "GET /api/new               native  native         0        0           0",
-        "Not shown, for want of width: newest change, accepted, skipped.",
+        "Not shown, for want of width: newest change (UTC), accepted, skipped.",
         f"4 endpoints; the table of modes is at version 1, in {store.path}.",
     ]
 

@@ -9,7 +9,7 @@ def test_log_says_who_moved_what_when_and_why(store: SQLiteCutoverStore) -> None
     store.change({BOTH.name: SHADOW}, author="ann", reason="first look", at=INSTANT)
     newest = ["2", "2025-03-03 12:30", "GET /api/both", "legacy → shadow (sample rate 0.25)", "ann", "first look"]
     heading, _rule, *shown = rows(output(store, "log"))
-    assert heading == ["version", "when", "endpoint", "change", "who", "why"]
+    assert heading == ["version", "when (UTC)", "endpoint", "change", "who", "why"]
     first_seen = ["1", "2025-03-03 12:30", "several", "begin", "tradewindow", "first seen"]
     assert shown == [newest, first_seen]
     assert rows(output(store, "log", "--limit", "1"))[2:] == [newest]

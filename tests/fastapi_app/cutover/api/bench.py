@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from fastapi_app.cutover.api import wire
 from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable
 from shared.modes import EndpointMode
 

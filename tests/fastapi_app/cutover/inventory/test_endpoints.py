@@ -1,7 +1,8 @@
 """What is an endpoint."""
 
 from fastapi_app.app import create_app
-from fastapi_app.cutover.inventory.endpoints import Endpoint, take_inventory
+from fastapi_app.cutover.inventory.endpoint import Endpoint
+from fastapi_app.cutover.inventory.endpoints import take_inventory
 from shared.ports import LivePorts
 from shared.settings import Settings
 from shared.store.memory import MemoryStore

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
-from fastapi_app.cutover.inventory.endpoints import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.modes import EndpointMode

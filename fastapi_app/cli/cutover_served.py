@@ -1,0 +1,152 @@
+"""How `tradewindow cutover serve` makes a cutover of two apps, and serves it until it is told to stop."""
+
+import logging.config
+import signal
+import socket
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from fastapi_app.app import cutover_store
+from fastapi_app.cli.announcement import address_of, announce
+from fastapi_app.cli.loading import load_app
+from fastapi_app.cli.server import LOGGING, listen, run
+from fastapi_app.cutover.api.token import admin_token
+from fastapi_app.cutover.dispatch import PREFIX, Cutover
+from fastapi_app.cutover.inventory.endpoints import Inventory, take_inventory
+from fastapi_app.legacy import bridge_options
+from shared.entry import exits_with_a_sentence
+from shared.errors import SettingsError
+from shared.settings import Settings, load_settings
+from shared.store.opening import names_state_file
+
+SHOWN_FINDINGS = 10
+
+
+class _Pair(NamedTuple):
+    """What each process makes its own cutover of."""
+
+    legacy: str
+    native: str | None
+    legacy_routes: list[tuple[str, str]] | None
+    native_routes: list[tuple[str, str]] | None
+    settings: Settings
+
+
+def serve_pair(
+    legacy: str,
+    native: str | None,
+    *,
+    legacy_routes: Path | None,
+    native_routes: Path | None,
+    config: Path | None,
+    options: Mapping[str, Mapping[str, Any]],
+    quiet: bool,
+) -> None:
+    """Until it is told to stop. What the operator must mend ends the process with a sentence."""
+    # A service manager's stop ends like a person's Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.config.dictConfig(LOGGING)
+    console = Console(highlight=False, markup=False)
+    try:
+        with exits_with_a_sentence():
+            settings = _with_files_of(legacy.partition(":")[0], load_settings(config, options=options))
+            listener = listen(settings.server.host, settings.server.port)
+            pair = _Pair(
+                legacy=legacy,
+                native=native,
+                legacy_routes=_listed(legacy_routes, "--legacy-routes"),
+                native_routes=_listed(native_routes, "--native-routes"),
+                settings=settings,
+            )
+            with names_state_file(settings.cutover.path, "cutover.path, --state"):
+                app = _cutover(pair)
+        _announce(console, pair, app.inventory, listener, quiet=quiet)
+        run(app, partial(_cutover, pair), settings.server, listener, websockets=pair.native is not None)
+    except KeyboardInterrupt:
+        console.print("Stopped; modes and evidence are kept.")
+
+
+def _with_files_of(module: str, settings: Settings) -> Settings:
+    """Where nobody says where they are: those of two apps, or of this product, must not be the same."""
+    given = settings.cutover.model_fields_set
+    path = settings.cutover.path if "path" in given else Path("var") / f"cutover-{module}.sqlite3"
+    token_path = settings.cutover.token_path if "token_path" in given else Path(f"{path}.token")
+    files = {"path": path, "token_path": token_path}
+    return settings.model_copy(update={"cutover": settings.cutover.model_copy(update=files)})
+
+
+def _cutover(pair: _Pair) -> Cutover:
+    legacy = load_app(pair.legacy, kind="WSGI", option="--legacy")
+    native = None if pair.native is None else load_app(pair.native, kind="ASGI", option="--native")
+    settings = pair.settings
+    return Cutover(
+        native,
+        legacy,
+        inventory=take_inventory(
+            native,
+            legacy,
+            native_routes=pair.native_routes,
+            legacy_routes=pair.legacy_routes,
+            admin_prefix=PREFIX,
+        ),
+        store=cutover_store(settings),
+        initial_modes=settings.cutover.modes,
+        settings=settings.cutover,
+        bridge_options=bridge_options(settings),
+        admin_token=partial(admin_token, settings.cutover.token_path),
+    )
+
+
+def _listed(file: Path | None, option: str) -> list[tuple[str, str]] | None:
+    """A method and a rule a line; empty lines and those that begin with # don't count."""
+    if file is None:
+        return None
+    try:
+        lines = [line.strip() for line in file.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{option}: {file} can't be read: {getattr(exc, 'strerror', exc)}") from exc
+    listed = []
+    for number, line in enumerate(lines, start=1):
+        if line and not line.startswith("#"):
+            method, *rule = line.split(maxsplit=1)
+            if not rule:
+                raise SettingsError(f"{option}: line {number} of {file} is no method and rule: {line}")
+            listed.append((method, rule[0]))
+    return listed
+
+
+def _announce(console: Console, pair: _Pair, inventory: Inventory, listener: socket.socket, *, quiet: bool) -> None:
+    settings = pair.settings
+    address = address_of(listener, settings.server.host)
+    state = settings.cutover.path.absolute()
+    facts = [
+        ("address", address),
+        ("legacy", pair.legacy),
+        ("native", pair.native or "none: legacy answers all"),
+        ("endpoints", _counted(inventory)),
+    ]
+    if not quiet and inventory.findings:
+        shown, rest = inventory.findings[:SHOWN_FINDINGS], len(inventory.findings) - SHOWN_FINDINGS
+        facts += [("findings" if number == 0 else "", finding) for number, finding in enumerate(shown)]
+        facts += [("", f"and {rest} more, such as endpoints that one side alone has")] if rest > 0 else []
+    facts += [
+        ("state", str(state)),
+        ("token", str(settings.cutover.token_path.absolute())),
+        ("api", f"{address}{PREFIX}/docs"),
+        ("next", f"tradewindow cutover list --state {state}"),
+        ("stop", "Ctrl-C"),
+    ]
+    announce(console, f"Cutover {version('trading-window')}", facts)
+
+
+def _counted(inventory: Inventory) -> str:
+    endpoints = inventory.endpoints
+    both = sum(endpoint.legacy and endpoint.native for endpoint in endpoints)
+    legacy = sum(not endpoint.native for endpoint in endpoints)
+    native = sum(not endpoint.legacy for endpoint in endpoints)
+    return f"{len(endpoints)}: {both} on both sides, {legacy} on legacy alone, {native} on native alone"
