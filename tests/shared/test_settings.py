@@ -382,7 +382,6 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BOT__TIMEFRAME": "1h",
             "TRADEWINDOW_BOT__JOIN_TREND": "false",
             "TRADEWINDOW_BOT__STRATEGIES": '{"rsi": {"period": 7}}',
-            "TRADEWINDOW_BOT__JOIN_TREND": "false",
             "TRADEWINDOW_BOT__RISK_PER_TRADE": "0.005",
             "TRADEWINDOW_BOT__STOP_LOSS": "0.01",
             "TRADEWINDOW_BOT__TAKE_PROFIT": "0.03",
