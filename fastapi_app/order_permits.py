@@ -63,7 +63,9 @@ async def apply_unless_ended(ports: Ports, transition: Transition[AnswerT]) -> b
 
 async def _was_given_up(ports: Ports, permit_id: str) -> bool:
     """Whether somebody has given the slot back, as of now, and the order has got no other one since."""
-    await ports.windows.apply_async(DEFAULT_WINDOW_ID, permits.look)
+    looked = await ports.windows.apply_async(DEFAULT_WINDOW_ID, permits.is_out(permit_id))
+    if looked.answer:
+        return False
     return await _status(ports, permit_id) == "released" and await _status(ports, _after_all(permit_id)) is None
 
 

@@ -113,8 +113,12 @@ class TradingWindow:
 
     def was_given_up(self, permit_id: str) -> bool:
         """Whether somebody has given the slot back, as of now, and the order has got no other one since."""
-        windows = self._ports().windows
-        windows.apply(DEFAULT_WINDOW_ID, lambda config, state, _instant: Outcome(config, state, (), None))
+
+        def is_out(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[bool]:
+            return Outcome(config, state, (), permit_id in state.get("permits", {}))
+
+        if self._ports().windows.apply(DEFAULT_WINDOW_ID, is_out).answer:
+            return False
         return self._status(permit_id) == "released" and self._status(_after_all(permit_id)) is None
 
     def permit_of_order(self, client_order_id: str) -> Permit | None:

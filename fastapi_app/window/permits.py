@@ -73,9 +73,13 @@ def reservation_of_sent(
     return transition
 
 
-def look(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
-    """Changes nothing: what its caller reads from then on is the window as it is now."""
-    return Outcome(config, state, (), None)
+def is_out(permit_id: str) -> Transition[bool]:
+    """Whether the permit has no end yet. Changes nothing, and what is read after it is the window as it is now."""
+
+    def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[bool]:
+        return Outcome(config, state, (), permit_id in state.get("permits", {}))
+
+    return transition
 
 
 def permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
