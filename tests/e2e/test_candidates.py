@@ -36,8 +36,8 @@ IN_VERIFY = {"sleeps": TIMED_OUT}
 SETS: Mapping[Mode, Mapping[str, str]] = {"shadow": IN_SHADOW, "verify": IN_VERIFY}
 
 ALSO = {
-    # One that kept the loop for long is not run as often.
-    TOO_LARGE: {"skipped heavy"},
+    # One that kept the loop for long is not run as often. On a busy machine 50 MB may take longer than the limit.
+    TOO_LARGE: {"skipped heavy", TIMED_OUT},
     # After some in a row no more are begun, and then the endpoint is compared no more.
     TIMED_OUT: {"skipped candidates_busy", "skipped stopped"},
 }
@@ -67,9 +67,9 @@ def test_primaries_answer_memory_is_bounded_and_each_comparison_is_counted_with_
                     f"each comparison of {endpoint} is counted, or it is compared no more",
                     seconds=BOUND_SECONDS,
                 )
+                _ask_until_counted(server, operator, mode, kind, outcome)
                 counts = operator.counts(mode, endpoint)
                 _say(f"{endpoint}: {counts}")
-                assert counts[outcome] > 0
                 assert set(counts) <= {outcome} | ALSO.get(outcome, set())
         growth = _memory_kib(server, "VmHWM") - before
         _say(f"the process grew by {growth / 1024:.0f} MiB at most, from {before / 1024:.0f}")
@@ -123,6 +123,19 @@ def test_a_candidate_that_blocks_the_loop_is_noticed_named_and_no_longer_compare
 def _ask_each(server: Server, *kinds: str) -> None:
     for kind in kinds:
         assert ask(server.port, "GET", f"/{kind}") == (200, {"kind": kind})
+
+
+def _ask_until_counted(server: Server, operator: Operator, mode: Mode, kind: str, outcome: str) -> None:
+    """A heavy one rests for a second, and then it is run again."""
+
+    def is_counted() -> bool:
+        if outcome in operator.counts(mode, f"GET /{kind}"):
+            return True
+        _ask_each(server, kind)
+        time.sleep(0.5)
+        return False
+
+    wait_for(is_counted, f"{kind} has the outcome: {outcome}", seconds=BOUND_SECONDS)
 
 
 def _is_through(operator: Operator, mode: Mode, endpoint: str) -> bool:
