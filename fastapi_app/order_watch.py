@@ -31,7 +31,7 @@ async def _watch(live_ports: LivePorts, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            await reconcile(live_ports.for_request(), for_seconds=seconds)
+            await reconcile(live_ports.for_request())
         except Exception as exc:
             if str(exc) != told:
                 # Of an error of the product's own, the sentence says all.

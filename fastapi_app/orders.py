@@ -4,7 +4,6 @@ An order goes out once. Whatever breaks on the way, its permit keeps the slot un
 """
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from fastapi_app import order_permits
@@ -60,10 +59,10 @@ async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = Fal
     permit_id, request = await _reserve(ports, request)
     placed = await _send(ports, request, permit_id)
     order: Json = placed["order"]
-    if not placed["placed"]:
-        await order_permits.release(ports, permit_id, "another request has placed the order")
-    else:
+    if placed["placed"]:
         await order_permits.account_for(ports, order, permit_id, _order_of(request))
+    else:  # by another request, before this one had its permit
+        await order_permits.settle(ports, order)
     return order
 
 
@@ -80,20 +79,15 @@ async def cancel(ports: Ports, order_id: str) -> Json:
     return order
 
 
-async def reconcile(ports: Ports, *, for_seconds: float = 0.0) -> None:
+async def reconcile(ports: Ports) -> None:
     """Asks the broker what came of each order that is out, and ends its permit by the answer: a trade for what was
     filled, the slot back for what was not. What is still open, or under way, stays so. An order that the broker
     doesn't know is given up once it is older than the config's `in_doubt_after_seconds`, and than the broker's orders
-    may be when they come in: until then it may be on its way. Without an order that
-    is out the window is read, and nobody asked.
-
-    What has been out for less than `for_seconds` is left to who sends it: who repeats a key may hold a second permit of
-    that order for a moment.
+    may be when they come in: until then it may be on its way. Without an order that is out the window is read, and
+    nobody asked.
     """
     snapshot = await ports.windows.snapshot_async(DEFAULT_WINDOW_ID)
-    until = utc_text(ports.instant() - timedelta(seconds=for_seconds))
-    permits_out = snapshot.state.get("permits", {}).values()
-    sent = [each for each in permits_out if "client_order_id" in each and each["reserved_at"] <= until]
+    sent = [permit for permit in snapshot.state.get("permits", {}).values() if "client_order_id" in permit]
     if not sent:
         return
     settles_after = await ports.outbound.read_async("broker", "settles_after_seconds")

@@ -84,31 +84,40 @@ class Orders:
             self._window.doubt_order(permit_id)
             raise
         order: Json = placed["order"]
-        if not placed["placed"]:
-            self._window.release_order(permit_id, "another request has placed the order")
-        else:
+        if placed["placed"]:
             self.account_for(order, permit_id, strategy=strategy)
+        else:  # by another request, before this one had its permit
+            self.settle(order)
         return order
 
     def account_for(self, order: Json, permit_id: str, *, strategy: str | None = None) -> None:
-        """Ends the permit of an order that the broker has, as `settle` does. Where somebody has given that permit up
-        while the order was on its way, the order gets another one first, whatever the rules say: it is there. May be
-        done again."""
-        if self.settle(order) or not (order["status"] == "open" or Decimal(order["filled_quantity"])):
+        """Ends the permit with which an order was placed. Where somebody has given it up while the order was on its
+        way, the order gets another one first, whatever the rules say: it is there. May be done again."""
+        if self._end(order, permit_id) or self.settle(order):
             return
-        if self._window.was_given_up(permit_id):
+        is_there = order["status"] == "open" or Decimal(order["filled_quantity"])
+        if is_there and self._window.was_given_up(permit_id):
             self._window.send_order_after_all(permit_id, {**order, "strategy": strategy})
             self.settle(order)
 
     def settle(self, order: Json) -> bool:
-        """Ends the permit of an order that isn't open any more. Answers whether that was to do, and was done; a halt
-        may put it off."""
+        """Ends the permit that an order has by its name, once it isn't open any more; one that has its trade gives the
+        slot back. Answers whether that was to do, and was done; a halt may put it off."""
         if order["status"] == "open":
             return False
-        permit = self._window.permit_of_order(order["client_order_id"])
+        name = order["client_order_id"]
+        permit = self._window.permit_of_order(name)
         if permit is None:
             return False
-        permit_id = permit["id"]
+        # Asked once the permit was seen: one that had its end before this one was reserved has left its trade by then.
+        if self._window.has_trade(name):
+            return self._window.release_order(permit["id"], "the order has its trade")
+        return self._end(order, permit["id"])
+
+    def _end(self, order: Json, permit_id: str) -> bool:
+        """As `settle`, for a permit that is the order's own."""
+        if order["status"] == "open":
+            return False
         if Decimal(order["filled_quantity"]):
             return self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
         return self._window.release_order(permit_id, f"the order is {order['status']}")

@@ -1,6 +1,7 @@
 """The old synchronous trading window, with the old arithmetic."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -100,7 +101,8 @@ class TradingWindow:
         return permit_id
 
     def send_order_after_all(self, given_up: str, order: Mapping[str, Any]) -> None:
-        """Another permit for an order that came in once `given_up` had been: whatever the rules say, it is there."""
+        """Another permit for an order that came in once `given_up` had been: whatever the rules say, it is there. One
+        that the order has got meanwhile will do."""
         ports = self._ports()
         permit_id = _after_all(given_up)
 
@@ -109,7 +111,8 @@ class TradingWindow:
                 raise OrderOnItsWay(order["client_order_id"])
             return _send(config, state, instant, permit_id=permit_id, order=order)
 
-        ports.windows.apply(DEFAULT_WINDOW_ID, transition)
+        with suppress(OrderOnItsWay):
+            ports.windows.apply(DEFAULT_WINDOW_ID, transition)
 
     def was_given_up(self, permit_id: str) -> bool:
         """Whether somebody has given the slot back, as of now, and the order has got no other one since."""
@@ -124,6 +127,11 @@ class TradingWindow:
     def permit_of_order(self, client_order_id: str) -> Permit | None:
         """The permit of the order of this name, while it has no end."""
         return _permit_of_order(self._ports().windows.snapshot(DEFAULT_WINDOW_ID).state, client_order_id)
+
+    def has_trade(self, client_order_id: str) -> bool:
+        """Whether the order of this name was registered as a trade."""
+        query = LedgerQuery(kind="trade", subject=client_order_id, limit=1)
+        return bool(self._ports().windows.ledger(DEFAULT_WINDOW_ID, query).entries)
 
     def register_order(self, permit_id: str, quantity: str, price: str) -> bool:
         """The order was filled: its slot is a trade's now. A halt puts this off, where the config says so: the permit
@@ -150,7 +158,14 @@ class TradingWindow:
             confirmed: Permit = {**permit, "status": "confirmed", "deadline": None}
             entries = (
                 permit_entry(confirmed, entry_id=f"{permit_id}-confirmed", trade_id=trade_id),
-                Entry(id=trade_id, kind="trade", data=trade, trade_day=trade["trade_day"], symbol=trade["symbol"]),
+                Entry(
+                    id=trade_id,
+                    kind="trade",
+                    data=trade,
+                    trade_day=trade["trade_day"],
+                    symbol=trade["symbol"],
+                    subject=permit.get("client_order_id"),
+                ),
             )
             return Outcome(config, without_permit(state, permit, frees_slot=False), entries, None)
 

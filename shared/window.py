@@ -116,7 +116,7 @@ class Entry:
     trade_day: str | None = None
     symbol: str | None = None
     subject: str | None = None
-    """The id of what the entry is one step of, such as a permit."""
+    """What the entry is one step of: the id of a permit, or, for a trade, the client order id of its order."""
 
 
 class Asking(NamedTuple):

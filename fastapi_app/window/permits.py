@@ -133,7 +133,14 @@ def confirmation(permit_id: str, trade_id: str, filled: Order) -> Transition[Con
         changed = without_permit(state, permit, frees_slot=False)
         entries = (
             permit_entry(confirmed, entry_id=f"{permit_id}-confirmed", trade_id=trade_id),
-            Entry(id=trade_id, kind="trade", data=trade, trade_day=permit["trade_day"], symbol=order.symbol),
+            Entry(
+                id=trade_id,
+                kind="trade",
+                data=trade,
+                trade_day=permit["trade_day"],
+                symbol=order.symbol,
+                subject=permit.get("client_order_id"),
+            ),
         )
         counts = registered(config, changed, instant, trade)
         return Outcome(config, changed, entries, ConfirmedPermit(permit=confirmed, **counts))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -130,7 +131,7 @@ def sent(first: int, permit: Permit) -> tuple[LedgerEntry, LedgerEntry]:
 def confirmed(first: int, permit: Permit, trade: Trade) -> tuple[LedgerEntry, LedgerEntry]:
     ended: Permit = {**permit, "status": "confirmed", "deadline": None}
     step = _step(first, ended, "confirmed", at=trade["executed_at"], trade_id=trade["id"])
-    return (step, entry_of(first + 1, trade))
+    return (step, replace(entry_of(first + 1, trade), subject=permit.get("client_order_id")))
 
 
 def released(sequence: int, permit: Permit, why: str, *, at: str | None = None) -> LedgerEntry:

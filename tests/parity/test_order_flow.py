@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -34,6 +36,12 @@ LOST = OutcomeUnknown("the connection was lost")
 
 def nothing() -> None:
     """What happens in between, unless a test says more."""
+
+
+def in_another_thread(call: Callable[[], object]) -> None:
+    """Where an event loop of its own may run."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call).result()
 
 
 class Desk:
@@ -141,12 +149,7 @@ def test_a_halt_while_the_order_is_on_its_way_holds_no_trade_back_unless_told_so
 def test_who_reconciles_meanwhile_makes_the_one_trade(side: Side) -> None:
     desk = Desk(side)
 
-    def reconcile() -> None:
-        thread = threading.Thread(target=desk.reconcile)
-        thread.start()
-        thread.join()
-
-    desk.after = reconcile
+    desk.after = partial(in_another_thread, desk.reconcile)
     assert desk.send()["status"] == "filled"
     assert desk.told() == ["pending", "sent", "confirmed", "trade of 0.50"]
 
@@ -160,9 +163,7 @@ def test_an_order_that_comes_in_once_it_was_given_up_is_accounted_for(
 
     def give_up() -> None:
         desk.world.meet(At("2025-03-03T12:01:00Z"))
-        thread = threading.Thread(target=desk.reconcile)
-        thread.start()
-        thread.join()
+        in_another_thread(desk.reconcile)
 
     desk.before = give_up
     desk.send(order)
@@ -175,8 +176,67 @@ def test_a_twin_that_was_quicker_has_placed_the_order(side: Side) -> None:
     desk = Desk(side)
     desk.before = lambda: desk.behind_its_back(BUY, key="one")
     assert desk.send(key="one")["id"] == "paper-1"
-    assert desk.told() == ["pending", "sent", "released: another request has placed the order"]
-    assert (desk.trades_today(), len(desk.world.left().orders)) == (0, 1)
+    assert desk.told() == ["pending", "sent", "confirmed", "trade of 0.50"]
+    assert (desk.permits(), desk.trades_today(), len(desk.world.left().orders)) == ([], 1, 1)
+
+
+@pytest.mark.parametrize("third", ["asks again", "reconciles", "is late"])
+def test_an_order_that_is_asked_for_three_times_at_once_is_one_trade(side: Side, third: str) -> None:
+    """The one that waits looked before the order was there, and gets its permit once the first one has its trade."""
+    desk = Desk(side)
+    asks_again: Callable[[], object] = partial(desk.send, key="one")
+    meanwhile = {"asks again": asks_again, "reconciles": desk.reconcile, "is late": nothing}[third]
+    reduces = desk.world.broker.service.reduces
+
+    def after_the_first(**asked: Any) -> bool:
+        desk.__dict__.update(reduces=reduces, reduces_async=desk.world.broker.service.reduces_async)
+        in_another_thread(asks_again)
+        desk.before = partial(in_another_thread, meanwhile)
+        return reduces(**asked)
+
+    async def after_the_first_async(**asked: Any) -> bool:
+        return after_the_first(**asked)
+
+    desk.__dict__.update(reduces=after_the_first, reduces_async=after_the_first_async)
+    assert desk.send(key="one")["id"] == "paper-1"
+    once = ["pending", "sent", "confirmed", "trade of 0.50"]
+    assert desk.told() == [*once, "pending", "sent", "released: the order has its trade"]
+    assert (desk.permits(), desk.trades_today(), len(desk.world.left().orders)) == ([], 1, 1)
+
+
+def test_an_order_that_rests_is_its_second_sender_s_once_its_first_was_given_up(side: Side) -> None:
+    """Both looked before it was there; the first one hung until its permit was given up, and came before the second."""
+    desk = Desk(side, in_doubt_after_seconds=30)
+    second_is_here, first_is_in = threading.Event(), threading.Event()
+
+    def second_waits() -> None:
+        desk.before = nothing
+        second_is_here.set()
+        assert first_is_in.wait(10)
+
+    with ThreadPoolExecutor() as pool:
+        answers: list[Future[Json]] = []
+
+        def give_up() -> None:
+            desk.world.meet(At("2025-03-03T12:01:00Z"))
+            in_another_thread(desk.reconcile)
+            desk.before = second_waits
+            answers.append(pool.submit(desk.send, REST, key="one"))
+            assert second_is_here.wait(10)
+
+        def second_goes_on() -> None:
+            desk.after = nothing
+            first_is_in.set()
+            answers[0].result()
+
+        desk.before, desk.after = give_up, second_goes_on
+        assert desk.send(REST, key="one") == answers[0].result()
+    assert desk.permits() == ["sent"]
+    desk.world.meet(At("2025-03-03T12:01:10Z"))
+    desk.world.meet(CandleTrades("63000"))
+    desk.reconcile()
+    given_up = ["pending", "sent", "in_doubt", "released: the broker knows no such order"]
+    assert desk.told() == [*given_up, "pending", "sent", "confirmed", "trade of 0.50"]
 
 
 def test_a_key_that_was_used_for_another_order_meanwhile_is_refused(side: Side) -> None:

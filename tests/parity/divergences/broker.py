@@ -150,13 +150,13 @@ def what_reduces_is_not_told_to_the_broker(native: Native) -> None:
 
 @BROKER.at(POST_ORDER, LEDGER, f"{LEDGER}[2]", f"{WINDOW}.state.permits", also={DELETE_ORDER: [LEDGER, WINDOW]})
 def a_trade_that_was_filled_is_not_registered(native: Native) -> None:
-    def make(_settle: Any) -> Any:
-        async def wrong(_ports: Ports, _order: Json) -> None:
+    def make(_end: Any) -> Any:
+        async def wrong(_ports: Ports, _order: Json, _permit_id: str) -> None:
             """Nothing."""
 
         return wrong
 
-    native.replace(order_permits, "settle", make)
+    native.replace(order_permits, "_end", make)
 
 
 @BROKER.at(POST_ORDER, f"{LEDGER}[3].data.price", f"{LEDGER}[1].data.price")
