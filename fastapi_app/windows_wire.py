@@ -219,8 +219,8 @@ class HaltsAnswer(BaseModel):
 
 
 class EntryAnswer(BaseModel):
-    """One change of a window. `data` depends on the kind; `subject` is what it is one step of: a permit, by its id; for a
-    trade that came of an order, that order, by its client order id."""
+    """One change of a window. `data` depends on the kind; `subject` is what it is one step of: a permit, by its id; for
+    a trade that came of an order, that order, by its client order id."""
 
     sequence: int
     id: str
