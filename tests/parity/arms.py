@@ -2,15 +2,17 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import cycle
 from typing import Any, Literal
 from urllib.parse import unquote, unquote_to_bytes
 
 from flask import Flask
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.test import run_wsgi_app
 
 from fastapi_app.app import create_app
@@ -26,10 +28,11 @@ from shared.broker.base import Order
 from shared.clock import FrozenClock, utc_text
 from shared.ids import FrozenIds
 from shared.market.service import MarketService
-from shared.modes import EndpointMode, Mode
-from shared.ports import LivePorts
+from shared.modes import EndpointMode
+from shared.ports import SCOPE_KEY, LivePorts
 from shared.settings import BotSettings, CutoverSettings, LimitSettings, Settings
 from shared.store.base import LedgerPage, LedgerQuery, Store
+from shared.store.memory import MemoryStore
 from shared.window import DEFAULT_WINDOW_ID, Entry, Halt, Outcome, Snapshot, WindowState
 from shared.window_config import WindowConfig
 from tests.parity.backtests import backtests
@@ -56,8 +59,6 @@ from tests.parity.market import FixedMarket
 Arm = Literal["Flask alone", "legacy", "native", "legacy, then native", "native, then legacy"]
 ARMS: tuple[Arm, ...] = ("Flask alone", "legacy", "native", "legacy, then native", "native, then legacy")
 ARMS_OF_NATIVE_ONLY: tuple[Arm, ...] = ("legacy", "native")
-
-MODES: dict[str, dict[str, Mode]] = {"legacy": {}, "native": dict.fromkeys(BOTH_SIDES, "native")}
 
 Serve = Callable[[Request], tuple[Answer, str | None]]
 
@@ -186,24 +187,33 @@ class World:
 def serving(arm: Arm, world: World) -> Iterator[Serve]:
     """What an arm's requests are put to."""
     if arm == "Flask alone":
-        flask_app = create_flask_app(_settings(world, {}), live_ports=world.live_ports)
+        settings = Settings(limits=LimitSettings(max_body_bytes=world.case.max_body_bytes))
+        flask_app = create_flask_app(settings, live_ports=world.live_ports)
         yield lambda request: (ask_wsgi(flask_app, request), None)
     else:
-        with under_modes(world, [MODES[side] for side in arm.split(", then ")]) as serve:
-            yield serve
+        turns = cycle([_whole_app(side, world.case.max_body_bytes, world.case.prices) for side in arm.split(", then ")])
+        with asyncio.Runner() as runner:
+            yield lambda request: runner.run(ask_asgi(in_world(world, next(turns)), request))
 
 
-@contextmanager
-def under_modes(world: World, tables: Iterable[Mapping[str, Mode]]) -> Iterator[Serve]:
-    """The whole app, under tables of modes that take turns, a request each; on one event loop."""
-    turns = [create_app(_settings(world, modes), live_ports=world.live_ports) for modes in tables]
-    with asyncio.Runner() as runner:
+@cache
+def _whole_app(mode: str, max_body_bytes: int, prices: str) -> ASGIApp:
+    """Built once for many worlds, whose ports come with their requests. Its own store has no window, so that a request
+    which misses its world's ports is answered with an error; of its own market it tells where prices come from."""
+    settings = Settings(
+        limits=LimitSettings(max_body_bytes=max_body_bytes),
+        cutover=CutoverSettings(modes=dict.fromkeys(BOTH_SIDES, EndpointMode.model_validate({"mode": mode}))),
+    )
+    services = {"market": MarketService(FixedMarket(prices))}
+    return create_app(settings, live_ports=LivePorts(store=MemoryStore(), services=services))
 
-        def serve(request: Request) -> tuple[Answer, str | None]:
-            turns.append(turns.pop(0))
-            return runner.run(ask_asgi(turns[-1], request))
 
-        yield serve
+def in_world(world: World, app: ASGIApp) -> ASGIApp:
+    async def with_its_ports(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"][SCOPE_KEY] = world.live_ports.for_request()
+        await app(scope, receive, send)
+
+    return with_its_ports
 
 
 def sides(arm: Arm, case: Case) -> list[str | None]:
@@ -219,14 +229,6 @@ def sides(arm: Arm, case: Case) -> list[str | None]:
             side = "native"
         expected.append(side)
     return expected
-
-
-def _settings(world: World, modes: Mapping[str, Mode]) -> Settings:
-    return Settings(
-        window=WindowConfig.parse(world.case.config),
-        limits=LimitSettings(max_body_bytes=world.case.max_body_bytes),
-        cutover=CutoverSettings(modes={name: EndpointMode(mode=mode) for name, mode in modes.items()}),
-    )
 
 
 def ask_wsgi(app: Flask, request: Request) -> Answer:

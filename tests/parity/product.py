@@ -7,17 +7,16 @@ from contextlib import contextmanager
 from math import inf
 
 import pytest
-from starlette.types import Receive, Scope, Send
 
 from fastapi_app.app import TradingWindowApp, create_app
 from fastapi_app.cutover.candidates import limits
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.store.base import CountKey
 from shared.modes import EndpointMode
-from shared.ports import SCOPE_KEY, LivePorts
+from shared.ports import LivePorts
 from shared.settings import CutoverSettings, LimitSettings, Settings
 from shared.store.memory import MemoryStore
-from tests.parity.arms import World, ask_asgi
+from tests.parity.arms import World, ask_asgi, in_world
 from tests.parity.case import Answer, Request
 
 
@@ -46,12 +45,7 @@ class Product:
 
     async def ask(self, world: World, request: Request) -> tuple[Answer, str | None]:
         """The answer and the side that it came from."""
-
-        async def in_the_world(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["state"][SCOPE_KEY] = world.live_ports.for_request()
-            await self.app(scope, receive, send)
-
-        return await ask_asgi(in_the_world, request)
+        return await ask_asgi(in_world(world, self.app), request)
 
     async def move(self, modes: Mapping[str, EndpointMode]) -> None:
         await self.app.cutover.change(modes, author="the test", reason="drawn")
