@@ -31,21 +31,21 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """A ratio and the bound that it has to keep: at least `floor`, or at most `ceiling`, or nowhere apart from
-    `around`, which its lowest and highest value have between them; `aim` is beyond the floor."""
+    """A ratio and the bound that it has to keep: at least `floor`, or at most `ceiling`, or such that its
+    highest value comes up to `reaches`: nothing is lost that could be measured. `aim` is beyond the floor."""
 
     what: str
     ratio: Spread
     floor: float | None = None
     ceiling: float | None = None
-    around: float | None = None
+    reaches: float | None = None
     aim: float | None = None
 
     @property
     def met(self) -> bool:
         above = self.floor is None or self.ratio.median >= self.floor
         below = self.ceiling is None or self.ratio.median <= self.ceiling
-        return above and below and (self.around is None or self.ratio.low <= self.around <= self.ratio.high)
+        return above and below and (self.reaches is None or self.ratio.high >= self.reaches)
 
     @property
     def aim_met(self) -> bool:

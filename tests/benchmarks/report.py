@@ -82,8 +82,8 @@ def _verdict_table(verdicts: Iterable[Verdict]) -> Table:
 
 
 def _bound_text(verdict: Verdict) -> str:
-    if verdict.around is not None:
-        return f"{verdict.around:.2f} within"
+    if verdict.reaches is not None:
+        return f"up to {verdict.reaches:.2f}"
     return f"≥ {verdict.floor:.2f}" if verdict.floor is not None else f"≤ {verdict.ceiling:.2f}"
 
 

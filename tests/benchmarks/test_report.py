@@ -84,16 +84,18 @@ def test_a_ceiling_must_not_be_passed() -> None:
     assert not steep.met
 
 
-@pytest.mark.parametrize(("low", "high", "met"), [(0.97, 1.02, True), (1.0, 1.04, True), (1.01, 1.04, False)])
-def test_nothing_is_measurable_where_the_rounds_have_one_between_them(low: float, high: float, met: bool) -> None:
-    assert Verdict(what="", ratio=Spread(median=high, low=low, high=high), around=1).met is met
+@pytest.mark.parametrize(
+    ("low", "high", "met"), [(0.97, 1.02, True), (0.97, 1.0, True), (1.01, 1.04, True), (0.97, 0.99, False)]
+)
+def test_nothing_is_lost_where_the_best_round_comes_up_to_one(low: float, high: float, met: bool) -> None:
+    assert Verdict(what="", ratio=Spread(median=high, low=low, high=high), reaches=1).met is met
 
 
 def test_the_document_shows_bounds_and_sections() -> None:
     run = Run(day=date(2025, 6, 2), rounds=5, seconds=3, minutes=9.6, machine=[("system", "Linux")], pinned=True)
     met = Verdict(what="fast", ratio=Spread(median=0.854, low=0.8, high=0.9), floor=0.80, aim=0.90)
     missed = Verdict(what="flat", ratio=Spread(median=1.5, low=1.4, high=1.6), ceiling=1.2)
-    same = Verdict(what="same", ratio=Spread(median=1.01, low=0.99, high=1.02), around=1)
+    same = Verdict(what="same", ratio=Spread(median=1.01, low=0.99, high=1.02), reaches=1)
     table = Table(head=("server", "requests/s"), rows=[("native", "10,510")])
 
     text = document(run, [Section(title="A part", blocks=("Why.", table), verdicts=(met, missed, same))])
@@ -101,7 +103,7 @@ def test_the_document_shows_bounds_and_sections() -> None:
     assert "Measured on 2025-06-02 in 9.6 min; rounds: 5; 3 s a measurement" in " ".join(text.split())
     assert "- system: Linux\n" in text
     assert "| fast | 0.85 (0.80-0.90) | ≥ 0.80 | met | ≥ 0.90: missed |\n" in text
-    assert "| same | 1.01 (0.99-1.02) | 1.00 within | met |  |\n" in text
+    assert "| same | 1.01 (0.99-1.02) | up to 1.00 | met |  |\n" in text
     assert "| flat | 1.50 (1.40-1.60) | ≤ 1.20 | **missed** |  |\n" in text
     assert text.endswith("## A part\n\nWhy.\n\n| server | requests/s |\n| --- | ---: |\n| native | 10,510 |\n")
 

@@ -51,7 +51,7 @@ def window(bench: Bench) -> Section:
             _verdict("is_open_on_minute, to is_open", rules, "is_open_on_minute", "is_open", floor=5),
             _verdict("is_open_at_time, to is_open", rules, "is_open_at_time", "is_open", floor=100),
             _verdict("decide, allowed, to is_open_on_minute", rules, "decide, allowed", "is_open_on_minute", ceiling=2),
-            Verdict(what="GET decision, requests/s: with a calendar, to without", ratio=with_calendar, around=1),
+            Verdict(what="GET decision, requests/s: with a calendar, to without", ratio=with_calendar, reaches=1),
         ),
     )
 
@@ -66,8 +66,8 @@ the exchange is open it is allowed, and with the others it is refused and told e
 
 _REQUESTS_METHOD = f"""\
 GET decision, over HTTP, of two windows on one server, which have the same limits and cooldowns; one has the calendar
-{_ALWAYS_OPEN} too. With that one the answers are the same whenever this is run. A calendar adds nothing measurable
-where the lowest and the highest ratio have 1 between them. In a round each is measured {_TURNS} times in turn."""
+{_ALWAYS_OPEN} too. With that one the answers are the same whenever this is run. A calendar costs nothing measurable
+where the highest ratio comes up to 1. In a round each is measured {_TURNS} times in turn."""
 
 
 def _verdict(

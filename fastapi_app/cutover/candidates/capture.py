@@ -3,6 +3,7 @@ of one."""
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from itertools import chain
 
 from starlette.types import Message, Receive, Scope, Send
@@ -174,10 +175,11 @@ def listed(message: Message) -> Message:
 def naming(send: Send, header: tuple[bytes, bytes]) -> Send:
     """Adds the header to the answer."""
 
-    async def named(message: Message) -> None:
+    def named(message: Message) -> Awaitable[None]:
+        # No coroutine of its own: every answer goes out by here.
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), header]}
-        await send(message)
+        return send(message)
 
     return named
 
