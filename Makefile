@@ -17,10 +17,10 @@ run: $(MADE_RUN) ## start the server on 127.0.0.1:8000, its state in var/
 	@$(BIN)/tradewindow serve $(ARGS)
 
 # One process more than there are cores, for many tests wait for servers. Each has to find the same tests, and the names
-# of some have a set in them.
+# of some have a set in them. tests/conftest.py has the long files first.
 test: $(MADE_DEV) ## run the tests, a file after the other in each of a few processes
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 5 \
-		--dist loadfile $(ARGS)
+		--dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(MADE_DEV) ## check format, lint, types and import layers
 	$(BIN)/ruff format --check .

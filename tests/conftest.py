@@ -8,6 +8,15 @@ from shared.store.sqlite import SQLiteStore
 from tests.fakes.trading import TradingExchange
 from tests.shared.broker.at_exchange import Served, client_of, trading
 
+LONG = ("e2e", "parity", "bridge")
+"""The folders whose files take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first, so that in the end no process is left alone with one."""
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(folder).parts[0] not in LONG)
+
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -74,8 +74,6 @@ class Server:
             await orders.place(self.ports.for_request(), BUY)
         self.world.broker.before = self.world.broker.after = None
         self.broker.asked.clear()
-        # What has been out for less than an interval is left to who sends it.
-        self.clock.step(timedelta(seconds=1))
 
     def permits(self) -> list[str]:
         return [each["status"] for each in self.store.snapshot(DEFAULT_WINDOW_ID).state.get("permits", {}).values()]
@@ -126,7 +124,6 @@ async def test_a_resting_order_that_was_filled_meanwhile_has_its_trade(
         client_order_id="a", symbol=BTC, side="buy", type="limit", quantity=Decimal(1), price=Decimal("0.01")
     )
     placed = await orders.place(server.ports.for_request(), resting)
-    server.clock.step(timedelta(seconds=1))
     await processes.enter_async_context(watching_orders(server.ports, EVERY))
     await until(lambda: server.broker.asked.count("a") >= 3)
     assert (placed["status"], server.permits()) == ("open", ["sent"])
