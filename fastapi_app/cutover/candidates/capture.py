@@ -4,7 +4,6 @@ of one."""
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from itertools import chain
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -89,11 +88,10 @@ class Capture:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._headers = tuple(message["headers"])
-            self._header_bytes = sum(map(len, chain.from_iterable(self._headers)))
-            self.is_event_stream = any(
-                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
-                for name, value in self._headers
-            )
+            for name, value in self._headers:
+                self._header_bytes += len(name) + len(value)
+                if value.startswith(b"text/event-stream") and name.lower() == b"content-type":
+                    self.is_event_stream = True
         elif message["type"] == "http.response.body":
             chunk = message.get("body", b"")
             self.too_large = self.too_large or self.size + len(chunk) > self._max_bytes
@@ -166,8 +164,8 @@ def seen_request(scope: Scope, body: bytes) -> SeenRequest:
 
 
 def listed(message: Message) -> Message:
-    """A start with its headers as a list of its own: an app may give any iterable, once, or the same message again."""
-    if message["type"] != "http.response.start":
+    """With the headers of a start as a list: an app may give any iterable, and that once."""
+    if message["type"] != "http.response.start" or isinstance(message.get("headers"), list):
         return message
     return {**message, "headers": list(message.get("headers", ()))}
 

@@ -139,9 +139,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _same(primary: Any, candidate: Any) -> bool:
     """Unlike `==` it tells 1 and true apart, at any depth; 1.0 is no int here."""
-    if type(primary) is not type(candidate) or primary != candidate:
+    return bool(primary == candidate) and _of_same_types(primary, candidate)
+
+
+def _of_same_types(primary: Any, candidate: Any) -> bool:
+    """For equal values: whether each part is of the type of the other's."""
+    if type(primary) is not type(candidate):
         return False
-    return not isinstance(primary, dict | list) or _canonical(primary) == _canonical(candidate)
+    if type(primary) is dict:
+        return all([_of_same_types(value, candidate[key]) for key, value in primary.items()])
+    return type(primary) is not list or all(map(_of_same_types, primary, candidate))
 
 
 def _canonical(value: Any) -> str:
