@@ -17,6 +17,8 @@ from shared.settings import CutoverSettings
 
 Headers = Sequence[tuple[str, str]]
 
+SHADOW: dict[str, Mode] = {"GET /items": "shadow"}
+
 
 class Asked(NamedTuple):
     status: int
@@ -63,6 +65,11 @@ def asgi(
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+async def never_ends() -> None:
+    """The `first` of an app that hangs."""
+    await asyncio.Event().wait()
 
 
 _STARLETTE = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -164,3 +171,8 @@ async def counts_of(cutover: Cutover) -> dict[str, int]:
         name = f"{key.outcome} {key.reason}".strip()
         counts[name] = counts.get(name, 0) + count
     return counts
+
+
+def outcomes_of(cutover: Cutover) -> list[tuple[str, str, int]]:
+    """What was kept by now, such as ("skipped", "timed_out", 1)."""
+    return [(key.outcome, key.reason, count) for key, count in cutover.store.counts().items()]
