@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any
 
 from fastapi_app.main_bot_async import TradingBotAsync
+from fastapi_app.periodic import Retried
 from shared.bot.lease import is_free
 from shared.bot.notifier import open_notifier
 from shared.bot.store.base import BotRow, BotStore
 from shared.clock import Clock, SystemClock
-from shared.errors import LeaseHeld, TradingWindowError
+from shared.errors import LeaseHeld
 from shared.fields import validated
 from shared.services import Parts
 from shared.settings import BotSettings, Settings
@@ -46,7 +46,7 @@ class BotSupervisor:
         self._look_seconds = look_seconds
         self._bot: TradingBotAsync | None = None
         self._started_at: datetime | None = None
-        self._told = ""
+        self._retried = Retried(logger, "the bot")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -61,23 +61,11 @@ class BotSupervisor:
 
     async def _watch(self, ending: asyncio.Event) -> None:
         while not ending.is_set():
-            await self._guarded(self._look())
+            await self._retried.attempt(self._look)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
                     await ending.wait()
-        await self._guarded(self._end())
-
-    async def _guarded(self, step: Coroutine[Any, Any, None]) -> None:
-        """What fails is tried again with the next look; it is logged once, and not twice a second."""
-        try:
-            await step
-        except Exception as exc:
-            if str(exc) != self._told:
-                # Of an error of the product's own, the sentence says all.
-                logger.error("the bot: %s", exc, exc_info=not isinstance(exc, TradingWindowError))  # noqa: TRY400
-            self._told = str(exc)
-        else:
-            self._told = ""
+        await self._retried.attempt(self._end)
 
     async def _look(self) -> None:
         row = await self._bots.read_async()

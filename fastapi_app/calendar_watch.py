@@ -5,7 +5,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
+from fastapi_app.periodic import every
 from fastapi_app.window.schedule import schedule_of
 from shared.errors import CalendarUnavailable, StoreUnavailable, UnknownWindow
 from shared.store.base import Store
@@ -21,13 +23,8 @@ _PAGE = 500
 async def watching_calendars(store: Store) -> AsyncIterator[None]:
     """Looks once before the block, which takes some seconds where there are calendars, and then once a day in it."""
     await check_calendars(store)
-    watch = asyncio.create_task(_watch(store))
-    try:
+    async with every(PERIOD_SECONDS, partial(check_calendars, store), name="calendar-watch"):
         yield
-    finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
 
 
 async def check_calendars(store: Store) -> None:
@@ -38,12 +35,6 @@ async def check_calendars(store: Store) -> None:
                 await asyncio.to_thread(_check, window_id, config)
     except StoreUnavailable as exc:
         logger.error("the calendars of the windows can't be looked through: %s", exc)  # noqa: TRY400
-
-
-async def _watch(store: Store) -> None:
-    while True:
-        await asyncio.sleep(PERIOD_SECONDS)
-        await check_calendars(store)
 
 
 async def _windows(store: Store) -> AsyncIterator[tuple[str, WindowConfig]]:

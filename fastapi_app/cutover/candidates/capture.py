@@ -88,6 +88,8 @@ class Capture:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._headers = tuple(message["headers"])
+            self._header_bytes = 0
+            self.is_event_stream = False
             for name, value in self._headers:
                 self._header_bytes += len(name) + len(value)
                 if value.startswith(b"text/event-stream") and name.lower() == b"content-type":

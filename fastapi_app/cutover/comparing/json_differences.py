@@ -147,7 +147,7 @@ def _of_same_types(primary: Any, candidate: Any) -> bool:
     if type(primary) is not type(candidate):
         return False
     if type(primary) is dict:
-        return all([_of_same_types(value, candidate[key]) for key, value in primary.items()])
+        return all(_of_same_types(value, candidate[key]) for key, value in primary.items())
     return type(primary) is not list or all(map(_of_same_types, primary, candidate))
 
 
