@@ -46,7 +46,6 @@ class BotSupervisor:
         self._look_seconds = look_seconds
         self._bot: TradingBotAsync | None = None
         self._started_at: datetime | None = None
-        self._retried = Retried(logger, "the bot")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -60,12 +59,13 @@ class BotSupervisor:
             await watch
 
     async def _watch(self, ending: asyncio.Event) -> None:
+        looking = Retried(self._look, logger, "the bot")
         while not ending.is_set():
-            await self._retried.attempt(self._look)
+            await looking.attempt()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
                     await ending.wait()
-        await self._retried.attempt(self._end)
+        await Retried(self._end, logger, "the bot").attempt()
 
     async def _look(self) -> None:
         row = await self._bots.read_async()

@@ -5,11 +5,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 
-from fastapi_app.periodic import every
+from fastapi_app.periodic import Retried, every
 from fastapi_app.window.schedule import schedule_of
-from shared.errors import CalendarUnavailable, StoreUnavailable, UnknownWindow
+from shared.errors import CalendarUnavailable, UnknownWindow
 from shared.store.base import Store
 from shared.window_config import WindowConfig
 
@@ -21,20 +20,18 @@ _PAGE = 500
 
 @asynccontextmanager
 async def watching_calendars(store: Store) -> AsyncIterator[None]:
-    """Looks once before the block, which takes some seconds where there are calendars, and then once a day in it."""
-    await check_calendars(store)
-    async with every(PERIOD_SECONDS, partial(check_calendars, store), name="calendar-watch"):
-        yield
+    """Loads each window's calendar off the event loop, and logs what ends soon, or can't be had: once before the block,
+    which takes some seconds where there are calendars, and then once a day in it."""
 
-
-async def check_calendars(store: Store) -> None:
-    """Loads each window's calendar off the event loop; logs what ends soon, or can't be had."""
-    try:
+    async def look() -> None:
         async for window_id, config in _windows(store):
             if config.calendar is not None:
                 await asyncio.to_thread(_check, window_id, config)
-    except StoreUnavailable as exc:
-        logger.error("the calendars of the windows can't be looked through: %s", exc)  # noqa: TRY400
+
+    retried = Retried(look, logger, "the calendars of the windows can't be looked through")
+    await retried.attempt()
+    async with every(PERIOD_SECONDS, retried, name="calendar-watch"):
+        yield
 
 
 async def _windows(store: Store) -> AsyncIterator[tuple[str, WindowConfig]]:

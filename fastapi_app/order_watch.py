@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 
 from fastapi_app.orders import reconcile
 from fastapi_app.periodic import Retried, every
@@ -14,9 +13,8 @@ logger = logging.getLogger(__name__)
 def watching_orders(live_ports: LivePorts, seconds: float) -> AbstractAsyncContextManager[None]:
     """Reconciles every so many seconds while the block runs; where no order is out, that is one look at the window. Any
     number of processes may do so at once."""
-    retried = Retried(logger, "what came of orders can't be asked")
 
     async def look() -> None:
         await reconcile(live_ports.for_request())
 
-    return every(seconds, partial(retried.attempt, look), name="order-watch")
+    return every(seconds, Retried(look, logger, "what came of orders can't be asked"), name="order-watch")

@@ -8,10 +8,35 @@ from contextlib import asynccontextmanager, suppress
 from shared.errors import TradingWindowError
 
 
+class Retried:
+    """A step that is tried again and again: what fails is logged once, and anew when it fails otherwise, or again after
+    it worked."""
+
+    def __init__(self, step: Callable[[], Awaitable[None]], logger: logging.Logger, what: str) -> None:
+        """`what` is said before the error, such as "the bot"."""
+        self._step = step
+        self._logger = logger
+        self._what = what
+        self._told = ""
+
+    async def attempt(self) -> None:
+        """Awaits the step; raises nothing that it raises."""
+        try:
+            await self._step()
+        except Exception as exc:
+            if str(exc) != self._told:
+                # Of an error of the product's own, the sentence says all.
+                is_own = isinstance(exc, TradingWindowError)
+                self._logger.error("%s: %s", self._what, exc, exc_info=not is_own)  # noqa: TRY400
+            self._told = str(exc)
+        else:
+            self._told = ""
+
+
 @asynccontextmanager
-async def every(seconds: float, look: Callable[[], Awaitable[None]], *, name: str) -> AsyncIterator[None]:
-    """Awaits `look()` every so many seconds while the block runs, the first time after that long, in a task of this
-    name; a look that is under way when the block ends is cancelled. What it raises ends the looking."""
+async def every(seconds: float, look: Retried, *, name: str) -> AsyncIterator[None]:
+    """Attempts it every so many seconds while the block runs, the first time after that long, in a task of this name;
+    what is under way when the block ends is cancelled."""
     task = asyncio.create_task(_again_and_again(seconds, look), name=name)
     try:
         yield
@@ -21,31 +46,7 @@ async def every(seconds: float, look: Callable[[], Awaitable[None]], *, name: st
             await task
 
 
-async def _again_and_again(seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+async def _again_and_again(seconds: float, look: Retried) -> None:
     while True:
         await asyncio.sleep(seconds)
-        await look()
-
-
-class Retried:
-    """A step that is tried again and again: what fails is logged once, and anew when it fails otherwise, or again after
-    it worked."""
-
-    def __init__(self, logger: logging.Logger, what: str) -> None:
-        """`what` is said before the error, such as "the bot"."""
-        self._logger = logger
-        self._what = what
-        self._told = ""
-
-    async def attempt(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Awaits the step; raises nothing that it raises."""
-        try:
-            await step()
-        except Exception as exc:
-            if str(exc) != self._told:
-                # Of an error of the product's own, the sentence says all.
-                is_own = isinstance(exc, TradingWindowError)
-                self._logger.error("%s: %s", self._what, exc, exc_info=not is_own)  # noqa: TRY400
-            self._told = str(exc)
-        else:
-            self._told = ""
+        await look.attempt()
