@@ -88,6 +88,8 @@ class TradingBotAsync:
         self.lost: LeaseLost | None = None
         """Why it has ended, where another process has taken it over."""
         self._failing: str | None = None
+        self._cycle_began: float | None = None
+        """By the event loop's clock, while one is under way."""
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -111,12 +113,18 @@ class TradingBotAsync:
         self._running = asyncio.create_task(self._run(engine, strategies), name="trading-bot")
 
     async def stop(self) -> None:
-        """Lets the cycle that is under way finish, then gives the lease back. Raises BotIsStopped."""
+        """Lets the cycle that is under way finish, for as long as one may take, then gives the lease back. Raises
+        BotIsStopped."""
         if self._running is None:
             raise BotIsStopped
         self._stopping.set()
         running, self._running = self._running, None
-        await running
+        await asyncio.wait({running}, timeout=self._settings.max_cycle_seconds - self._cycle_has_taken())
+        if not running.done():
+            logger.error("the bot is stopped in a cycle that hangs; who goes on reconciles what was on its way")
+            running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
     @property
     def is_running(self) -> bool:
@@ -158,6 +166,7 @@ class TradingBotAsync:
 
     async def _guarded_cycle(self, engine: BotEngine, strategies: StrategySet) -> None:
         cycle: dict[str, Any] = {"at": utc_text(self._clock.now()), "candles": 0, "error": None}
+        self._cycle_began = asyncio.get_running_loop().time()
         try:
             cycle["candles"] = await self._cycle(engine, strategies)
         except LeaseLost as exc:
@@ -168,6 +177,8 @@ class TradingBotAsync:
             cycle["error"] = str(exc)
             if self._failing != str(exc):  # once: a cycle comes every few seconds
                 await self._notifier.notify_async("Trading bot", f"a cycle failed: {exc}")
+        finally:
+            self._cycle_began = None
         self._failing = cycle["error"]
         await self._renew(cycle)
 
@@ -200,10 +211,26 @@ class TradingBotAsync:
         return taken_in
 
     async def _keep_the_lease(self) -> None:
-        """Beside the cycles, since one may take longer than a lease, the last one too; until it is cancelled."""
+        """Beside the cycles, since one may take longer than a lease, the last one too; until it is cancelled. While one
+        hangs the lease runs out: another process may be able to go on."""
+        told = False
         while True:
             await asyncio.sleep(self._settings.lease_seconds / 3)
-            await self._renew(None)
+            if self._cycle_has_taken() < self._settings.max_cycle_seconds:
+                await self._renew(None)
+                told = False
+            elif not told:
+                told = True
+                text = (
+                    f"a cycle has taken more than {self._settings.max_cycle_seconds:g} s; the lease is left to others"
+                )
+                logger.error("the bot: %s", text)
+                await self._notifier.notify_async("Trading bot", text)
+
+    def _cycle_has_taken(self) -> float:
+        """Seconds; 0 between two cycles."""
+        began = self._cycle_began
+        return 0.0 if began is None else asyncio.get_running_loop().time() - began
 
     async def _own_the_lease(self) -> None:
         """For as long as an order may take, too. Raises LeaseLost."""

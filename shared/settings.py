@@ -281,6 +281,7 @@ class BotSettings(_Section):
     quantity_step: Annotated[WrittenDecimal, _part(above="0", most="1")] = Decimal("0.000001")
     cycle_seconds: Annotated[float, _seconds(0.05, 3_600)] = 5.0
     lease_seconds: Annotated[float, _seconds(1, 600)] = 15.0
+    max_cycle_seconds: Annotated[float, _seconds(1, 86_400)] = 300.0
     notify_urls: Secret = None
 
 

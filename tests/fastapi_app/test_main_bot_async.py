@@ -264,6 +264,38 @@ async def test_the_lease_is_kept_while_stop_waits_for_an_order(world: World) -> 
     assert world.orders() == await world.trades() == 1
 
 
+async def test_a_cycle_that_hangs_leaves_the_bot_to_another_process_and_does_not_hold_up_a_stop(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market, hangs = world.market.candles_after_async, asyncio.Event()
+
+    async def hang(*asked: Any, **bounds: Any) -> Any:
+        if not hangs.is_set():
+            hangs.set()
+            await asyncio.Event().wait()
+        return await market(*asked, **bounds)
+
+    settings = SETTINGS.model_copy(update={"lease_seconds": 0.3, "max_cycle_seconds": 0.2})
+    hanging = world.bot("one", settings)
+    await hanging.start()
+    await until(lambda: newest(world.row()) != "")
+    monkeypatch.setattr(world.market, "candles_after_async", hang)
+    text = "a cycle has taken more than 0.2 s; the lease is left to others"
+    await until(lambda: text in world.messages.texts)
+    world.clock.step(timedelta(seconds=1))
+    other = world.bot("two", settings)
+    await other.start()
+    assert world.row().holder == "two"
+    await hanging.stop()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        f"the bot: {text}",
+        "the bot is stopped in a cycle that hangs; who goes on reconciles what was on its way",
+    ]
+    assert world.row().holder == "two"
+    await other.stop()
+    assert world.messages.texts.count(text) == 1
+
+
 async def test_a_position_keeps_its_stop_when_its_symbol_is_traded_no_more(world: World) -> None:
     bot = world.bot("one")
     await bot.start()

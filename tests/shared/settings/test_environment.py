@@ -81,6 +81,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "TRADEWINDOW_BOT__QUANTITY_STEP": "0.001",
             "TRADEWINDOW_BOT__CYCLE_SECONDS": "1",
             "TRADEWINDOW_BOT__LEASE_SECONDS": "30",
+            "TRADEWINDOW_BOT__MAX_CYCLE_SECONDS": "60",
             "TRADEWINDOW_BACKTEST__CANDLES": "10",
             "TRADEWINDOW_BACKTEST__WORKERS": "2",
             "TRADEWINDOW_BACKTEST__MAX_QUEUED": "100",
@@ -175,6 +176,7 @@ def test_every_key_can_come_from_the_environment() -> None:
             "quantity_step": Decimal("0.001"),
             "cycle_seconds": 1.0,
             "lease_seconds": 30.0,
+            "max_cycle_seconds": 60.0,
             "notify_urls": SecretStr("json://127.0.0.1 mailto://a:b@example.org"),
         },
         "backtest": {

@@ -93,6 +93,7 @@ def test_every_key_can_come_from_the_file() -> None:
         quantity_step = 1
         cycle_seconds = 0.05
         lease_seconds = 600
+        max_cycle_seconds = 86_400
         [backtest]
         candles = 50_000
         workers = 16
@@ -194,6 +195,7 @@ def test_every_key_can_come_from_the_file() -> None:
             "quantity_step": Decimal(1),
             "cycle_seconds": 0.05,
             "lease_seconds": 600.0,
+            "max_cycle_seconds": 86_400.0,
             "notify_urls": None,
         },
         "backtest": {

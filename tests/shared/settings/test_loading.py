@@ -90,6 +90,7 @@ def test_defaults() -> None:
             "quantity_step": Decimal("0.000001"),
             "cycle_seconds": 5.0,
             "lease_seconds": 15.0,
+            "max_cycle_seconds": 300.0,
             "notify_urls": None,
         },
         "backtest": {
