@@ -19,6 +19,7 @@ from shared.errors import SettingsError
 Kind = Literal["ASGI", "WSGI"]
 
 _KINDS: dict[str, str] = {"ASGI": "an ASGI app", "WSGI": "a WSGI app"}
+_EFFECTS_METHODS = {"record": "async def record(self, scope)", "from_json": "def from_json(self, recording)"}
 
 
 def load_app(name: str, *, kind: Kind, option: str) -> Any:
@@ -65,9 +66,6 @@ def load_effects(name: str, *, option: str) -> Effects:
                 what = type(found).__name__
                 raise SettingsError(f"{option}: {name} records no effects ({what}): it needs {needed}")
         return cast(Effects, found)
-
-
-_EFFECTS_METHODS = {"record": "async def record(self, scope)", "from_json": "def from_json(self, recording)"}
 
 
 def _can(found: Any, method: str) -> bool:
