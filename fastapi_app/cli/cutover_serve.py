@@ -34,6 +34,20 @@ def serve(
         Path | None,
         typer.Option(help="Native's where it isn't Starlette or FastAPI: lines such as GET /items/{item_id:int}."),
     ] = None,
+    accepted: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="The differences that are meant: a list of AcceptedDifference, or what makes it.",
+        ),
+    ] = None,
+    effects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="What records the effects of both apps, or what makes it. With it writes are compared, too.",
+        ),
+    ] = None,
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
@@ -43,8 +57,10 @@ def serve(
     """Serve a legacy app and its successor from one address, each endpoint by its mode, until Ctrl-C.
 
     An endpoint begins in mode legacy where legacy has it. Effects of the two
-    apps aren't known, so that only requests without any are compared: GET,
-    HEAD, OPTIONS, and the endpoints that the settings name in cutover.pure.
+    apps aren't known without --effects, so that only requests without any are
+    compared: GET, HEAD, OPTIONS, and the endpoints that the settings name in
+    cutover.pure. With --effects writes are compared, too: all that they do must
+    then go through what is recorded, or it is done twice (docs/effects.md).
     """
     with ctrl_c_just_ends():
         from fastapi_app.cli.cutover_served import serve_pair  # noqa: PLC0415 - the server, which `--help` doesn't need
@@ -57,6 +73,8 @@ def serve(
         native,
         legacy_routes=legacy_routes,
         native_routes=native_routes,
+        accepted=accepted,
+        effects=effects,
         config=config,
         options=options,
         quiet=quiet,

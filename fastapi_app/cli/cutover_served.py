@@ -13,7 +13,7 @@ from rich.console import Console
 
 from fastapi_app.app import cutover_store
 from fastapi_app.cli.announcement import address_of, announce
-from fastapi_app.cli.loading import load_app
+from fastapi_app.cli.loading import load_accepted, load_app, load_effects
 from fastapi_app.cli.server import LOGGING, listen, run
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
@@ -34,6 +34,8 @@ class _Pair(NamedTuple):
     native: str | None
     legacy_routes: list[tuple[str, str]] | None
     native_routes: list[tuple[str, str]] | None
+    accepted: str | None
+    effects: str | None
     settings: Settings
 
 
@@ -43,6 +45,8 @@ def serve_pair(
     *,
     legacy_routes: Path | None,
     native_routes: Path | None,
+    accepted: str | None,
+    effects: str | None,
     config: Path | None,
     options: Mapping[str, Mapping[str, Any]],
     quiet: bool,
@@ -61,6 +65,8 @@ def serve_pair(
                 native=native,
                 legacy_routes=_listed(legacy_routes, "--legacy-routes"),
                 native_routes=_listed(native_routes, "--native-routes"),
+                accepted=accepted,
+                effects=effects,
                 settings=settings,
             )
             with names_state_file(settings.cutover.path, "cutover.path, --state"):
@@ -96,6 +102,8 @@ def _cutover(pair: _Pair) -> Cutover:
         ),
         store=cutover_store(settings),
         initial_modes=settings.cutover.modes,
+        effects=None if pair.effects is None else load_effects(pair.effects, option="--effects"),
+        accepted=() if pair.accepted is None else load_accepted(pair.accepted, option="--accepted"),
         settings=settings.cutover,
         bridge_options=bridge_options(settings),
         admin_token=partial(admin_token, settings.cutover.token_path),
@@ -130,6 +138,8 @@ def _announce(console: Console, pair: _Pair, inventory: Inventory, listener: soc
         ("native", pair.native or "none: legacy answers all"),
         ("endpoints", _counted(inventory)),
     ]
+    facts += [] if pair.accepted is None else [("accepted", pair.accepted)]
+    facts += [] if pair.effects is None else [("effects", f"{pair.effects}: writes are compared, too")]
     if not quiet and inventory.findings:
         shown, rest = inventory.findings[:SHOWN_FINDINGS], len(inventory.findings) - SHOWN_FINDINGS
         facts += [("findings" if number == 0 else "", finding) for number, finding in enumerate(shown)]

@@ -1,41 +1,95 @@
-"""Apps by the names that people know from uvicorn and gunicorn: `module:app`, `module:make_app()`."""
+"""Apps, and what belongs to a pair of them, by the names that people know from uvicorn and gunicorn: `module:app`,
+`module:make_app()`. Found in the working directory or what is installed."""
 
 import ast
 import importlib
 import inspect
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
+from fastapi_app.cutover.effects import Effects
 from shared.errors import SettingsError
 
 Kind = Literal["ASGI", "WSGI"]
 
 _KINDS: dict[str, str] = {"ASGI": "an ASGI app", "WSGI": "a WSGI app"}
+_EFFECTS_METHODS = {"record": "async def record(self, scope)", "from_json": "def from_json(self, recording)"}
 
 
 def load_app(name: str, *, kind: Kind, option: str) -> Any:
-    """The app that is named, from the working directory or what is installed. What is no app itself and takes no
-    arguments is called, and makes it.
+    """The app that is named. What is no app itself and takes no arguments is called, and makes it.
 
     Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind, and for what the
     app's own code raises, whose traceback it shows from that code on.
     """
+    with _showing_what_it_raises(name, option):
+        found = _found(name, option, form="module:app or module:make_app()")
+        taken = _takes(found)
+        if taken not in (kind, "anything"):
+            what = _KINDS.get(taken, f"no app ({type(found).__name__})")
+            raise SettingsError(f"{option}: {name} is {what}, and {_KINDS[kind]} is needed")
+        return found
+
+
+def load_accepted(name: str, *, option: str) -> Sequence[AcceptedDifference]:
+    """The list or tuple that is named, or what is called and makes one. Raises SettingsError as for an app."""
+    with _showing_what_it_raises(name, option):
+        found = _found(name, option, form="module:name or module:make()")
+        if not isinstance(found, list | tuple):
+            what = type(found).__name__
+            raise SettingsError(
+                f"{option}: {name} is no list or tuple ({what}), and one of AcceptedDifference is needed"
+            )
+        for index, rule in enumerate(found):
+            if not isinstance(rule, AcceptedDifference):
+                what = type(rule).__name__
+                raise SettingsError(f"{option}: {name}[{index}] is no AcceptedDifference ({what}), and one is needed")
+        return found
+
+
+def load_effects(name: str, *, option: str) -> Effects:
+    """The object that is named, or what the class or the factory that is named makes without arguments. Raises
+    SettingsError as for an app."""
+    with _showing_what_it_raises(name, option):
+        found = _found(name, option, form="module:name or module:make()")
+        if isinstance(found, type):
+            # One that inherits from the protocol seems to take any arguments.
+            found = found()
+        for method, needed in _EFFECTS_METHODS.items():
+            if not _can(found, method):
+                what = type(found).__name__
+                raise SettingsError(f"{option}: {name} records no effects ({what}): it needs {needed}")
+        return cast(Effects, found)
+
+
+def _can(found: Any, method: str) -> bool:
+    bound = getattr(found, method, None)
+    is_async = inspect.iscoroutinefunction(bound)
+    return callable(bound) and _binds(inspect.signature(bound), 1) and is_async is (method == "record")
+
+
+@contextmanager
+def _showing_what_it_raises(name: str, option: str) -> Iterator[None]:
     try:
-        return _load(name, kind=kind, option=option)
+        yield
     except SettingsError:
         raise
     except Exception as exc:
         raise SettingsError(f"{option}: this came out of {name} as it was loaded:\n{_shown(exc)}") from exc
 
 
-def _load(name: str, *, kind: Kind, option: str) -> Any:
+def _found(name: str, option: str, *, form: str) -> Any:
+    """What the name leads to; called where it says so, and where that takes no arguments."""
     module_name, _, expression = name.partition(":")
     attribute, arguments = _read(expression)
     if attribute is None or not _is_dotted(module_name):
-        raise SettingsError(f"{option}: {name!r} is not of the form module:app or module:make_app()")
+        raise SettingsError(f"{option}: {name!r} is not of the form {form}")
     found: Any = _module(module_name, option)
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -47,10 +101,6 @@ def _load(name: str, *, kind: Kind, option: str) -> Any:
         if inspect.iscoroutinefunction(found):
             raise SettingsError(f"{option}: {module_name}:{attribute} is an async factory, which can't be called here")
         found = found(*arguments or ())
-    taken = _takes(found)
-    if taken not in (kind, "anything"):
-        what = _KINDS.get(taken, f"no app ({type(found).__name__})")
-        raise SettingsError(f"{option}: {name} is {what}, and {_KINDS[kind]} is needed")
     return found
 
 

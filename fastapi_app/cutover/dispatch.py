@@ -33,6 +33,7 @@ from fastapi_app.cutover.modes.plan import NO_PLANS, Plan, plans_of
 from fastapi_app.cutover.modes.sync import Decision, Sync
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
+from fastapi_app.cutover.store.rules import unknown_endpoint
 from shared.errors import SettingsError
 from shared.modes import EndpointMode, Side
 from shared.settings import CutoverSettings
@@ -61,8 +62,8 @@ class Cutover:
     HEAD follows its GET. Every request that no endpoint claims goes to legacy: OPTIONS, 404, 405 and slash redirects
     are its own. WebSockets and the lifespan are native's. To be started it needs its server's lifespan, or `running()`.
 
-    Raises SettingsError for an initial mode that can't be and for a pure or costly endpoint that there isn't,
-    StoreUnavailable.
+    Raises SettingsError for an initial mode that can't be, for a pure or costly endpoint that there isn't, and for an
+    accepted difference of one; StoreUnavailable.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Cutover:
             native, legacy, admin_prefix=None if admin_token is None else PREFIX
         )
         _check_names({"pure": settings.pure, "costly": settings.costly}, self.inventory.endpoints)
+        _check_accepted(accepted, self.inventory.endpoints)
         self.store = store or MemoryCutoverStore()
         if native is not None:
             native = head_follows_get(native, self.inventory)
@@ -309,6 +311,14 @@ def _check_names(named: Mapping[str, Sequence[str]], endpoints: Sequence[Endpoin
         for name in names:
             if name not in known:
                 raise _not_an_endpoint(key, name)
+
+
+def _check_accepted(rules: Sequence[AcceptedDifference], endpoints: Sequence[Endpoint]) -> None:
+    """One with a slip in its endpoint would never apply."""
+    known = [endpoint.name for endpoint in endpoints]
+    for rule in rules:
+        if rule.endpoint not in ("*", *known):
+            raise SettingsError(f"the accepted difference {rule.name!r}: {unknown_endpoint(known, rule.endpoint)}")
 
 
 def _not_an_endpoint(key: str, name: str) -> SettingsError:

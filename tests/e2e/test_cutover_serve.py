@@ -1,8 +1,10 @@
-"""A public Flask app and a few of its routes rewritten, behind `tradewindow cutover serve`."""
+"""A public Flask app and a few of its routes rewritten, and other pairs, behind `tradewindow cutover serve`."""
 
 import http.client
 import json
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,19 +42,23 @@ class Answer(NamedTuple):
 
 
 def get(server: Server, path: str, **headers: str) -> Answer:
+    return ask(server, "GET", path, headers=headers)
+
+
+def ask(server: Server, method: str, path: str, *, headers: dict[str, str], body: str | None = None) -> Answer:
     connection = http.client.HTTPConnection(HOST, server.port, timeout=DEADLINE_SECONDS)
     try:
-        connection.request("GET", path, headers=headers)
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         return Answer(response.status, response.headers["X-Cutover-Side"], response.read())
     finally:
         connection.close()
 
 
-def command(folder: Path, *arguments: str) -> Any:
+def command(folder: Path, *arguments: str, state: Path = STATE) -> Any:
     """What `tradewindow cutover` prints as JSON, of another process."""
     result = subprocess.run(
-        [TRADEWINDOW, "cutover", *arguments, "--state", str(STATE), "--json"],
+        [TRADEWINDOW, "cutover", *arguments, "--state", str(state), "--json"],
         cwd=folder,
         env=inherited(),
         capture_output=True,
@@ -90,9 +96,10 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
 
 def answers(server: Server) -> bool:
     try:
-        return get(server, "/").status == 200
+        get(server, "/")
     except OSError:
         return False
+    return True
 
 
 def test_shadow_traffic_finds_the_one_that_was_rewritten_wrongly(tmp_path: Path) -> None:
@@ -125,11 +132,63 @@ def sent(server: Server) -> bool:
 
 
 def outcomes(folder: Path) -> set[tuple[str, str]]:
-    store = SQLiteCutoverStore(folder / STATE)
+    return {(endpoint, outcome) for endpoint, outcome, _ in counts(folder / STATE)}
+
+
+def counts(state: Path) -> dict[tuple[str, str, str], int]:
+    """By endpoint, outcome and reason."""
+    store = SQLiteCutoverStore(state)
     try:
-        return {(key.endpoint, key.outcome) for key in store.counts()}
+        return {(key.endpoint, key.outcome, key.reason): count for key, count in store.counts().items()}
     finally:
         store.close()
+
+
+def documented(folder: Path) -> list[str]:
+    """Puts the modules that README.md and docs/effects.md show into the folder. The options of the command there."""
+    how = (ROOT / "docs" / "effects.md").read_text()
+    modules = re.findall(
+        r"^```python\n(# (\w+\.py)\n.*?)^```", (ROOT / "README.md").read_text() + how, re.DOTALL | re.MULTILINE
+    )
+    for source, name in modules:
+        (folder / name).write_text(source)
+    assert [name for _, name in modules] == ["meant.py", "shop.py", "shop_effects.py"]
+    (served,) = re.findall(r"^tradewindow cutover serve (.*)", how, re.MULTILINE)
+    return shlex.split(served)
+
+
+def order(server: Server, to: str) -> Answer:
+    return ask(server, "POST", "/orders", headers={"Content-Type": "application/json"}, body=json.dumps({"to": to}))
+
+
+def test_what_is_meant_is_accepted_and_writes_are_compared_by_their_effects(tmp_path: Path) -> None:
+    state, item = Path("var") / "cutover-shop.sqlite3", "GET /items/<int:item_id>"
+    with serving(tmp_path, *documented(tmp_path)) as server:
+        assert told(server)["accepted"] == "meant:ACCEPTED"
+        assert told(server)["effects"] == "shop_effects:MailEffects: writes are compared, too"
+        command(tmp_path, "set", "--all", "shadow", "--reason", "first look", state=state)
+
+        def accepts() -> bool:
+            assert get(server, "/items/7").side == "legacy"
+            return (item, "accepted", "price") in counts(tmp_path / state)
+
+        wait_for(accepts, "the difference is accepted")
+        assert [order(server, to).status for to in ("ada@example.org", "Ada@Example.org")] == [200, 200]
+        wait_for(lambda: orders(tmp_path / state) == {"match": 1, "mismatch": 1}, "both orders were compared")
+        assert {outcome for endpoint, outcome, _ in counts(tmp_path / state) if endpoint == item} == {"accepted"}
+        # The candidates sent none.
+        assert (tmp_path / "sent.txt").read_text() == "ada@example.org: Thank you\n" * 2
+
+    (found,) = command(tmp_path, "mismatches", state=state)["mismatches"]
+    shown = command(tmp_path, "mismatches", str(found["id"]), state=state)
+    assert shown["endpoint"] == "POST /orders"
+    assert [(each["path"], each["primary"], each["candidate"]) for each in shown["differences"]] == [
+        ("effects.sent[0].to", "ada@example.org", "Ada@Example.org")
+    ]
+
+
+def orders(state: Path) -> dict[str, int]:
+    return {outcome: count for (endpoint, outcome, _), count in counts(state).items() if endpoint == "POST /orders"}
 
 
 def test_without_a_native_app_legacy_answers_all_in_every_process(tmp_path: Path) -> None:
@@ -187,6 +246,12 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
         assert (facts["state"], facts["token"]) == (str(tmp_path / "given.token.db"), str(tmp_path / "given.token"))
 
 
+MEANT = """from datetime import date
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
+SLIP = [AcceptedDifference(name="newer", endpoint="GET /pi", path="status", reason="new", expires=date(2999, 1, 1))]
+"""
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -224,6 +289,14 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
             "cutover.pure: 'POST /no' is not an endpoint; see `tradewindow routes`",
         ),
         (
+            ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--accepted", "meant:SLIP"],
+            "the accepted difference 'newer': 'GET /pi' is not an endpoint: the nearest are GET /ip",
+        ),
+        (
+            ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--effects", "meant:SLIP"],
+            "--effects: meant:SLIP records no effects (list): it needs async def record(self, scope)",
+        ),
+        (
             ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--config", "lacking.toml"],
             "cutover.modes: 'GET /ip' can't be 'shadow': it has no native side",
         ),
@@ -232,6 +305,7 @@ def test_the_settings_say_where_state_and_token_are_unless_an_option_does(tmp_pa
 def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:
     (tmp_path / "others.py").write_text(OTHER_APPS)
     (tmp_path / "broken.py").write_text("import a_module_that_is_not_there\n")
+    (tmp_path / "meant.py").write_text(MEANT)
     (tmp_path / "no_rules.txt").write_text("# what it has\n/items\n")
     (tmp_path / "rules.txt").write_text("GET /ip\n")
     (tmp_path / "unknown.toml").write_text('[cutover]\npure = ["POST /no"]\n')

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.dispatch import Cutover
 from fastapi_app.cutover.inventory.endpoints import take_inventory
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
@@ -121,6 +123,30 @@ def test_a_setting_about_an_endpoint_that_there_is_not_is_refused(key: str) -> N
         SettingsError, match=f"^cutover.{key}: 'GET /itmes' is not an endpoint; see `tradewindow routes"
     ):
         cutover_of(asgi(), wsgi(), {"GET /items": "shadow"}, settings=settings)
+
+
+def rule(endpoint: str) -> AcceptedDifference:
+    return AcceptedDifference(
+        name="newer", endpoint=endpoint, path="body.a", reason="counts differ on purpose", expires=date(2999, 1, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "hint"),
+    [
+        ("GET /itmes", "the nearest are GET /items"),
+        # A HEAD is its GET's, and rules are named as legacy writes them.
+        ("HEAD /items", "the nearest are GET /items"),
+        ("GET /days/{day:int}", "the nearest are GET /days/<int:day>"),
+        ("PUT /x", "`tradewindow cutover list` shows all"),
+    ],
+)
+def test_an_accepted_difference_of_an_endpoint_that_there_is_not_is_refused(endpoint: str, hint: str) -> None:
+    accepted = [rule("*"), rule("GET /items"), rule(endpoint)]
+    modes: dict[str, Mode | EndpointMode] = {"GET /items": "shadow", "GET /days/<int:day>": "shadow"}
+    with pytest.raises(SettingsError) as caught:
+        cutover_of(asgi(), wsgi(), modes, accepted=accepted)
+    assert str(caught.value) == f"the accepted difference 'newer': '{endpoint}' is not an endpoint: {hint}"
 
 
 async def test_a_change_is_in_force_at_once_in_the_process_that_makes_it() -> None:
