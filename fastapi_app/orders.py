@@ -4,6 +4,7 @@ An order goes out once. Whatever breaks on the way, its permit keeps the slot un
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi_app import order_permits
@@ -21,7 +22,7 @@ from shared.errors import (
 )
 from shared.ports import Ports
 from shared.store.base import IdempotencyKey
-from shared.window import DEFAULT_WINDOW_ID, Asking
+from shared.window import DEFAULT_WINDOW_ID, Asking, Permit
 from shared.wire_fields import plain_decimal
 from shared.wire_orders import NewOrder, client_order_id_of
 
@@ -49,20 +50,18 @@ async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = Fal
     id, ClientOrderIdReused for that of another order, and what the broker raises: with OutcomeUnknown the permit is in
     doubt.
     """
+    look = _look(ports, request.client_order_id)
     if may_be_known:
-        known = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=request.client_order_id)
+        known = await look()
         if known is not None:
             if not is_for(known, request):
                 raise ClientOrderIdReused(request.client_order_id)
-            await order_permits.settle(ports, known)
+            await order_permits.account_for(ports, known, look)
             return dict(known)
-    permit_id, request = await _reserve(ports, request)
-    placed = await _send(ports, request, permit_id)
+    permit, request = await _reserve(ports, request)
+    placed = await _send(ports, request, permit)
     order: Json = placed["order"]
-    if placed["placed"]:
-        await order_permits.account_for(ports, order, permit_id, _order_of(request))
-    else:  # by another request, before this one had its permit
-        await order_permits.settle(ports, order)
+    await order_permits.account_for_sent(ports, order, look)
     return order
 
 
@@ -93,18 +92,22 @@ async def reconcile(ports: Ports) -> None:
     settles_after = await ports.outbound.read_async("broker", "settles_after_seconds")
     given_up = utc_text(ports.instant() - given_up_after(snapshot.config.in_doubt_after_seconds, settles_after))
     for permit in sent:
-        client_order_id = permit["client_order_id"]
+        look = _look(ports, permit["client_order_id"])
         try:
-            order = await ports.outbound.read_async("broker", "order_by_client_id", client_order_id=client_order_id)
+            order = await look()
         except OutcomeUnknown:  # asked again another time; the others are not to wait for it
             continue
         if order is not None:
-            await order_permits.settle(ports, order)
+            await order_permits.account_for(ports, order, look, strategy=permit["strategy"])
         elif permit["reserved_at"] <= given_up:
-            await order_permits.release(ports, permit["id"], "the broker knows no such order")
+            await order_permits.give_up(ports, permit, "the broker knows no such order", look)
 
 
-async def _reserve(ports: Ports, request: OrderRequest) -> tuple[str, OrderRequest]:
+def _look(ports: Ports, client_order_id: str) -> order_permits.Look:
+    return partial(ports.outbound.read_async, "broker", "order_by_client_id", client_order_id=client_order_id)
+
+
+async def _reserve(ports: Ports, request: OrderRequest) -> tuple[Permit, OrderRequest]:
     """A permit that is marked as sent, and the request, which says by now whether it only reduces a position."""
     if not request.reduces:
         reduces = await ports.outbound.read_async(
@@ -118,8 +121,8 @@ async def _reserve(ports: Ports, request: OrderRequest) -> tuple[str, OrderReque
         request = replace(request, reduces=reduces)
     permit_id = ports.new_id("permit")
     transition = permits.reservation_of_sent(permit_id, _order_of(request), request.client_order_id)
-    await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition, asks=Asking(request.symbol))
-    return permit_id, request
+    reserved = await ports.windows.apply_async(DEFAULT_WINDOW_ID, transition, asks=Asking(request.symbol))
+    return reserved.answer["permit"], request
 
 
 def _order_of(request: OrderRequest) -> Order:
@@ -132,7 +135,7 @@ def _order_of(request: OrderRequest) -> Order:
     )
 
 
-async def _send(ports: Ports, request: OrderRequest, permit_id: str) -> Json:
+async def _send(ports: Ports, request: OrderRequest, permit: Permit) -> Json:
     """What the broker answers. A broker's errors say that there is no order, but for OutcomeUnknown and faults."""
     try:
         placed: Json = await ports.outbound.effect_async(
@@ -140,8 +143,8 @@ async def _send(ports: Ports, request: OrderRequest, permit_id: str) -> Json:
         )
     except Exception as error:
         if isinstance(error, TradingWindowError) and not isinstance(error, OutcomeUnknown):
-            await order_permits.release(ports, permit_id, str(error))
+            await order_permits.release(ports, permit, str(error))
         else:
-            await order_permits.apply_unless_ended(ports, permits.doubting(permit_id))
+            await order_permits.apply_unless_ended(ports, permits.doubting(permit["id"]))
         raise
     return placed

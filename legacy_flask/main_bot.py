@@ -262,7 +262,7 @@ class TradingBot:
         except OutcomeUnknown:
             return
         if order is not None:
-            orders.account_for(order.to_json(), f"permit-{intent.client_order_id}", strategy=intent.strategy)
+            orders.account_for(order.to_json(), strategy=intent.strategy)
             self._settled(intent, order)
             self._save()
             return
@@ -271,10 +271,9 @@ class TradingBot:
         sent_at = intent.at if permit is None else datetime.fromisoformat(permit["reserved_at"])
         if at >= sent_at + given_up_after(config.in_doubt_after_seconds, self._broker.settles_after_seconds):
             why = "the broker knows no such order"
-            if permit is not None:
-                window.release_order(permit["id"], why)
-            self._refused_intent(intent, Refusal(ORDER_REFUSED, why))
-            self._save()
+            if permit is None or orders.give_up(permit, why) is None:
+                self._refused_intent(intent, Refusal(ORDER_REFUSED, why))
+                self._save()
 
     def _settled(self, intent: Intent, order: Order) -> None:
         """One that is still open waits on."""

@@ -13,6 +13,7 @@ from shared.clock import utc_text
 from shared.errors import ClientOrderIdReused, KeyReused, OrderClosed, OutcomeUnknown, TradingWindowError
 from shared.ports import Ports
 from shared.store.base import IdempotencyKey
+from shared.window import Permit
 from shared.wire_fields import plain_decimal
 from shared.wire_orders import NewOrder, client_order_id_of
 
@@ -36,9 +37,7 @@ class Orders:
         if key is None:
             return self.send(order.request(self._ports.new_id("order")))
         request = order.request(client_order_id_of(key))
-        known: Json | None = self._ports.outbound.read(
-            "broker", "order_by_client_id", client_order_id=request.client_order_id
-        )
+        known = self._look(request.client_order_id)
         if known is None:
             try:
                 return self.send(request)
@@ -46,7 +45,7 @@ class Orders:
                 raise KeyReused(key.value) from None
         if not is_for(known, request):
             raise KeyReused(key.value)
-        self.settle(known)
+        self.account_for(known)
         return known
 
     def cancel(self, order_id: str) -> Json:
@@ -84,40 +83,62 @@ class Orders:
             self._window.doubt_order(permit_id)
             raise
         order: Json = placed["order"]
-        if placed["placed"]:
-            self.account_for(order, permit_id, strategy=strategy)
-        else:  # by another request, before this one had its permit
-            self.settle(order)
+        self.account_for_sent(order, strategy=strategy)
         return order
 
-    def account_for(self, order: Json, permit_id: str, *, strategy: str | None = None) -> None:
-        """Ends the permit with which an order was placed. Where somebody has given it up while the order was on its
-        way, the order gets another one first, whatever the rules say: it is there. May be done again."""
-        if self._end(order, permit_id) or self.settle(order):
+    def account_for_sent(self, order: Json, *, strategy: str | None = None) -> None:
+        """As `account_for`, for who has sent the order: its permit may have been given up meanwhile."""
+        if order["status"] == "open":
+            self._window.see_anew()
+        self.account_for(order, strategy=strategy)
+
+    def account_for(self, order: Json, *, strategy: str | None = None) -> None:
+        """Sees to it that an order which the broker has holds a permit while it is open, and becomes one trade where it
+        was filled. One without either gets a permit whatever the rules say: it is there. May be done again, by
+        anybody."""
+        if self.settle(order):
             return
-        is_there = order["status"] == "open" or Decimal(order["filled_quantity"])
-        if is_there and self._window.was_given_up(permit_id):
-            self._window.send_order_after_all(permit_id, {**order, "strategy": strategy})
-            self.settle(order)
+        self._window.see_anew()
+        if self.settle(order):
+            return
+        newest = self._look(order["client_order_id"])
+        if newest is not None and (newest["status"] == "open" or Decimal(newest["filled_quantity"])):
+            self._window.send_order_after_all({**newest, "strategy": strategy})
+            self.settle(newest)
 
     def settle(self, order: Json) -> bool:
         """Ends the permit that an order has by its name, once it isn't open any more; one that has its trade gives the
-        slot back. Answers whether that was to do, and was done; a halt may put it off."""
-        if order["status"] == "open":
-            return False
+        slot back. A halt may put that off.
+
+        Answers whether the order lacks nothing: neither its permit while it is open, nor its trade.
+        """
         name = order["client_order_id"]
         permit = self._window.permit_of_order(name)
-        if permit is None:
-            return False
-        # Asked once the permit was seen: one that had its end before this one was reserved has left its trade by then.
-        if self._window.has_trade(name):
-            return self._window.release_order(permit["id"], "the order has its trade")
-        return self._end(order, permit["id"])
-
-    def _end(self, order: Json, permit_id: str) -> bool:
-        """As `settle`, for a permit that is the order's own."""
         if order["status"] == "open":
-            return False
-        if Decimal(order["filled_quantity"]):
-            return self._window.register_order(permit_id, order["filled_quantity"], order["average_price"])
-        return self._window.release_order(permit_id, f"the order is {order['status']}")
+            return permit is not None
+        if not Decimal(order["filled_quantity"]):
+            if permit is not None:
+                self._window.release_order(permit["id"], f"the order is {order['status']}", seen=permit)
+            return True
+        # As of the window in which the permit was seen: whatever had its end before this one was reserved has left its
+        # trade by then.
+        has_trade = self._window.has_trade(name)
+        if permit is None:
+            return has_trade
+        if has_trade:
+            self._window.release_order(permit["id"], "the order has its trade", seen=permit)
+            return True
+        return self._window.register_order(permit, order["filled_quantity"], order["average_price"])
+
+    def give_up(self, permit: Permit, why: str) -> Json | None:
+        """Gives the slot back of an order that the broker doesn't know. Answers with the order where it has come in
+        right then: it is accounted for."""
+        self._window.release_order(permit["id"], why, seen=permit)
+        order = self._look(permit["client_order_id"])
+        if order is not None:
+            self.account_for(order, strategy=permit["strategy"])
+        return order
+
+    def _look(self, client_order_id: str) -> Json | None:
+        order: Json | None = self._ports.outbound.read("broker", "order_by_client_id", client_order_id=client_order_id)
+        return order

@@ -100,11 +100,11 @@ class TradingWindow:
         ports.windows.apply(DEFAULT_WINDOW_ID, transition, asks=Asking(order["symbol"]))
         return permit_id
 
-    def send_order_after_all(self, given_up: str, order: Mapping[str, Any]) -> None:
-        """Another permit for an order that came in once `given_up` had been: whatever the rules say, it is there. One
+    def send_order_after_all(self, order: Mapping[str, Any]) -> None:
+        """A permit for an order that came in once its own had been given up: whatever the rules say, it is there. One
         that the order has got meanwhile will do."""
         ports = self._ports()
-        permit_id = _after_all(given_up)
+        permit_id = f"{ports.new_id('permit')}-after-all"
 
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
             if _permit_of_order(state, order["client_order_id"]):
@@ -114,15 +114,13 @@ class TradingWindow:
         with suppress(OrderOnItsWay):
             ports.windows.apply(DEFAULT_WINDOW_ID, transition)
 
-    def was_given_up(self, permit_id: str) -> bool:
-        """Whether somebody has given the slot back, as of now, and the order has got no other one since."""
+    def see_anew(self) -> None:
+        """From here on the window is seen as it is now."""
 
-        def is_out(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[bool]:
-            return Outcome(config, state, (), permit_id in state.get("permits", {}))
+        def as_it_is(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+            return Outcome(config, state, (), None)
 
-        if self._ports().windows.apply(DEFAULT_WINDOW_ID, is_out).answer:
-            return False
-        return self._status(permit_id) == "released" and self._status(_after_all(permit_id)) is None
+        self._ports().windows.apply(DEFAULT_WINDOW_ID, as_it_is)
 
     def permit_of_order(self, client_order_id: str) -> Permit | None:
         """The permit of the order of this name, while it has no end."""
@@ -133,13 +131,15 @@ class TradingWindow:
         query = LedgerQuery(kind="trade", subject=client_order_id, limit=1)
         return bool(self._ports().windows.ledger(DEFAULT_WINDOW_ID, query).entries)
 
-    def register_order(self, permit_id: str, quantity: str, price: str) -> bool:
+    def register_order(self, seen: Permit, quantity: str, price: str) -> bool:
         """The order was filled: its slot is a trade's now. A halt puts this off, where the config says so: the permit
-        stays, and whoever reconciles after the halt confirms it. Answers whether the permit had no end yet."""
+        stays, and whoever reconciles after the halt confirms it. Answers whether the permit that was seen had no end
+        yet."""
+        permit_id = seen["id"]
         trade_id = self._ports().new_id("trade")
 
         def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[None]:
-            permit = _open_permit(state, permit_id)
+            permit = _open_permit(state, permit_id, seen)
             halted = () if config.confirm_while_halted else halt_reasons(state, permit["symbol"], instant)
             if halted:
                 raise Refused(*halted)
@@ -174,11 +174,12 @@ class TradingWindow:
         except Refused:
             return True
 
-    def release_order(self, permit_id: str, why: str) -> bool:
-        """There is no trade: the slot is free again. Answers whether the permit had no end yet."""
+    def release_order(self, permit_id: str, why: str, *, seen: Permit | None = None) -> bool:
+        """There is no trade: the slot is free again. Answers whether the permit had no end yet; with `seen`, that very
+        one."""
 
         def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
-            permit = _open_permit(state, permit_id)
+            permit = _open_permit(state, permit_id, seen)
             released: Permit = {**permit, "status": "released", "deadline": None}
             entry = permit_entry(released, entry_id=f"{permit_id}-released", reason=why)
             return Outcome(config, without_permit(state, permit, frees_slot=True), (entry,), None)
@@ -197,11 +198,6 @@ class TradingWindow:
             return Outcome(config, with_permit(state, in_doubt), (entry,), None)
 
         self._step_permit(transition)
-
-    def _status(self, permit_id: str) -> str | None:
-        """By the permit's newest entry; None where it has none."""
-        newest = self._ports().windows.ledger(DEFAULT_WINDOW_ID, LedgerQuery(subject=permit_id, limit=1))
-        return newest.entries[0].data["status"] if newest.entries else None
 
     def trades(self, query: TradesQuery) -> list[Mapping[str, Any]]:
         """The window's trades, newest first."""
@@ -306,15 +302,10 @@ def _permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
     return None
 
 
-def _after_all(permit_id: str) -> str:
-    """The id of an order's second permit; by it a process that comes back finds what it has done."""
-    return f"{permit_id}-after-all"
-
-
-def _open_permit(state: WindowState, permit_id: str) -> Permit:
-    """Raises UnknownPermit for one that has its end."""
+def _open_permit(state: WindowState, permit_id: str, seen: Permit | None = None) -> Permit:
+    """Raises UnknownPermit for one that has its end; with `seen`, also where another of its id is out by now."""
     permit = state.get("permits", {}).get(permit_id)
-    if permit is None:
+    if permit is None or (seen is not None and permit["reserved_at"] != seen["reserved_at"]):
         raise UnknownPermit(permit_id)
     return permit
 

@@ -1,13 +1,13 @@
 """Where the bot's intents become orders: permit, order, trade; each step durable, and none done twice."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
-from fastapi_app.order_permits import account_for
+from fastapi_app.order_permits import account_for_sent, give_up
 from fastapi_app.trading_window_async import TradingWindowAsync
-from fastapi_app.window.order import Order as WindowOrder
 from shared.bot.broker import BotBroker
 from shared.bot.events import ORDER_REFUSED
 from shared.bot.order_ids import OrderIds
@@ -58,7 +58,7 @@ class OrderDesk:
 
     async def carry_out(self, intent: Intent, *, at: datetime, fresh_for: timedelta, resumed: bool) -> Carried:
         """Reserves a permit, sends the order, and confirms the permit with what was filled: one trade.
-        Where somebody has given that permit up meanwhile, another one takes its place (order_permits.account_for).
+        Where somebody has given that permit up meanwhile, another one takes its place (order_permits).
 
         `resumed` says that an earlier try may have done some of it: that is found, and gone on with; an entry that is
         older than `fresh_for` and not at the broker is given up. Raises OutcomeUnknown where nobody knows, and
@@ -73,9 +73,8 @@ class OrderDesk:
         if known is None:
             if status in ("released", "expired"):
                 return Carried(None, ORDER_REFUSED, "the permit was given back")
-            if resumed and (why := await self._given_up(intent, permit, at=at, fresh_for=fresh_for)) is not None:
-                if permit is not None:
-                    await self._window.release(permit_id, reason=why)
+            why = await self._given_up(intent, permit, at=at, fresh_for=fresh_for) if resumed else None
+            if why is not None and (permit is None or await self._give_up(intent, permit, why) is None):
                 return Carried(None, ORDER_REFUSED, why)
         if status is None:
             self._ids.client_order_id = intent.client_order_id
@@ -97,6 +96,14 @@ class OrderDesk:
             return "the broker knows no such order"
         return "the signal is too old" if at - intent.at > fresh_for and not intent.reduces else None
 
+    async def _give_up(self, intent: Intent, permit: Permit, why: str) -> Mapping[str, Any] | None:
+        self._ids.client_order_id = intent.client_order_id
+        return await give_up(await self._window.ports(), permit, why, partial(self._look, intent))
+
+    async def _look(self, intent: Intent) -> Mapping[str, Any] | None:
+        order = await self._broker.order_by_client_id_async(intent.client_order_id)
+        return None if order is None else order.to_json()
+
     async def _placed(self, intent: Intent, permit_id: str, *, at: datetime) -> Carried:
         if self._before_placing is not None:
             await self._before_placing()
@@ -113,7 +120,8 @@ class OrderDesk:
                 await self._window.mark_in_doubt(permit_id)
             raise
         self._ids.client_order_id = intent.client_order_id
-        await account_for(await self._window.ports(), order.to_json(), permit_id, WindowOrder.of(_facts(intent)))
+        ports, look = await self._window.ports(), partial(self._look, intent)
+        await account_for_sent(ports, order.to_json(), look, strategy=intent.strategy)
         if order.status == "open":
             raise StillOpen(order)
         if not order.filled_quantity:

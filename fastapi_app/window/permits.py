@@ -61,7 +61,8 @@ def reservation_of_sent(
 ) -> Transition[PermitAnswer]:
     """Reserves a slot, and notes in the same step that the order goes out under this name; no two that are out have
     one name. Raises OrderOnItsWay, and Refused as `reservation` does."""
-    reserve, send = reservation(permit_id, order, client_order_id, asks_rules=asks_rules), sending(permit_id)
+    reserve = reservation(permit_id, order, client_order_id, asks_rules=asks_rules)
+    send = sending(permit_id, asks_rules=asks_rules)
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
         if permit_of_order(state, client_order_id) is not None:
@@ -73,13 +74,9 @@ def reservation_of_sent(
     return transition
 
 
-def is_out(permit_id: str) -> Transition[bool]:
-    """Whether the permit has no end yet. Changes nothing, and what is read after it is the window as it is now."""
-
-    def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[bool]:
-        return Outcome(config, state, (), permit_id in state.get("permits", {}))
-
-    return transition
+def as_it_is(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[None]:
+    """Changes nothing; what a request reads after it is the window as it is by then."""
+    return Outcome(config, state, (), None)
 
 
 def permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
@@ -88,15 +85,16 @@ def permit_of_order(state: WindowState, client_order_id: str) -> Permit | None:
     return next((permit for permit in permits if permit.get("client_order_id") == client_order_id), None)
 
 
-def sending(permit_id: str) -> Transition[PermitAnswer]:
+def sending(permit_id: str, *, asks_rules: bool = True) -> Transition[PermitAnswer]:
     """Notes that the order is on its way: from here on nobody but a resolution gives the slot back.
 
-    Raises Refused during a halt that its confirmation would have to wait for.
+    Raises Refused during a halt that its confirmation would have to wait for, unless the order is there already.
     """
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
         permit = _open_permit(state, permit_id, wanted="sent", among=("pending",))
-        _check_halts(config, state, permit, instant)
+        if asks_rules:
+            _check_halts(config, state, permit, instant)
         deadline = _after(instant, config.in_doubt_after_seconds)
         sent: Permit = {**permit, "status": "sent", "deadline": deadline}
         entry = permit_entry(sent, entry_id=f"{permit_id}-sent")
@@ -117,14 +115,17 @@ def doubting(permit_id: str) -> Transition[PermitAnswer]:
     return transition
 
 
-def confirmation(permit_id: str, trade_id: str, filled: Order) -> Transition[ConfirmedPermit]:
-    """The order was filled: the slot is a trade's now. `filled` may say the quantity and the price of the fill.
+def confirmation(
+    permit_id: str, trade_id: str, filled: Order, seen: Permit | None = None
+) -> Transition[ConfirmedPermit]:
+    """The order was filled: the slot is a trade's now. `filled` may say the quantity and the price of the fill. With
+    `seen` it has to be that permit still, and not a later one of its id.
 
     Raises Refused during a halt where the config says so.
     """
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[ConfirmedPermit]:
-        permit = _open_permit(state, permit_id, wanted="confirmed")
+        permit = _open_permit(state, permit_id, wanted="confirmed", seen=seen)
         _check_halts(config, state, permit, instant)
         order = Order.of_permit(permit)
         order = order._replace(quantity=filled.quantity or order.quantity, price=filled.price or order.price)
@@ -148,11 +149,11 @@ def confirmation(permit_id: str, trade_id: str, filled: Order) -> Transition[Con
     return transition
 
 
-def release(permit_id: str, why: str | None) -> Transition[PermitAnswer]:
-    """There is no trade: the slot is free again."""
+def release(permit_id: str, why: str | None, seen: Permit | None = None) -> Transition[PermitAnswer]:
+    """There is no trade: the slot is free again. `seen` as for `confirmation`."""
 
     def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[PermitAnswer]:
-        permit = _open_permit(state, permit_id, wanted="released")
+        permit = _open_permit(state, permit_id, wanted="released", seen=seen)
         released = _ended(permit, "released")
         changed = without_permit(state, permit, frees_slot=True)
         more: dict[str, Any] = {} if why is None else {"reason": why}
@@ -174,10 +175,11 @@ def _open_permit(
     *,
     wanted: str,
     among: tuple[PermitStatus, ...] = ("pending", "sent", "in_doubt"),
+    seen: Permit | None = None,
 ) -> Permit:
     """Raises UnknownPermit for one that has its end, or never was: the ledger knows which."""
     permit = state.get("permits", {}).get(permit_id)
-    if permit is None:
+    if permit is None or (seen is not None and permit["reserved_at"] != seen["reserved_at"]):
         raise UnknownPermit(permit_id)
     if permit["status"] not in among:
         raise PermitConflict(permit_id, permit["status"], wanted)
