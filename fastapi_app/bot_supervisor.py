@@ -27,8 +27,8 @@ LOOK_SECONDS = 0.5
 class BotSupervisor:
     """Each process has one; the lease on the row says whose bot runs.
 
-    A process that ends gives its lease back once what is in flight is finished; the bot is still to run, and the next
-    process takes it up. After a crash that happens when the lease has ended.
+    A process that ends gives its lease back once what is in flight is finished, or has hung too long; the bot is still
+    to run, and the next process takes it up. After a crash that happens when the lease has ended.
     """
 
     def __init__(

@@ -119,12 +119,17 @@ class TradingBotAsync:
             raise BotIsStopped
         self._stopping.set()
         running, self._running = self._running, None
-        await asyncio.wait({running}, timeout=self._settings.max_cycle_seconds - self._cycle_has_taken())
+        try:
+            await asyncio.wait({running}, timeout=self._settings.max_cycle_seconds - self._cycle_has_taken())
+            if not running.done():
+                logger.error("the bot is stopped in a cycle that hangs; who goes on reconciles what was on its way")
+        finally:
+            running.cancel()  # also where nobody waits for it any more
+        await asyncio.wait({running}, timeout=self._settings.lease_seconds)
         if not running.done():
-            logger.error("the bot is stopped in a cycle that hangs; who goes on reconciles what was on its way")
-            running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+            logger.error("the bot's store hangs; its lease runs out by itself")
+        elif not running.cancelled():
+            running.result()
 
     @property
     def is_running(self) -> bool:

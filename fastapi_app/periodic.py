@@ -17,20 +17,21 @@ class Retried:
         self._step = step
         self._logger = logger
         self._what = what
-        self._told = ""
+        self._told: str | None = None
 
     async def attempt(self) -> None:
         """Awaits the step; raises nothing that it raises."""
         try:
             await self._step()
         except Exception as exc:
-            if str(exc) != self._told:
-                # Of an error of the product's own, the sentence says all.
-                is_own = isinstance(exc, TradingWindowError)
-                self._logger.error("%s: %s", self._what, exc, exc_info=not is_own)  # noqa: TRY400
-            self._told = str(exc)
+            # Of an error of the product's own, the sentence says all.
+            is_own = isinstance(exc, TradingWindowError)
+            text = str(exc) if is_own else repr(exc)
+            if text != self._told:
+                self._logger.error("%s: %s", self._what, text, exc_info=not is_own)  # noqa: TRY400
+            self._told = text
         else:
-            self._told = ""
+            self._told = None
 
 
 @asynccontextmanager

@@ -191,7 +191,7 @@ class _ReplayingStore:
 
     def ledger(self, window_id: str, query: LedgerQuery) -> LedgerPage:
         reading = self._reading(window_id, query)
-        if self._recording.store is not None:
+        if reading.page() is None and self._recording.store is not None:
             try:
                 reading.note(self._recording.store.ledger(window_id, reading.wider_query()))
             except Exception as error:
@@ -200,7 +200,7 @@ class _ReplayingStore:
 
     async def ledger_async(self, window_id: str, query: LedgerQuery) -> LedgerPage:
         reading = self._reading(window_id, query)
-        if self._recording.store is not None:
+        if reading.page() is None and self._recording.store is not None:
             try:
                 reading.note(await self._recording.store.ledger_async(window_id, reading.wider_query()))
             except Exception as error:

@@ -15,7 +15,8 @@ LONG = ("e2e", "parity", "bridge")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files come first, so that in the end no process is left alone with one."""
     folder = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(folder).parts[0] not in LONG)
+    long = [folder / name for name in LONG]
+    items.sort(key=lambda item: not any(item.path.is_relative_to(each) for each in long))
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,9 @@ class BrokerService:
         self._broker = broker
 
     def place(self, *, at: str, **order: Any) -> Json:
-        """Takes what `arguments_of` makes of a request. `placed` says whether this call placed the order: an equal
-        one of the same client order id may have been there. It can be told by a look before, since whoever places an
-        order holds a permit for it, and no two permits that are out have one client order id."""
+        """Takes what `arguments_of` makes of a request. `placed` says whether this call placed the order, by a look
+        before: an equal one of the same client order id may have been there. Of two that look at once, which takes that
+        one of them has lost its permit meanwhile, both may be told so; there is one order all the same."""
         request = _request(order)
         known = self._broker.order_by_client_id(request.client_order_id)
         if known is not None:

@@ -29,7 +29,9 @@ ledger = Table(
     Column("key_value", Text),
     Column("key_fingerprint", Text),
     Column("key_answer", Text, comment="JSON"),
-    Column("subject", Text, comment="the id of what the entry is one step of, such as a permit"),
+    Column(
+        "subject", Text, comment="what the entry is one step of: a permit's id; of a trade, its order's client order id"
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from shared.errors import StoreUnavailable, TradingWindowError
 from shared.store.group_commit import GroupCommit, Job
 
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 """The newest migration; a file that has it is used without loading the machinery of migrations."""
 
 T = TypeVar("T")

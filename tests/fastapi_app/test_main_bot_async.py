@@ -296,6 +296,25 @@ async def test_a_cycle_that_hangs_leaves_the_bot_to_another_process_and_does_not
     assert world.messages.texts.count(text) == 1
 
 
+async def test_a_stop_that_nobody_waits_for_any_more_ends_the_bot_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = world.bot("one")
+    await bot.start()
+    await until(lambda: newest(world.row()) != "")
+    hangs = asyncio.Event()
+
+    async def hang(*_asked: Any, **_bounds: Any) -> Any:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.market, "candles_after_async", hang)
+    await hangs.wait()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(bot.stop(), 0.1)
+    await until(lambda: world.row().holder is None)
+
+
 async def test_a_position_keeps_its_stop_when_its_symbol_is_traded_no_more(world: World) -> None:
     bot = world.bot("one")
     await bot.start()

@@ -23,9 +23,9 @@ class WorldBroker:
 
     def __init__(self, market: Market, clock: Clock) -> None:
         self._books = MemoryBooks(new_account(SETTINGS))
-        self._paper = PaperBroker(prices=MarketPrices(market), books=self._books, rules=rules_of(SETTINGS))
+        self.paper = PaperBroker(prices=MarketPrices(market), books=self._books, rules=rules_of(SETTINGS))
         self._clock = clock
-        self._failing: Any = FailingBroker(self._paper)
+        self._failing: Any = FailingBroker(self.paper)
         self.service = BrokerService(self._failing)
 
     @property
@@ -37,10 +37,10 @@ class WorldBroker:
         return self._books.orders(OrdersQuery(limit=10_000))[::-1]
 
     def place(self, request: OrderRequest) -> Order:
-        return self._paper.place(request, at=self._clock.now())
+        return self.paper.place(request, at=self._clock.now())
 
     def cancel(self, order_id: str) -> Order:
-        return self._paper.cancel(order_id, at=self._clock.now())
+        return self.paper.cancel(order_id, at=self._clock.now())
 
     def fails(self, fault: BrokerFails) -> None:
         self._failing.fault = fault
@@ -49,7 +49,7 @@ class WorldBroker:
         """Resting orders are filled at their limits."""
         at = self._clock.now()
         candle: CandleLike = _Candle(timestamp=at, price=Decimal(trades.price))
-        self._paper.on_candle("BTC-USD", candle, at=at)
+        self.paper.on_candle("BTC-USD", candle, at=at)
 
 
 class _Candle:

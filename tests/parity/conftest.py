@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from shared.store.sqlite import SQLiteStore
+from tests.parity.desk import Side
 
 settings.register_profile("soak", max_examples=20_000)
 
@@ -16,3 +17,9 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("state") / "empty.sqlite3"
     SQLiteStore(path).prepare()
     return path
+
+
+@pytest.fixture(params=["legacy", "native"])
+def side(request: pytest.FixtureRequest) -> Side:
+    found: Side = request.param
+    return found

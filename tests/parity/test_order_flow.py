@@ -1,119 +1,15 @@
-"""What may come in between while an order is on its way, by either side; and what becomes of it afterwards."""
+"""An order on its way, by either side: what fails or halts meanwhile, and what reconciliation makes of it."""
 
-import asyncio
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from fastapi_app import orders as native
-from legacy_flask.orders import Orders as LegacyOrders
-from legacy_flask.trading_window import TradingWindow
-from shared.broker.base import OrderRequest
-from shared.errors import KeyReused, OrderClosed, OutcomeUnknown, Refused, StoreUnavailable
-from shared.store.base import IdempotencyKey
-from shared.store.memory import MemoryStore
-from shared.window import DEFAULT_WINDOW_ID, MAX_OPEN_PERMITS, Outcome, Permit
-from shared.wire import read_idempotency_key
-from shared.wire_orders import PLACE_ORDER, NewOrder, client_order_id_of, read_new_order
-from tests.parity.arms import World
-from tests.parity.case import At, BrokerFails, CandleTrades, Case, HaltedBy, StoreFails
-from tests.parity.case_orders import LIMIT_ORDER, MARKET_ORDER
+from shared.errors import OrderClosed, OutcomeUnknown, Refused, StoreUnavailable
+from shared.window import DEFAULT_WINDOW_ID, MAX_OPEN_PERMITS, Outcome
+from tests.parity.case import At, BrokerFails, CandleTrades, HaltedBy, StoreFails
+from tests.parity.desk import GONE, LOST, REST, Desk, Json, Side, in_another_thread, nothing
 from tests.shared.store.helpers import permit_of
-
-Side = Literal["legacy", "native"]
-Json = dict[str, Any]
-
-BUY = read_new_order("application/json", MARKET_ORDER.encode())
-REST = read_new_order("application/json", LIMIT_ORDER.encode())
-MORE = BUY.model_copy(update={"quantity": 2 * BUY.quantity})
-GONE = StoreUnavailable("the disk is gone")
-LOST = OutcomeUnknown("the connection was lost")
-
-
-def nothing() -> None:
-    """What happens in between, unless a test says more."""
-
-
-def in_another_thread(call: Callable[[], object]) -> None:
-    """Where an event loop of its own may run."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(call).result()
-
-
-class Desk:
-    """A world whose orders one side places; `before` and `after` happen right before and after the broker has one."""
-
-    def __init__(self, side: Side, **config: Any) -> None:
-        self.before: Callable[[], object] = nothing
-        self.after: Callable[[], object] = nothing
-        self._side = side
-        self.world = World(Case(name="a desk", steps=(), config=config), MemoryStore(), services={"broker": self})
-
-    def __getattr__(self, method: str) -> Any:
-        return getattr(self.world.broker.service, method)
-
-    def place(self, **order: Any) -> Any:
-        self.before()
-        answer = self.world.broker.service.place(**order)
-        self.after()
-        return answer
-
-    async def place_async(self, **order: Any) -> Any:
-        return self.place(**order)
-
-    def send(self, order: NewOrder = BUY, *, key: str | None = None) -> Json:
-        ports = self.world.live_ports.for_request()
-        if self._side == "native":
-            return asyncio.run(native.place_order(ports, order, key=self._key(order, key)))
-        return LegacyOrders(ports, TradingWindow({}, ports=ports)).place(order, key=self._key(order, key))
-
-    def call_off(self, order_id: str) -> Json:
-        ports = self.world.live_ports.for_request()
-        if self._side == "native":
-            return asyncio.run(native.cancel(ports, order_id))
-        return LegacyOrders(ports, TradingWindow({}, ports=ports)).cancel(order_id)
-
-    def reconcile(self) -> None:
-        asyncio.run(native.reconcile(self.world.live_ports.for_request()))
-
-    def behind_its_back(self, order: NewOrder, *, key: str) -> None:
-        """Another process has placed it."""
-        found = self._key(order, key)
-        assert found is not None
-        request: OrderRequest = order.request(client_order_id_of(found))
-        self.world.broker.place(request)
-
-    def told(self) -> list[str]:
-        """The ledger, oldest first: each trade, and each step of a permit with its reason."""
-        entries = reversed(self.world.left().ledger.entries)
-        return [
-            f"trade of {entry.data['quantity']}"
-            if entry.kind == "trade"
-            else f"{entry.data['status']}{': ' + entry.data['reason'] if 'reason' in entry.data else ''}"
-            for entry in entries
-        ]
-
-    def permits(self) -> list[str]:
-        return [permit["status"] for permit in self.open_permits()]
-
-    def open_permits(self) -> list[Permit]:
-        return [*self.world.left().window.state.get("permits", {}).values()]
-
-    def trades_today(self) -> int:
-        return self.world.left().window.state["trades_today"]
-
-    def _key(self, order: NewOrder, key: str | None) -> IdempotencyKey | None:
-        return read_idempotency_key(key, endpoint=PLACE_ORDER, request=order)
-
-
-@pytest.fixture(params=["legacy", "native"])
-def side(request: pytest.FixtureRequest) -> Side:
-    found: Side = request.param
-    return found
 
 
 def test_a_store_that_fails_once_the_order_is_placed_costs_no_trade(side: Side) -> None:
@@ -152,99 +48,6 @@ def test_who_reconciles_meanwhile_makes_the_one_trade(side: Side) -> None:
     desk.after = partial(in_another_thread, desk.reconcile)
     assert desk.send()["status"] == "filled"
     assert desk.told() == ["pending", "sent", "confirmed", "trade of 0.50"]
-
-
-@pytest.mark.parametrize(("order", "left"), [(BUY, ["confirmed", "trade of 0.50"]), (REST, [])])
-def test_an_order_that_comes_in_once_it_was_given_up_is_accounted_for(
-    side: Side, order: NewOrder, left: list[str]
-) -> None:
-    """A process that hung between its permit and its order; another one has reconciled meanwhile."""
-    desk = Desk(side, max_trades_per_day=1)
-
-    def give_up() -> None:
-        desk.world.meet(At("2025-03-03T12:01:00Z"))
-        in_another_thread(desk.reconcile)
-
-    desk.before = give_up
-    desk.send(order)
-    given_up = ["pending", "sent", "in_doubt", "released: the broker knows no such order"]
-    assert desk.told() == [*given_up, "pending", "sent", *left]
-    assert (desk.permits(), desk.trades_today()) == ([] if left else ["sent"], 1)
-
-
-def test_a_twin_that_was_quicker_has_placed_the_order(side: Side) -> None:
-    desk = Desk(side)
-    desk.before = lambda: desk.behind_its_back(BUY, key="one")
-    assert desk.send(key="one")["id"] == "paper-1"
-    assert desk.told() == ["pending", "sent", "confirmed", "trade of 0.50"]
-    assert (desk.permits(), desk.trades_today(), len(desk.world.left().orders)) == ([], 1, 1)
-
-
-@pytest.mark.parametrize("third", ["asks again", "reconciles", "is late"])
-def test_an_order_that_is_asked_for_three_times_at_once_is_one_trade(side: Side, third: str) -> None:
-    """The one that waits looked before the order was there, and gets its permit once the first one has its trade."""
-    desk = Desk(side)
-    asks_again: Callable[[], object] = partial(desk.send, key="one")
-    meanwhile = {"asks again": asks_again, "reconciles": desk.reconcile, "is late": nothing}[third]
-    reduces = desk.world.broker.service.reduces
-
-    def after_the_first(**asked: Any) -> bool:
-        desk.__dict__.update(reduces=reduces, reduces_async=desk.world.broker.service.reduces_async)
-        in_another_thread(asks_again)
-        desk.before = partial(in_another_thread, meanwhile)
-        return reduces(**asked)
-
-    async def after_the_first_async(**asked: Any) -> bool:
-        return after_the_first(**asked)
-
-    desk.__dict__.update(reduces=after_the_first, reduces_async=after_the_first_async)
-    assert desk.send(key="one")["id"] == "paper-1"
-    once = ["pending", "sent", "confirmed", "trade of 0.50"]
-    assert desk.told() == [*once, "pending", "sent", "released: the order has its trade"]
-    assert (desk.permits(), desk.trades_today(), len(desk.world.left().orders)) == ([], 1, 1)
-
-
-def test_an_order_that_rests_is_its_second_sender_s_once_its_first_was_given_up(side: Side) -> None:
-    """Both looked before it was there; the first one hung until its permit was given up, and came before the second."""
-    desk = Desk(side, in_doubt_after_seconds=30)
-    second_is_here, first_is_in = threading.Event(), threading.Event()
-
-    def second_waits() -> None:
-        desk.before = nothing
-        second_is_here.set()
-        assert first_is_in.wait(10)
-
-    with ThreadPoolExecutor() as pool:
-        answers: list[Future[Json]] = []
-
-        def give_up() -> None:
-            desk.world.meet(At("2025-03-03T12:01:00Z"))
-            in_another_thread(desk.reconcile)
-            desk.before = second_waits
-            answers.append(pool.submit(desk.send, REST, key="one"))
-            assert second_is_here.wait(10)
-
-        def second_goes_on() -> None:
-            desk.after = nothing
-            first_is_in.set()
-            answers[0].result()
-
-        desk.before, desk.after = give_up, second_goes_on
-        assert desk.send(REST, key="one") == answers[0].result()
-    assert desk.permits() == ["sent"]
-    desk.world.meet(At("2025-03-03T12:01:10Z"))
-    desk.world.meet(CandleTrades("63000"))
-    desk.reconcile()
-    given_up = ["pending", "sent", "in_doubt", "released: the broker knows no such order"]
-    assert desk.told() == [*given_up, "pending", "sent", "confirmed", "trade of 0.50"]
-
-
-def test_a_key_that_was_used_for_another_order_meanwhile_is_refused(side: Side) -> None:
-    desk = Desk(side)
-    desk.before = lambda: desk.behind_its_back(MORE, key="one")
-    with pytest.raises(KeyReused):
-        desk.send(key="one")
-    assert (desk.permits(), desk.trades_today(), len(desk.world.left().orders)) == ([], 0, 1)
 
 
 def test_no_more_permits_are_given_out_than_a_state_can_hold(side: Side) -> None:

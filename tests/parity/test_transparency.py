@@ -20,14 +20,12 @@ from shared.store.memory import MemoryStore
 from shared.store.sqlite import SQLiteStore
 from tests.parity import tour
 from tests.parity.arms import Leftovers, World
-from tests.parity.case import Answer, Request, StoreFails
+from tests.parity.case import Answer, Request
 from tests.parity.drawn import MAX_BODY_BYTES, NATIVE_ONLY, Drawn, Moved, sequences
 from tests.parity.endpoints import BOTH_SIDES, endpoint_of
 from tests.parity.product import Product, running_product, told
 
 LEGACY = EndpointMode(mode="legacy")
-
-READ_THE_LEDGER = ("GET /api/trading-window/trades", "POST /api/orders", "DELETE /api/orders/<order_id>")
 
 SIDES: Mapping[Mode, Side] = {"legacy": "legacy", "shadow": "legacy", "verify": "native", "native": "native"}
 """A canary's depends on the client."""
@@ -177,13 +175,10 @@ def _check_counts(drawn: Drawn, moved: Played) -> None:
 
 
 def _reasons_to_skip(drawn: Drawn) -> set[tuple[str, str]]:
-    """Of comparisons that were still in the line: of a candidate that reads the ledger, which it does from the store,
-    when that fails; of an endpoint that is to be compared no more."""
+    """Of comparisons that were still in the line, of an endpoint that is to be compared no more."""
     reasons: set[tuple[str, str]] = set()
     for step in drawn.steps:
-        if isinstance(step, StoreFails) and step.error is not None:
-            reasons |= {(name, "unrecorded_read") for name in READ_THE_LEDGER}
-        elif isinstance(step, Moved):
+        if isinstance(step, Moved):
             reasons |= {(name, "stopped") for name, mode in step.modes.items() if not _compares(mode)}
     return reasons
 

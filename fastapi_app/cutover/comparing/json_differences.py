@@ -143,12 +143,17 @@ def _same(primary: Any, candidate: Any) -> bool:
 
 
 def _of_same_types(primary: Any, candidate: Any) -> bool:
-    """For equal values: whether each part is of the type of the other's."""
-    if type(primary) is not type(candidate):
-        return False
-    if type(primary) is dict:
-        return all(_of_same_types(value, candidate[key]) for key, value in primary.items())
-    return type(primary) is not list or all(map(_of_same_types, primary, candidate))
+    """For equal values: whether each part is of the type of the other's. As deep as they may be."""
+    left = [(primary, candidate)]
+    while left:
+        ours, theirs = left.pop()
+        if type(ours) is not type(theirs):
+            return False
+        if type(ours) is dict:
+            left += [(value, theirs[key]) for key, value in ours.items()]
+        elif type(ours) is list:
+            left += zip(ours, theirs, strict=True)
+    return True
 
 
 def _canonical(value: Any) -> str:

@@ -150,20 +150,20 @@ def what_reduces_is_not_told_to_the_broker(native: Native) -> None:
 
 @BROKER.at(POST_ORDER, LEDGER, f"{LEDGER}[2]", f"{WINDOW}.state.permits", also={DELETE_ORDER: [LEDGER, WINDOW]})
 def a_trade_that_was_filled_is_not_registered(native: Native) -> None:
-    def make(_end: Any) -> Any:
-        async def wrong(_ports: Ports, _order: Json, _permit_id: str) -> None:
-            """Nothing."""
+    def make(_settle: Any) -> Any:
+        async def wrong(_ports: Ports, _order: Json) -> bool:
+            return True
 
         return wrong
 
-    native.replace(order_permits, "_end", make)
+    native.replace(order_permits, "settle", make)
 
 
 @BROKER.at(POST_ORDER, f"{LEDGER}[3].data.price", f"{LEDGER}[1].data.price")
 def a_trade_is_registered_at_the_price_that_was_asked_for(native: Native) -> None:
     def make(confirmation: Any) -> Any:
-        def wrong(permit_id: str, trade_id: str, filled: Any) -> Any:
-            return confirmation(permit_id, trade_id, filled._replace(price=None))
+        def wrong(permit_id: str, trade_id: str, filled: Any, seen: Any) -> Any:
+            return confirmation(permit_id, trade_id, filled._replace(price=None), seen)
 
         return wrong
 
@@ -183,7 +183,7 @@ def an_order_that_was_lost_gives_its_slot_back(native: Native) -> None:
 @BROKER.at(POST_ORDER, f"{LEDGER}[3]", f"{WINDOW}.state.permits", also={DELETE_ORDER: [LEDGER, WINDOW]}, times=2)
 def an_order_that_was_refused_keeps_its_slot(native: Native) -> None:
     def make(_release: Any) -> Any:
-        async def wrong(_ports: Ports, _permit_id: str, _why: str) -> None:
+        async def wrong(_ports: Ports, _permit: Any, _why: str) -> None:
             """Nothing."""
 
         return wrong

@@ -84,11 +84,14 @@ async def test_elsewhere_a_narrower_question_is_answered_from_a_wider_one(elsewh
     assert replay.unrecorded_read() == "a read of the ledger of window 'default'"
 
 
-async def test_a_live_ledger_that_can_t_answer_is_an_unrecorded_read(here: Stage) -> None:
+async def test_a_live_ledger_that_can_t_answer_is_needed_only_for_what_the_primary_has_not_read(here: Stage) -> None:
     primary, recording = await here.primary()
-    await primary.ledger()
+    page = await primary.ledger(LedgerQuery(symbol="BTC"))
     here.world.breakable.error = StoreUnavailable("it is away")
     replay = Replay(recording)
+    candidate = Face(replay.ports, awaited=True)
+    assert await candidate.ledger(LedgerQuery(symbol="BTC")) == page
+    assert replay.unrecorded_read() is None
     with pytest.raises(UnrecordedRead):
-        await Face(replay.ports, awaited=True).ledger()
+        await candidate.ledger()
     assert replay.unrecorded_read() == ("a read of the ledger of window 'default': the store can't answer: it is away")

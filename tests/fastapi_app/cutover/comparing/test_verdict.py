@@ -436,6 +436,13 @@ def test_json_matches_exactly_where_its_values_are_the_same(one: Any, other: Any
     assert bodies(text, json.dumps(shuffled(one), indent=1, ensure_ascii=False)) == []
 
 
+@pytest.mark.parametrize("deep", ["[" * 900 + "1" + "]" * 900, '{"a":' * 900 + "1" + "}" * 900], ids=["list", "object"])
+def test_json_that_is_nested_deeply_matches_whatever_its_white_space(deep: str) -> None:
+    assert bodies(deep, f" {deep}") == []
+    (difference,) = bodies(deep, deep.replace("1", "true"))
+    assert difference.path.startswith("body")
+
+
 @given(VALUES, st.data())
 def test_one_change_is_one_difference_that_points_at_it(value: Any, data: st.DataObject) -> None:
     body = {"a": [value, "changed", value], "b": value}

@@ -181,6 +181,25 @@ def test_the_file_may_have_any_name(open_store: OpenStore, tmp_path: Path, name:
     assert store.snapshot("w").version == 1
 
 
+def test_a_trade_of_an_order_from_before_is_found_by_its_name(open_store: OpenStore, path: Path) -> None:
+    store = open_store()
+    store.create("w", CONFIG)
+    confirmed = {"status": "confirmed", "trade_id": "t-1", "client_order_id": "order-1"}
+    given_back = {"status": "released", "client_order_id": "t-2"}
+    by_hand = {"status": "confirmed", "trade_id": "t-2"}
+    entries = (
+        *(Entry(id=f"p-{n}", kind="permit", data=d) for n, d in enumerate((confirmed, given_back, by_hand))),
+        *(Entry(id=name, kind="trade", data={"strategy": "confirmed client_order_id"}) for name in ("t-1", "t-2")),
+    )
+    store.apply("w", with_outcome(*entries, answer=None), instant=INSTANT)
+    store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE ledger SET subject = NULL")
+        connection.execute("UPDATE alembic_version SET version_num = '0005'")
+    found = open_store().ledger("w", LedgerQuery(kind="trade")).entries
+    assert {entry.id: entry.subject for entry in found} == {"t-1": "order-1", "t-2": None}
+
+
 AT_0001 = """
     CREATE TABLE alembic_version (
         version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
