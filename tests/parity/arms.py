@@ -148,7 +148,7 @@ class World:
             case At(instant):
                 self.clock.set(_instant(instant))
             case HaltedBy(reason):
-                self._write(state={**self.left().window.state, "halt": _halt(reason)})
+                self._write(halt=(_halt(reason),))
             case MovedTo(timezone):
                 self._write(config=self.left().window.config.changed({"timezone": timezone}))
             case StoreFails(fault):
@@ -175,10 +175,14 @@ class World:
         *,
         config: WindowConfig | None = None,
         state: WindowState | None = None,
+        halt: tuple[Halt | None, ...] = (),
         entries: tuple[Entry, ...] = (),
     ) -> None:
         def transition(config_before: WindowConfig, before: WindowState, _instant: datetime) -> Outcome[None]:
-            return Outcome(config or config_before, state or before, entries, None)
+            after = state or before
+            for each in halt:
+                after = {**after, "halt": each}
+            return Outcome(config or config_before, after, entries, None)
 
         self.store.apply(DEFAULT_WINDOW_ID, transition, instant=self.clock.now())
 
