@@ -12,13 +12,18 @@ from typing import Any
 
 import pytest
 
+from fastapi_app import order_permits
 from fastapi_app import orders as native
 from fastapi_app.bot.desk import OrderDesk
 from fastapi_app.trading_window_async import TradingWindowAsync
+from fastapi_app.window import permits
+from fastapi_app.window.order import Order as WindowOrder
+from legacy_flask.trading_window import TradingWindow
 from shared.bot.order_ids import OrderIds
 from shared.bot.state import Intent
 from shared.broker.base import Order, OrderRequest
 from shared.errors import KeyReused, LeaseLost, StoreUnavailable
+from shared.window import Permit
 from shared.wire_orders import NewOrder
 from tests.parity.case import At, CandleTrades, HaltedBy, StoreFails
 from tests.parity.desk import BUY, GONE, MORE, REST, Desk, Json, Side, give_up, in_another_thread, nothing
@@ -181,6 +186,28 @@ def test_an_order_that_is_cancelled_before_its_sender_has_looked_takes_no_slot_a
     desk.send(REST)
     assert desk.told() == ["pending", "sent", "released: the order is cancelled"]
     assert (desk.permits(), desk.trades_today()) == ([], 0)
+
+
+def test_a_permit_that_is_out_under_an_id_that_was_seen_before_is_another_one(side: Side) -> None:
+    """A bot's permits are named after their order: who hung since it saw one may find the next one of that name."""
+    desk = Desk(side)
+    desk.send(REST)
+    (permit,) = desk.open_permits()
+    earlier: Permit = {**permit, "reserved_at": "2025-03-03T11:59:00.000000Z"}
+    ports = desk.world.live_ports.for_request()
+    if side == "native":
+        confirmation = permits.confirmation(permit["id"], "trade", WindowOrder(), earlier)
+        ended = [
+            asyncio.run(order_permits.release(ports, earlier, "late")),
+            asyncio.run(order_permits.apply_unless_ended(ports, confirmation)),
+        ]
+    else:
+        window = TradingWindow({}, ports=ports)
+        ended = [
+            window.release_order(permit["id"], "late", seen=earlier),
+            window.register_order(earlier, "0.50", "64000.0"),
+        ]
+    assert (ended, desk.open_permits()) == ([False, False], [permit])
 
 
 async def test_two_bots_that_carry_out_one_intent_make_one_trade_of_it() -> None:
