@@ -30,7 +30,7 @@ from fastapi_app.cutover.api.answers import (
     modes_answer,
 )
 from fastapi_app.cutover.comparing.observation import Mismatch
-from fastapi_app.cutover.store.rules import unknown_endpoint
+from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
 
@@ -71,18 +71,23 @@ cutover = typer.Typer(
 def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJson = False) -> None:
     """Show each endpoint, its mode, and how many comparisons came to what.
 
-    Where no server has run yet, the modes are those that the first start
+    One that the newest start doesn't have is gone; it is shown while it is in
+    another mode than legacy and legacy had it, since a server that started
+    before may still serve it. Where no server has run yet, the modes are those that the first start
     would make; nothing is written.
     """
     with opened(state, config, may_be_first=True) as (store, where):
-        endpoints, table, counts = store.endpoints(), store.table(), store.counts()
+        known, table, counts = store.known_endpoints(), store.table(), store.counts()
+        endpoints = listed(known, table.modes)
         if as_json:
             print_json(endpoints_answer(endpoints, table, counts))
         else:
             logs = [store.log(limit=1, endpoint=endpoint.name) for endpoint in endpoints]
             moved = {change.endpoint: change for log in logs for change in log if change.before is not None}
             show_endpoints(endpoints, table, counts, moved)
-            typer.echo(f"{len(endpoints)} endpoints; the table of modes is at version {table.version}, {where}.")
+            gone = sum(endpoint.is_gone for endpoint in endpoints)
+            counted = f"{len(endpoints) - gone} endpoints" + (f" and {gone} gone" if gone else "")
+            typer.echo(f"{counted}; the table of modes is at version {table.version}, {where}.")
 
 
 @cutover.command()
@@ -130,7 +135,11 @@ def set_mode(
         ),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every endpoint that has the sides which the mode needs.")
+        bool,
+        typer.Option(
+            "--all",
+            help="Every endpoint that has the sides which the mode needs; back to legacy also those that are gone.",
+        ),
     ] = False,
     author: Annotated[str | None, typer.Option(help="Who; else your user name.")] = None,
     version: Annotated[
@@ -159,12 +168,14 @@ def set_mode(
 
     with opened(state, config) as (store, where):
         _check_move(endpoints, mode, reason, every=every)
-        inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
+        known = store.known_endpoints()
         before = store.table()
-        names = fitting(inventory.values(), mode) if every else names_of(endpoints or [])
-        # One that is gone from the inventory may still be served by a process of an earlier version.
+        gone = {endpoint.name for endpoint in known if endpoint.is_gone}
+        # One that is gone may still be served by a process that started before: the way back takes it along.
+        within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
+        names = fitting(within, mode) if every else names_of(endpoints or [])
         if unknown := [name for name in names if name not in before.modes]:
-            raise unknown_endpoint(inventory, unknown[0])
+            raise unknown_endpoint([endpoint.name for endpoint in known], unknown[0])
         changes = {
             name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
         }
@@ -179,7 +190,8 @@ def set_mode(
         if as_json:
             print_json(modes_answer(after))
         else:
-            show_changes(names, before, after, lacking=sorted(inventory.keys() - {*names}) if every else [])
+            lacking = sorted({endpoint.name for endpoint in within} - {*names}) if every else []
+            show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
 
 

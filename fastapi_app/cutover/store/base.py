@@ -72,6 +72,10 @@ class CutoverStore(Protocol):
         """The inventory as it was last registered, in its order; empty before."""
         ...
 
+    def known_endpoints(self) -> Sequence[Endpoint]:
+        """The inventory, and behind it those that are gone from it, marked so, with the sides that they had."""
+        ...
+
     def table(self) -> ModeTable: ...
 
     def version(self) -> int:

@@ -61,13 +61,13 @@ def test_set_all_names_a_few_of_those_that_it_leaves(store: SQLiteCutoverStore) 
 def test_a_server_that_starts_meanwhile_is_not_in_the_way(
     store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    read_endpoints = SQLiteCutoverStore.endpoints
+    read_endpoints = SQLiteCutoverStore.known_endpoints
 
     def endpoints(asked: SQLiteCutoverStore) -> Sequence[Endpoint]:
         store.register([*INVENTORY, endpoint("GET /new")], {}, at=INSTANT)
         return read_endpoints(asked)
 
-    monkeypatch.setattr(SQLiteCutoverStore, "endpoints", endpoints)
+    monkeypatch.setattr(SQLiteCutoverStore, "known_endpoints", endpoints)
     assert "GET /new" in output(store, *command)
 
 
