@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -30,6 +31,7 @@ from fastapi_app.cutover.api.answers import (
     modes_answer,
 )
 from fastapi_app.cutover.comparing.observation import Mismatch
+from fastapi_app.cutover.store.base import ChangeRefused
 from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
@@ -161,6 +163,9 @@ def set_mode(
     tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
     tradewindow cutover set --all legacy --reason "back, all of it"
 
+    With --all, those that can't move stay, are named, and make the exit code
+    3; otherwise all of them move, or none.
+
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.
     """
@@ -179,20 +184,31 @@ def set_mode(
         changes = {
             name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
         }
+        lacking = sorted({endpoint.name for endpoint in within} - {*names}) if every else []
         change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
-        after = store.change(
-            change.changes,
+        move = partial(
+            store.change,
             author=change.author,
             reason=change.reason,
             at=datetime.now(UTC),
             version=before.version if version is None else version,
         )
+        refused = None
+        try:
+            after = move(change.changes)
+        except ChangeRefused as exc:
+            movable = [name for name in names if name not in exc.endpoints]
+            if not every or len(movable) in (0, len(names)):
+                raise _of_all(exc, names) from exc
+            # The way back must not wait for the few that can't go.
+            after, names, refused = move({name: change.changes[name] for name in movable}), movable, exc
         if as_json:
             print_json(modes_answer(after))
         else:
-            lacking = sorted({endpoint.name for endpoint in within} - {*names}) if every else []
             show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
+        if refused is not None:
+            raise refused
 
 
 @cutover.command()
@@ -284,6 +300,11 @@ def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, ever
         raise WrongUse("a reason is needed: --reason says why, for the log")
     if every == bool(endpoints):
         raise WrongUse("give endpoints, such as GET /api/status, or --all")
+
+
+def _of_all(refusal: ChangeRefused, names: Sequence[str]) -> ChangeRefused:
+    """As it is told where several were to move."""
+    return ChangeRefused(f"{refusal}. Nothing was moved") if len(names) > 1 else refusal
 
 
 def _moved(

@@ -44,7 +44,12 @@ class CountKey(NamedTuple):
 
 
 class ChangeRefused(TradingWindowError):
-    """A change of modes that can't be: an endpoint that never was, or that lacks a side; nothing is written."""
+    """A change of modes that can't be: an endpoint that never was, or that lacks a side; nothing is written.
+    `endpoints` are those without which the change could be, where that is known."""
+
+    def __init__(self, sentence: str, *, endpoints: Sequence[str] = ()) -> None:
+        self.endpoints = endpoints
+        super().__init__(sentence)
 
 
 class VersionConflict(TradingWindowError):
