@@ -1,7 +1,7 @@
 """`tradewindow cutover set`: moves endpoints."""
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, get_args
@@ -10,11 +10,11 @@ import typer
 
 from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of
 from fastapi_app.cli.cutover_opened import opened
-from fastapi_app.cli.cutover_shown import print_json, show_changes
+from fastapi_app.cli.cutover_shown import first_of, print_json, show_changes
 from fastapi_app.cli.numbers import number
 from fastapi_app.cli.options import AsJson, Config, State
 from fastapi_app.cutover.api.answers import modes_answer
-from fastapi_app.cutover.store.base import ChangeRefused
+from fastapi_app.cutover.store.base import ChangeRefused, CountKey, ModeTable
 from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
@@ -75,13 +75,15 @@ def set_mode(
 
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.
+    Where clients get native's answers though none was ever compared, a
+    warning says so (in JSON: never_compared).
     """
     from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
 
     with opened(state, config) as (store, where):
         _check_move(endpoints, mode, reason, every=every)
         known = store.known_endpoints()
-        before = store.table()
+        before, counts = store.table(), store.counts()
         gone = {endpoint.name for endpoint in known if endpoint.is_gone}
         # One that is gone may still be served by a process that started before: the way back takes it along.
         within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
@@ -109,11 +111,18 @@ def set_mode(
                 raise _of_all(exc, names) from exc
             # The way back must not wait for the few that can't go.
             after, names, refused = move({name: change.changes[name] for name in movable}), movable, exc
+        moved = [name for name in names if after.modes[name] != before.modes[name]]
+        unproved = _never_compared(moved, before, after, counts)
         if as_json:
-            print_json(modes_answer(after))
+            print_json({**modes_answer(after), "never_compared": unproved})
         else:
             show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
+            if unproved:
+                typer.echo(
+                    f"Warning: {len(unproved)} of the {len(moved)} moved without one comparison before: "
+                    f"{first_of(unproved)}. Clients get native's answers there; in shadow they would be compared first."
+                )
         if refused is not None:
             raise refused
 
@@ -125,6 +134,18 @@ def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, ever
         raise WrongUse("a reason is needed: --reason says why, for the log")
     if every == bool(endpoints):
         raise WrongUse("give endpoints, such as GET /api/status, or --all")
+
+
+def _never_compared(moved: Iterable[str], before: ModeTable, after: ModeTable, counts: Iterable[CountKey]) -> list[str]:
+    """Of those that clients get native's answers from now, and got legacy's from before, the ones without evidence."""
+    compared = {key.endpoint for key in counts if key.outcome != "skipped"}
+    return [
+        name
+        for name in moved
+        if after.modes[name].mode in ("canary", "verify", "native")
+        and before.modes[name].mode != "native"
+        and name not in compared
+    ]
 
 
 def _of_all(refusal: ChangeRefused, names: Sequence[str]) -> ChangeRefused:
