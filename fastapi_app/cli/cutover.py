@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fastapi_app.cli.cutover_named import WrongUse, one_known, one_seen
+from fastapi_app.cli.cutover_named import NoSuchMismatch, WrongUse, one_known, one_seen
 from fastapi_app.cli.cutover_opened import opened
 from fastapi_app.cli.cutover_set import set_mode
 from fastapi_app.cli.cutover_shown import (
@@ -175,7 +175,7 @@ def mismatches(
             return
         one = store.mismatch(mismatch_id)
         if one is None:
-            raise WrongUse(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
+            raise NoSuchMismatch(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
         if as_test:
             typer.echo(_test_of(one, _sides(given, is_own=state is None)), nl=False)
         elif as_json:

@@ -13,6 +13,10 @@ class WrongUse(TradingWindowError):
     """What a command can't make anything of."""
 
 
+class NoSuchMismatch(TradingWindowError):
+    """One that never was, or that was dropped for newer ones."""
+
+
 def names_of(words: Sequence[str]) -> list[str]:
     """Endpoints as they were typed: a method and its rule may come as two words, since a shell takes them apart."""
     names: list[str] = []

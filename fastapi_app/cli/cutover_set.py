@@ -129,10 +129,14 @@ def set_mode(
 
 def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, every: bool) -> None:
     if mode not in get_args(Mode):
-        raise WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
+        # Where it is left out, the last endpoint stands in its place.
+        wrong = "the mode is missing" if not mode or "/" in mode else f"{mode!r} is no mode"
+        raise WrongUse(f"{wrong}: give one of {', '.join(get_args(Mode))}, after the endpoints")
     if not reason.strip():
         raise WrongUse("a reason is needed: --reason says why, for the log")
-    if every == bool(endpoints):
+    if every and endpoints:
+        raise WrongUse("endpoints and --all: give one of them, not both")
+    if not every and not endpoints:
         raise WrongUse("give endpoints, such as GET /api/status, or --all")
 
 

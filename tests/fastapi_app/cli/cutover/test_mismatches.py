@@ -111,8 +111,6 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["17"], "there is no mismatch 17, or it was dropped for newer ones"),
-        (["9" * 30], f"there is no mismatch {'9' * 30}, or it was dropped for newer ones"),
         (["1", "--endpoint", BOTH.name], "--endpoint and the id of a mismatch: give one of them"),
         (["1", "--as-test", "--json"], "--as-test and --json: give one of them"),
         (["1", "--native", "new.app:app"], "--native goes with --as-test"),
@@ -133,4 +131,12 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
 )
 def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:
     store.add_evidence({}, [WRONG_PRICE])
-    assert refusal("mismatches", *arguments, "--state", str(store.path)) == sentence
+    assert refusal("mismatches", *arguments, "--state", str(store.path), exit_code=2) == sentence
+
+
+@pytest.mark.parametrize("number", ["17", "9" * 30])
+def test_a_mismatch_that_there_is_not(store: SQLiteCutoverStore, number: str) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    assert refusal("mismatches", number, "--state", str(store.path)) == (
+        f"there is no mismatch {number}, or it was dropped for newer ones"
+    )

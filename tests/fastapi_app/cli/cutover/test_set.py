@@ -143,17 +143,21 @@ def test_set_warns_of_none_on_the_way_back(store: SQLiteCutoverStore, mode: list
         ),
         (
             ["GET /api/both", "--reason", "x"],
-            "'GET /api/both' is no mode: give one of legacy, shadow, canary, verify, native, after the endpoints",
+            "the mode is missing: give one of legacy, shadow, canary, verify, native, after the endpoints",
+        ),
+        (
+            ["GET", "/api/both", "--reason", "x"],
+            "the mode is missing: give one of legacy, shadow, canary, verify, native, after the endpoints",
+        ),
+        ([], "the mode is missing: give one of legacy, shadow, canary, verify, native, after the endpoints"),
+        (
+            ["GET /api/both", "shaddow", "--reason", "x"],
+            "'shaddow' is no mode: give one of legacy, shadow, canary, verify, native, after the endpoints",
         ),
         (["shadow", "--reason", "x"], "give endpoints, such as GET /api/status, or --all"),
-        (["--all", "GET /api/both", "shadow", "--reason", "x"], "give endpoints, such as GET /api/status, or --all"),
         (
-            ["GET /api/new", "shadow", "--reason", "x"],
-            "GET /api/new can't be in mode shadow: it has no legacy side",
-        ),
-        (
-            ["GET /api/boht", "canary", "--reason", "x"],
-            "'GET /api/boht' is not an endpoint: the nearest are GET /api/both",
+            ["--all", "GET /api/both", "shadow", "--reason", "x"],
+            "endpoints and --all: give one of them, not both",
         ),
         (
             ["GET /api/both", "canary", "--reason", "x"],
@@ -166,14 +170,34 @@ def test_set_warns_of_none_on_the_way_back(store: SQLiteCutoverStore, mode: list
             ["GET /api/both", "shadow", "--sample-rate", "1.5", "--reason", "x"],
             "sample_rate: 1.5 is not a number from 0 to 1",
         ),
+    ],
+)  # fmt: skip
+def test_set_refuses_wrong_use_in_one_sentence_and_writes_nothing(
+    store: SQLiteCutoverStore, arguments: list[str], sentence: str
+) -> None:
+    assert refusal("set", *arguments, "--state", str(store.path), exit_code=2).startswith(sentence)
+    assert store.table() == ModeTable(1, SEEDED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["GET /api/new", "shadow", "--reason", "x"],
+            "GET /api/new can't be in mode shadow: it has no legacy side",
+        ),
+        (
+            ["GET /api/boht", "canary", "--reason", "x"],
+            "'GET /api/boht' is not an endpoint: the nearest are GET /api/both",
+        ),
         (
             ["GET /api/both", "shadow", "--reason", "x", "--version", "7"],
             "the table of modes is at version 1, not 7: read it again; somebody has changed it meanwhile: "
             "see `tradewindow cutover log`, and set it again if need be",
         ),
     ],
-)  # fmt: skip
-def test_set_refuses_in_one_sentence_and_writes_nothing(
+)
+def test_set_refuses_what_can_t_be_in_one_sentence_and_writes_nothing(
     store: SQLiteCutoverStore, arguments: list[str], sentence: str
 ) -> None:
     assert refusal("set", *arguments, "--state", str(store.path)).startswith(sentence)
