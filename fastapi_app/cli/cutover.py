@@ -198,12 +198,17 @@ def _check_view(
 
 
 def _test_of(mismatch: Mismatch, sides: Mapping[str, Any]) -> str:
+    from fastapi_app.cli.loading import refuse_missing_module  # noqa: PLC0415 - what one option alone needs
     from fastapi_app.cutover.suite.as_test import as_test  # noqa: PLC0415 - what one option alone needs
 
     try:
-        return as_test(mismatch, **sides)
+        test = as_test(mismatch, **sides)
     except ValueError as exc:
         raise WrongUse(str(exc)) from exc
+    for option, name in sides.items():
+        if name is not None:
+            refuse_missing_module(name, option=f"--{option}")
+    return test
 
 
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:

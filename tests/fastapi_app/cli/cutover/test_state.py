@@ -101,7 +101,11 @@ def test_what_help_shows_can_be_typed(store: SQLiteCutoverStore) -> None:
     ]
     assert [words[0] for words in typed] == ["set", "set", "set", "mismatches", "mismatches", "mismatches"]
     for words in typed:
-        apps = ["--native", "new:app", "--legacy", "old:app"] if "--as-test" in words else []
+        apps = (
+            ["--native", "fastapi_app.sides:native()", "--legacy", "fastapi_app.sides:legacy()"]
+            if "--as-test" in words
+            else []
+        )
         output(store, *words, *apps)
 
 
