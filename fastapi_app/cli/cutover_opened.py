@@ -27,12 +27,24 @@ WRONG_USE_EXIT_CODE = 2
 
 
 @contextmanager
+def ends_with_a_sentence() -> Iterator[None]:
+    """What is raised ends the process with a sentence, and with the exit code 2 for wrong use, 3 for the rest."""
+    try:
+        yield
+    except VersionConflict as exc:
+        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
+    except (WrongUse, InvalidField) as exc:
+        _end(str(exc), WRONG_USE_EXIT_CODE)
+    except TradingWindowError as exc:
+        _end(str(exc))
+
+
+@contextmanager
 def opened(
     state: Path | None, config: Path | None, *, may_be_first: bool = False
 ) -> Iterator[tuple[CutoverStore, str]]:
-    """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence,
-    and with the exit code 2 for wrong use, 3 for the rest."""
-    try:
+    """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence."""
+    with ends_with_a_sentence():
         store, where = _own_store(config, may_be_first) if state is None else _store_in(state, config)
         try:
             yield store, where
@@ -43,12 +55,6 @@ def opened(
             raise
         finally:
             store.close()
-    except VersionConflict as exc:
-        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
-    except (WrongUse, InvalidField) as exc:
-        _end(str(exc), WRONG_USE_EXIT_CODE)
-    except TradingWindowError as exc:
-        _end(str(exc))
 
 
 def _store_in(path: Path, config: Path | None) -> tuple[CutoverStore, str]:

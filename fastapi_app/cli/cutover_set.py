@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of
-from fastapi_app.cli.cutover_opened import opened
+from fastapi_app.cli.cutover_opened import ends_with_a_sentence, opened
 from fastapi_app.cli.cutover_shown import first_of, print_json, show_changes
 from fastapi_app.cli.numbers import number
 from fastapi_app.cli.options import AsJson, Config, State
@@ -80,8 +80,9 @@ def set_mode(
     """
     from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
 
-    with opened(state, config) as (store, where):
+    with ends_with_a_sentence():
         _check_move(endpoints, mode, reason, every=every)
+    with opened(state, config) as (store, where):
         known = store.known_endpoints()
         before, counts = store.table(), store.counts()
         gone = {endpoint.name for endpoint in known if endpoint.is_gone}

@@ -179,6 +179,10 @@ def test_set_refuses_wrong_use_in_one_sentence_and_writes_nothing(
     assert store.table() == ModeTable(1, SEEDED)
 
 
+def test_set_refuses_wrong_use_also_where_there_is_no_state_file() -> None:
+    assert refusal("set", exit_code=2).startswith("the mode is missing: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
