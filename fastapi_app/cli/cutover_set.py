@@ -121,7 +121,7 @@ def set_mode(
             typer.echo(f"The table is at version {after.version}, {where}.")
             if unproved:
                 typer.echo(
-                    f"Warning: {len(unproved)} of the {len(moved)} moved without one comparison before: "
+                    f"Warning: never compared so far ({len(unproved)} of {len(moved)} moved): "
                     f"{first_of(unproved)}. Clients get native's answers there; in shadow they would be compared first."
                 )
         if refused is not None:

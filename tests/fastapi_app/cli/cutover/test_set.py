@@ -40,7 +40,7 @@ def test_set_takes_several_endpoints_as_a_shell_takes_them_apart(store: SQLiteCu
         "GET /api/both: legacy → canary 5%",
         "POST /api/other: legacy → canary 5%",
         f"The table is at version 2, in {store.path}.",
-        warning("2 of the 2", "GET /api/both, POST /api/other"),
+        warning("2 of 2", "GET /api/both, POST /api/other"),
     ]
     assert store.table() == ModeTable(2, {**SEEDED, BOTH.name: CANARY, OTHER.name: CANARY})
     assert [change.author for change in store.log(limit=2)] == ["a", "a"]
@@ -102,7 +102,7 @@ def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
 
 def warning(counted: str, names: str) -> str:
     return (
-        f"Warning: {counted} moved without one comparison before: {names}. "
+        f"Warning: never compared so far ({counted} moved): {names}. "
         "Clients get native's answers there; in shadow they would be compared first."
     )
 
@@ -114,7 +114,7 @@ def test_set_warns_of_what_was_never_compared(store: SQLiteCutoverStore, before:
     store.change({BOTH.name: before, OTHER.name: before}, author="ann", reason="x", at=INSTANT)
     # Of the one 1,235 were compared; of the other all were skipped.
     told = output(store, "set", BOTH.name, OTHER.name, *mode, "--reason", "x").splitlines()
-    assert told[-1] == warning("1 of the 2", "POST /api/other")
+    assert told[-1] == warning("1 of 2", "POST /api/other")
     store.change({BOTH.name: before, OTHER.name: before}, author="ann", reason="x", at=INSTANT)
     shown = answer(store, "set", BOTH.name, OTHER.name, *mode, "--reason", "x")
     assert shown["never_compared"] == ["POST /api/other"]

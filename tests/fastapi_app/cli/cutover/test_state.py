@@ -57,7 +57,9 @@ def test_an_sqlite_file_of_something_else_is_left_as_it_was(path: Path, command:
         assert ([file.name for file in Path().iterdir()], path.read_bytes()) == ([path.name], before)
 
 
-@pytest.mark.parametrize("command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "legacy"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "--all", "legacy", "--reason=x"]]
+)
 def test_a_state_file_that_isn_t_there_is_named_and_not_made(command: list[str], path: Path) -> None:
     assert refusal(*command, "--state", str(path)) == (
         f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)"
