@@ -77,5 +77,6 @@ def _check_move(config: WindowConfig | None, endpoints: tuple[str, ...]) -> None
         raise ChangeRefused(
             f"the window {DEFAULT_WINDOW_ID!r} has rules that the old side doesn't know: "
             f"{', '.join(config.beyond_legacy)}; so these stay in mode native: {', '.join(endpoints)}. "
-            f"To go back, take those keys out first: PUT /api/windows/{DEFAULT_WINDOW_ID}/config with their defaults"
+            f"To go back, take those keys out first: PUT /api/windows/{DEFAULT_WINDOW_ID}/config with their defaults",
+            endpoints=endpoints,
         )

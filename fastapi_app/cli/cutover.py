@@ -1,18 +1,15 @@
 """`tradewindow cutover`: the table of modes, its log and its evidence, from the command line."""
 
-import getpass
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of, one_known, one_seen
+from fastapi_app.cli.cutover_named import NoSuchMismatch, WrongUse, one_known, one_seen
 from fastapi_app.cli.cutover_opened import opened
+from fastapi_app.cli.cutover_set import set_mode
 from fastapi_app.cli.cutover_shown import (
     print_json,
-    show_changes,
     show_endpoint,
     show_endpoints,
     show_log,
@@ -20,19 +17,16 @@ from fastapi_app.cli.cutover_shown import (
     show_mismatches,
 )
 from fastapi_app.cli.numbers import number
-from fastapi_app.cli.options import Config
+from fastapi_app.cli.options import AsJson, Config, State
 from fastapi_app.cutover.api.answers import (
     endpoint_answer,
     endpoints_answer,
     log_answer,
     mismatch_answer,
     mismatches_answer,
-    modes_answer,
 )
 from fastapi_app.cutover.comparing.observation import Mismatch
-from fastapi_app.cutover.store.rules import unknown_endpoint
-from shared.fields import validated
-from shared.modes import EndpointMode, Mode
+from fastapi_app.cutover.store.rules import listed
 
 OWN_SIDES = {
     "native": "fastapi_app.sides:native()",
@@ -44,11 +38,6 @@ OWN_SIDES = {
 
 MAX_SHOWN = 1_000_000
 
-State = Annotated[
-    Path | None,
-    typer.Option(help="The cutover's state file, such as another app's (cutover.path of the settings)."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
 Limit = Annotated[
     int,
     typer.Option(
@@ -71,18 +60,23 @@ cutover = typer.Typer(
 def list_endpoints(*, state: State = None, config: Config = None, as_json: AsJson = False) -> None:
     """Show each endpoint, its mode, and how many comparisons came to what.
 
-    Where no server has run yet, the modes are those that the first start
+    One that the newest start doesn't have is gone; it is shown while it is in
+    another mode than legacy and legacy had it, since a server that started
+    before may still serve it. Where no server has run yet, the modes are those that the first start
     would make; nothing is written.
     """
     with opened(state, config, may_be_first=True) as (store, where):
-        endpoints, table, counts = store.endpoints(), store.table(), store.counts()
+        known, table, counts = store.known_endpoints(), store.table(), store.counts()
+        endpoints = listed(known, table.modes)
         if as_json:
             print_json(endpoints_answer(endpoints, table, counts))
         else:
             logs = [store.log(limit=1, endpoint=endpoint.name) for endpoint in endpoints]
             moved = {change.endpoint: change for log in logs for change in log if change.before is not None}
             show_endpoints(endpoints, table, counts, moved)
-            typer.echo(f"{len(endpoints)} endpoints; the table of modes is at version {table.version}, {where}.")
+            gone = sum(endpoint.is_gone for endpoint in endpoints)
+            counted = f"{len(endpoints) - gone} endpoints" + (f" and {gone} gone" if gone else "")
+            typer.echo(f"{counted}; the table of modes is at version {table.version}, {where}.")
 
 
 @cutover.command()
@@ -105,82 +99,7 @@ def show(
             show_endpoint(found, table, counts, mismatches, store.log(limit=limit, endpoint=found.name))
 
 
-@cutover.command("set")
-def set_mode(
-    endpoints: Annotated[
-        list[str] | None, typer.Argument(metavar="ENDPOINT", help="One or several, such as GET /api/status.")
-    ] = None,
-    mode: Annotated[str, typer.Argument(metavar="MODE", help=f"One of {', '.join(get_args(Mode))}.")] = "",
-    *,
-    reason: Annotated[str, typer.Option(help="Why, for the log.")] = "",
-    percent: Annotated[
-        float | None,
-        typer.Option(
-            parser=number(float, "a number from 0 to 100"),
-            metavar="NUMBER",
-            help="Of clients that a canary sends to native, 0 to 100; else as it is.",
-        ),
-    ] = None,
-    sample_rate: Annotated[
-        float | None,
-        typer.Option(
-            parser=number(float, "a number from 0 to 1"),
-            metavar="NUMBER",
-            help="Of requests that are compared, 0 to 1; else as it is.",
-        ),
-    ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Every endpoint that has the sides which the mode needs.")
-    ] = False,
-    author: Annotated[str | None, typer.Option(help="Who; else your user name.")] = None,
-    version: Annotated[
-        int | None,
-        typer.Option(
-            parser=number(int, "a whole number from 0", low=0),
-            metavar="NUMBER",
-            help="Only if the table is still at this version, as `list` showed it.",
-        ),
-    ] = None,
-    state: State = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Move endpoints to a mode: legacy, shadow, canary, verify or native.
-
-    \b
-    tradewindow cutover set GET /api/status shadow --reason "first look"
-    tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
-    tradewindow cutover set --all legacy --reason "back, all of it"
-
-    In shadow, legacy answers and native is compared; in canary, a share of
-    clients gets native; in verify, native answers and legacy is compared.
-    """
-    from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
-
-    with opened(state, config) as (store, where):
-        _check_move(endpoints, mode, reason, every=every)
-        inventory = {endpoint.name: endpoint for endpoint in store.endpoints()}
-        before = store.table()
-        names = fitting(inventory.values(), mode) if every else names_of(endpoints or [])
-        # One that is gone from the inventory may still be served by a process of an earlier version.
-        if unknown := [name for name in names if name not in before.modes]:
-            raise unknown_endpoint(inventory, unknown[0])
-        changes = {
-            name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
-        }
-        change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
-        after = store.change(
-            change.changes,
-            author=change.author,
-            reason=change.reason,
-            at=datetime.now(UTC),
-            version=before.version if version is None else version,
-        )
-        if as_json:
-            print_json(modes_answer(after))
-        else:
-            show_changes(names, before, after, lacking=sorted(inventory.keys() - {*names}) if every else [])
-            typer.echo(f"The table is at version {after.version}, {where}.")
+cutover.command("set")(set_mode)
 
 
 @cutover.command()
@@ -256,43 +175,13 @@ def mismatches(
             return
         one = store.mismatch(mismatch_id)
         if one is None:
-            raise WrongUse(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
+            raise NoSuchMismatch(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
         if as_test:
             typer.echo(_test_of(one, _sides(given, is_own=state is None)), nl=False)
         elif as_json:
             print_json(mismatch_answer(one))
         else:
             show_mismatch(one)
-
-
-def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, every: bool) -> None:
-    if mode not in get_args(Mode):
-        raise WrongUse(f"{mode!r} is no mode: give one of {', '.join(get_args(Mode))}, after the endpoints")
-    if not reason.strip():
-        raise WrongUse("a reason is needed: --reason says why, for the log")
-    if every == bool(endpoints):
-        raise WrongUse("give endpoints, such as GET /api/status, or --all")
-
-
-def _moved(
-    name: str, mode: str, before: EndpointMode, *, percent: float | None, sample_rate: float | None
-) -> EndpointMode:
-    """What isn't given stays as it is. Raises InvalidField."""
-    if mode == "canary":
-        percent = before.percent if percent is None else percent
-        if percent is None:
-            raise WrongUse(f"{name} needs a --percent for canary: of clients that get native, 0 to 100")
-    elif percent is not None:
-        raise WrongUse(f"--percent goes with canary, not with {mode}")
-    sample_rate = before.sample_rate if sample_rate is None else sample_rate
-    return validated(EndpointMode, {"mode": mode, "percent": percent, "sample_rate": sample_rate})
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as exc:
-        raise WrongUse("nobody knows your user name here: --author says who changes it") from exc
 
 
 def _check_view(
@@ -309,12 +198,17 @@ def _check_view(
 
 
 def _test_of(mismatch: Mismatch, sides: Mapping[str, Any]) -> str:
+    from fastapi_app.cli.loading import refuse_missing_module  # noqa: PLC0415 - what one option alone needs
     from fastapi_app.cutover.suite.as_test import as_test  # noqa: PLC0415 - what one option alone needs
 
     try:
-        return as_test(mismatch, **sides)
+        test = as_test(mismatch, **sides)
     except ValueError as exc:
         raise WrongUse(str(exc)) from exc
+    for option, name in sides.items():
+        if name is not None:
+            refuse_missing_module(name, option=f"--{option}")
+    return test
 
 
 def _sides(given: dict[str, str | None], *, is_own: bool) -> dict[str, Any]:

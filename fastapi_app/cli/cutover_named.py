@@ -13,6 +13,10 @@ class WrongUse(TradingWindowError):
     """What a command can't make anything of."""
 
 
+class NoSuchMismatch(TradingWindowError):
+    """One that never was, or that was dropped for newer ones."""
+
+
 def names_of(words: Sequence[str]) -> list[str]:
     """Endpoints as they were typed: a method and its rule may come as two words, since a shell takes them apart."""
     names: list[str] = []
@@ -33,13 +37,8 @@ def one_known(store: CutoverStore, words: Sequence[str]) -> Endpoint:
 
 
 def one_seen(store: CutoverStore, words: Sequence[str] | None) -> str | None:
-    """An endpoint that is in the inventory, or was; None where none is typed."""
-    if not words:
-        return None
-    name = _only(words)
-    if not store.log(limit=1, endpoint=name):
-        _known(store, name)
-    return name
+    """An endpoint that is known; None where none is typed."""
+    return _known(store, _only(words)).name if words else None
 
 
 def fitting(endpoints: Iterable[Endpoint], mode: str) -> list[str]:
@@ -56,7 +55,7 @@ def _only(words: Sequence[str]) -> str:
 
 
 def _known(store: CutoverStore, name: str) -> Endpoint:
-    by_name = {endpoint.name: endpoint for endpoint in store.endpoints()}
+    by_name = {endpoint.name: endpoint for endpoint in store.known_endpoints()}
     if name not in by_name:
         raise unknown_endpoint(by_name, name)
     return by_name[name]

@@ -8,11 +8,12 @@ from typing import NoReturn
 
 import typer
 
+from fastapi_app.cli.cutover_named import WrongUse
 from fastapi_app.cli.interrupts import ctrl_c_just_ends
 from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
-from shared.errors import SettingsError, StoreUnavailable, TradingWindowError
+from shared.errors import InvalidField, SettingsError, StoreUnavailable, TradingWindowError
 from shared.settings import load_settings
 from shared.store.opening import refuse_what_may_not_be_written
 from shared.store.sqlite import SQLiteStore
@@ -21,13 +22,29 @@ from shared.window_config import WindowConfig
 PATIENCE_SECONDS = 5.0
 """For how long a command waits for a store that others write to."""
 
+WRONG_USE_EXIT_CODE = 2
+"""That of the command line's own parser."""
+
+
+@contextmanager
+def ends_with_a_sentence() -> Iterator[None]:
+    """What is raised ends the process with a sentence, and with the exit code 2 for wrong use, 3 for the rest."""
+    try:
+        yield
+    except VersionConflict as exc:
+        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
+    except (WrongUse, InvalidField) as exc:
+        _end(str(exc), WRONG_USE_EXIT_CODE)
+    except TradingWindowError as exc:
+        _end(str(exc))
+
 
 @contextmanager
 def opened(
     state: Path | None, config: Path | None, *, may_be_first: bool = False
 ) -> Iterator[tuple[CutoverStore, str]]:
     """The store, and where it is. What goes wrong with it, or is raised meanwhile, ends the process with a sentence."""
-    try:
+    with ends_with_a_sentence():
         store, where = _own_store(config, may_be_first) if state is None else _store_in(state, config)
         try:
             yield store, where
@@ -38,10 +55,6 @@ def opened(
             raise
         finally:
             store.close()
-    except VersionConflict as exc:
-        _end(f"{exc}; somebody has changed it meanwhile: see `tradewindow cutover log`, and set it again if need be")
-    except TradingWindowError as exc:
-        _end(str(exc))
 
 
 def _store_in(path: Path, config: Path | None) -> tuple[CutoverStore, str]:
@@ -88,6 +101,6 @@ def _own_store(config: Path | None, may_be_first: bool) -> tuple[CutoverStore, s
     return app.cutover.store, f"as the first start would make it, for {there_is_none} yet"
 
 
-def _end(sentence: str) -> NoReturn:
+def _end(sentence: str, exit_code: int = CANT_START_EXIT_CODE) -> NoReturn:
     typer.echo(f"tradewindow cutover: {sentence}", err=True)
-    raise typer.Exit(CANT_START_EXIT_CODE)
+    raise typer.Exit(exit_code)

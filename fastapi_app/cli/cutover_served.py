@@ -3,7 +3,7 @@
 import logging.config
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,9 @@ from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.loading import load_accepted, load_app, load_effects
 from fastapi_app.cli.server import LOGGING, listen, run
 from fastapi_app.cutover.api.token import admin_token
+from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
+from fastapi_app.cutover.effects import Effects
 from fastapi_app.cutover.inventory.endpoints import Inventory, take_inventory
 from fastapi_app.legacy import bridge_options
 from shared.entry import exits_with_a_sentence
@@ -39,6 +41,16 @@ class _Pair(NamedTuple):
     settings: Settings
 
 
+class _Loaded(NamedTuple):
+    """What a pair's names lead to."""
+
+    legacy: Any
+    native: Any
+    inventory: Inventory
+    accepted: Sequence[AcceptedDifference]
+    effects: Effects | None
+
+
 def serve_pair(
     legacy: str,
     native: str | None,
@@ -59,7 +71,6 @@ def serve_pair(
     try:
         with exits_with_a_sentence():
             settings = _with_files_of(legacy.partition(":")[0], load_settings(config, options=options))
-            listener = listen(settings.server.host, settings.server.port)
             pair = _Pair(
                 legacy=legacy,
                 native=native,
@@ -69,10 +80,13 @@ def serve_pair(
                 effects=effects,
                 settings=settings,
             )
+            # A wrong name is told also where the port is taken; a start that gets no port writes nothing.
+            loaded = _loaded(pair)
+            listener = listen(settings.server.host, settings.server.port)
             with names_state_file(settings.cutover.path, "cutover.path, --state"):
-                app = _cutover(pair)
+                app = _cutover(pair, loaded)
         _announce(console, pair, app.inventory, listener, quiet=quiet)
-        run(app, partial(_cutover, pair), settings.server, listener, websockets=pair.native is not None)
+        run(app, partial(_of_worker, pair), settings.server, listener, websockets=pair.native is not None)
     except KeyboardInterrupt:
         console.print("Stopped; modes and evidence are kept.")
 
@@ -86,13 +100,12 @@ def _with_files_of(module: str, settings: Settings) -> Settings:
     return settings.model_copy(update={"cutover": settings.cutover.model_copy(update=files)})
 
 
-def _cutover(pair: _Pair) -> Cutover:
+def _loaded(pair: _Pair) -> _Loaded:
     legacy = load_app(pair.legacy, kind="WSGI", option="--legacy")
     native = None if pair.native is None else load_app(pair.native, kind="ASGI", option="--native")
-    settings = pair.settings
-    return Cutover(
-        native,
-        legacy,
+    return _Loaded(
+        legacy=legacy,
+        native=native,
         inventory=take_inventory(
             native,
             legacy,
@@ -100,10 +113,25 @@ def _cutover(pair: _Pair) -> Cutover:
             legacy_routes=pair.legacy_routes,
             admin_prefix=PREFIX,
         ),
+        accepted=() if pair.accepted is None else load_accepted(pair.accepted, option="--accepted"),
+        effects=None if pair.effects is None else load_effects(pair.effects, option="--effects"),
+    )
+
+
+def _of_worker(pair: _Pair) -> Cutover:
+    return _cutover(pair, _loaded(pair))
+
+
+def _cutover(pair: _Pair, loaded: _Loaded) -> Cutover:
+    settings = pair.settings
+    return Cutover(
+        loaded.native,
+        loaded.legacy,
+        inventory=loaded.inventory,
         store=cutover_store(settings),
         initial_modes=settings.cutover.modes,
-        effects=None if pair.effects is None else load_effects(pair.effects, option="--effects"),
-        accepted=() if pair.accepted is None else load_accepted(pair.accepted, option="--accepted"),
+        effects=loaded.effects,
+        accepted=loaded.accepted,
         settings=settings.cutover,
         bridge_options=bridge_options(settings),
         admin_token=partial(admin_token, settings.cutover.token_path),

@@ -32,6 +32,10 @@ _LACKS_A_SIDE = (
     "the mode needs a side that the newest start did not have. The side that is there answers, and nothing is "
     "compared: start with both apps again (cutover serve --native), or set another mode."
 )
+_GONE = (
+    "the newest start does not have it (was another pair of apps served on the same state?); a server that started "
+    "before may still serve it, and follows its mode."
+)
 _NUMBERS = ("compared", "matches", "mismatches", "accepted", "skipped")
 _CHANGED = "newest change (UTC)"
 _HEADINGS = ("endpoint", "sides", "mode", *_NUMBERS, _CHANGED)
@@ -52,7 +56,7 @@ def show_endpoints(
     newest: Mapping[str, Change],
 ) -> None:
     """A table, without its least columns where all don't fit, with rules that are folded where these don't; on the
-    narrowest terminals a line for each. Last what a mode lacks."""
+    narrowest terminals a line for each. Last what a mode lacks, and what is gone."""
     console = _console()
     unbounded = console.options.update(width=_UNBOUNDED)
     if console.width < _TOO_NARROW_FOR_TABLES:
@@ -67,6 +71,8 @@ def show_endpoints(
             console.print(f"Not shown, for want of width: {', '.join(without)}.", soft_wrap=True)
     if misfits := [endpoint.name for endpoint in endpoints if _is_misfit(endpoint, table)]:
         console.print(_text(f"{first_of(misfits)}: {_LACKS_A_SIDE}"), soft_wrap=True)
+    if gone := [endpoint.name for endpoint in endpoints if endpoint.is_gone]:
+        console.print(_text(f"{first_of(gone)}: {_GONE}"), soft_wrap=True)
 
 
 def show_endpoint(
@@ -84,6 +90,7 @@ def show_endpoint(
         ("sides", _sides(endpoint)),
         ("mode", _mode(endpoint, table)),
         *([("", _LACKS_A_SIDE)] if _is_misfit(endpoint, table) else []),
+        *([("", _GONE)] if endpoint.is_gone else []),
         ("compared", f"{_compared(total)}: {found}"),
         ("skipped", str(total["skipped"])),
         *(("note", note) for note in endpoint.notes),
@@ -107,11 +114,14 @@ def print_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, indent=2))
 
 
-def show_changes(names: Sequence[str], before: ModeTable, after: ModeTable, *, lacking: Sequence[str]) -> None:
+def show_changes(
+    names: Sequence[str], before: ModeTable, after: ModeTable, *, gone: Collection[str], lacking: Sequence[str]
+) -> None:
     """Those that were moved; `lacking` are those that were passed over."""
     for name in names:
         old, new = before.modes[name], after.modes[name]
-        typer.echo(f"{name} stays {new}" if old == new else f"{name}: {old} → {new}")
+        told = f"{name} stays {new}" if old == new else f"{name}: {old} → {new}"
+        typer.echo(told + " (not among the endpoints of the process that started last)" * (name in gone))
     if lacking:
         typer.echo(f"Left as they are, since they lack a side: {first_of(lacking)}")
 
@@ -250,11 +260,13 @@ def _head(endpoint: Endpoint, table: ModeTable) -> tuple[Text, Text, Text]:
 
 def _mode(endpoint: Endpoint, table: ModeTable) -> str:
     mode = table.modes[endpoint.name]
+    if endpoint.is_gone:
+        return f"{mode}, gone"
     return f"{mode}, but {_sides(endpoint)} alone has it" if _is_misfit(endpoint, table) else str(mode)
 
 
 def _is_misfit(endpoint: Endpoint, table: ModeTable) -> bool:
-    return not table.modes[endpoint.name].needs() <= endpoint.sides
+    return not endpoint.is_gone and not table.modes[endpoint.name].needs() <= endpoint.sides
 
 
 def _print_rows(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str = "") -> None:

@@ -8,6 +8,8 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, cast
@@ -66,6 +68,21 @@ def load_effects(name: str, *, option: str) -> Effects:
                 what = type(found).__name__
                 raise SettingsError(f"{option}: {name} records no effects ({what}): it needs {needed}")
         return cast(Effects, found)
+
+
+def refuse_missing_module(name: str, *, option: str) -> None:
+    """Raises SettingsError where there is no such module. It is looked for, and none of its code runs, nor that of the
+    packages it is in."""
+    folder = _searched()
+    names = name.partition(":")[0].split(".")
+    where: Sequence[str] | None = None
+    for number, _ in enumerate(names, start=1):
+        full = ".".join(names[:number])
+        spec = find_spec(full) if number == 1 else PathFinder.find_spec(full, where)
+        if spec is None:
+            raise _missing(full, folder, option)
+        # A module that is no package has nothing below it.
+        where = spec.submodule_search_locations or []
 
 
 def _can(found: Any, method: str) -> bool:
@@ -135,16 +152,26 @@ def _is_dotted(name: str) -> bool:
 
 
 def _module(name: str, option: str) -> ModuleType:
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    folder = _searched()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         # One that the app itself looks for is the app's own trouble, and its traceback says where.
         if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
             raise
-        raise SettingsError(f"{option}: no module {exc.name!r} in {folder} or among what is installed") from None
+        raise _missing(exc.name, folder, option) from None
+
+
+def _searched() -> str:
+    """The working directory, in which modules are looked for first."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return folder
+
+
+def _missing(module: str, folder: str, option: str) -> SettingsError:
+    return SettingsError(f"{option}: no module {module!r} in {folder} or among what is installed")
 
 
 def _takes(found: Any) -> str:

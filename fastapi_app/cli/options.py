@@ -13,6 +13,11 @@ _DEFAULTS = ServerSettings()
 Config = Annotated[
     Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
 ]
+State = Annotated[
+    Path | None,
+    typer.Option(help="The cutover's state file, such as another app's (cutover.path of the settings)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
 Host = Annotated[str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")]
 Port = Annotated[
     int | None,

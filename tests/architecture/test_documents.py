@@ -6,6 +6,7 @@ from typing import get_args
 
 from fastapi_app.app import create_app
 from fastapi_app.cutover.comparing.observation import SkipReason
+from fastapi_app.cutover.modes.clients import is_in_canary
 from shared.ports import LivePorts
 from shared.settings import Settings, load_settings
 from shared.store.memory import MemoryStore
@@ -29,6 +30,12 @@ def test_the_settings_in_the_readme_are_all_settings_with_their_defaults(tmp_pat
             # TOML has no word for None: such a key is shown behind a `#`.
             shown = rf"^\[{section}\].*?^(#? ?{key} =|\[{section}\.{key}\])"
             assert re.search(shown, block, re.DOTALL | re.MULTILINE), f"{section}.{key}"
+
+
+def test_the_two_clients_of_the_tour_get_different_sides() -> None:
+    (clients,) = re.findall(r"for client in (.*); do", (ROOT / "README.md").read_text())
+    sides = {client: is_in_canary(f"x-client-id:{client}".encode(), 50) for client in clients.split()}
+    assert sides == {"one": False, "two": True}
 
 
 def test_the_readme_names_every_reason_to_skip_a_comparison() -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -322,3 +323,28 @@ def test_it_does_not_start_and_says_why_in_a_sentence(options: list[str], senten
     assert result.stderr == f"tradewindow can't start: {sentence.format(folder=tmp_path)}\n"
     made = {path.name for path in {*tmp_path.rglob("*")} - before if "__pycache__" not in path.parts}
     assert made <= {"var"}
+
+
+@pytest.mark.parametrize(
+    ("legacy", "sentence"),
+    [
+        ("none_such:app", "--legacy: no module 'none_such' in {folder} or among what is installed"),
+        (LEGACY, "port {port} of 127.0.0.1 can't be listened on: Address already in use (server.port, server.host)"),
+    ],
+)
+def test_a_port_that_is_taken_hides_no_wrong_name_and_leaves_no_state(
+    legacy: str, sentence: str, tmp_path: Path
+) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        result = subprocess.run(
+            [TRADEWINDOW, "cutover", "serve", "--port", str(port), "--legacy", legacy],
+            cwd=tmp_path,
+            env={**inherited(), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+    assert (result.returncode, result.stdout) == (3, "")
+    # The app itself may have told something before.
+    assert result.stderr.splitlines()[-1] == f"tradewindow can't start: {sentence.format(folder=tmp_path, port=port)}"
+    assert list(tmp_path.iterdir()) == []

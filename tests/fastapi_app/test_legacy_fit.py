@@ -262,9 +262,28 @@ async def test_by_command_no_judging_endpoint_moves_back_while_the_rules_stand(
         told = command.invoke(cutover, ["set", endpoint, "legacy", "--reason", "back", "--author", "ann"])
         assert (told.exit_code, told.stdout) == (3, "")
         assert told.stderr == f"tradewindow cutover: {stays(endpoint)}\n"
-    told = command.invoke(cutover, ["set", "--all", "legacy", "--reason", "back", "--author", "ann"])
-    assert (told.exit_code, told.stderr) == (3, f"tradewindow cutover: {stays(', '.join(JUDGING))}\n")
     assert product.modes() == ALL_NATIVE
+
+
+ALL_BACK = ["set", "--all", "legacy", "--reason", "back", "--author", "ann"]
+
+
+async def test_by_command_all_go_back_but_those_that_can_t(product: Product, command: CliRunner) -> None:
+    await product.move("GET /api/health", {"mode": "native"})
+    told = command.invoke(cutover, ALL_BACK)
+    assert (told.exit_code, told.stderr) == (3, f"tradewindow cutover: {stays(', '.join(JUDGING))}\n")
+    assert "GET /api/health: native → legacy" in told.stdout.splitlines()
+    assert "GET /api/status" not in told.stdout
+    assert product.modes() == ALL_NATIVE
+
+
+async def test_by_command_of_several_that_are_named_all_move_or_none(product: Product, command: CliRunner) -> None:
+    await product.move("GET /api/health", {"mode": "native"})
+    told = command.invoke(cutover, ["set", "GET /api/health", *BACK[1:]])
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert told.stderr == f"tradewindow cutover: {stays('GET /api/status')}. Nothing was moved\n"
+    assert product.modes() == ALL_NATIVE
+    assert product.app.cutover.store.table().modes["GET /api/health"].mode == "native"
 
 
 async def test_by_command_it_moves_once_the_keys_are_taken_out(product: Product, command: CliRunner) -> None:

@@ -56,6 +56,7 @@ def _endpoint_row(endpoint: Endpoint, mode: EndpointMode, counts: Counter[Outcom
         "sides": sorted(endpoint.sides),
         **mode.model_dump(),
         "notes": list(endpoint.notes),
+        "gone": endpoint.is_gone,
         "counts": {outcome: counts[outcome] for outcome in get_args(Outcome)},
     }
 

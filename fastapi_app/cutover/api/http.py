@@ -34,6 +34,7 @@ from fastapi_app.cutover.api.wire import (
     read_modes_change,
 )
 from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
+from fastapi_app.cutover.store.rules import listed
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNREADABLE, Responses, query_of
 from fastapi_app.requests import json_answer, json_body
 from shared.errors import TradingWindowError
@@ -171,13 +172,15 @@ router = APIRouter(tags=["cutover"], dependencies=[Depends(_admit)], responses=_
 
 @router.get("/endpoints", response_model=EndpointsAnswer, responses=UNAVAILABLE)
 async def endpoints(request: Request) -> Response:
-    """Every endpoint with its sides, its mode and how its comparisons came out."""
-    control = _control(request)
+    """Every endpoint with its sides, its mode and how its comparisons came out; also one that is gone, where legacy had
+    it and it is in another mode."""
+    store = _control(request).store
 
     def read() -> Answer:
-        return endpoints_answer(control.store.endpoints(), control.store.table(), control.store.counts())
+        known, table = store.known_endpoints(), store.table()
+        return endpoints_answer(listed(known, table.modes), table, store.counts())
 
-    return _answer(await control.off_loop(read))
+    return _answer(await _control(request).off_loop(read))
 
 
 @router.get(
@@ -193,7 +196,7 @@ async def endpoint(request: Request) -> Response:
     store = control.store
 
     def read() -> Answer:
-        found = next((each for each in store.endpoints() if each.name == query.name), None)
+        found = next((each for each in store.known_endpoints() if each.name == query.name), None)
         if found is None:
             raise NotFound(f"no endpoint is named {query.name!r}")
         mismatches = store.mismatches(limit=query.limit, endpoint=found.name)

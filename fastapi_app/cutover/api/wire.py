@@ -103,7 +103,8 @@ class OutcomeCounts(BaseModel):
 
 
 class EndpointRow(BaseModel):
-    """An endpoint: who could answer, who does, and what the comparisons found."""
+    """An endpoint: who could answer, who does, and what the comparisons found. `gone` is one that the process which
+    started last doesn't have; one that started before may still serve it."""
 
     name: str
     method: str
@@ -113,6 +114,7 @@ class EndpointRow(BaseModel):
     percent: float | None
     sample_rate: float
     notes: list[str]
+    gone: bool
     counts: OutcomeCounts
 
 

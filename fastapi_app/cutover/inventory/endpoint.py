@@ -9,7 +9,8 @@ from shared.modes import Side
 class Endpoint:
     """One method and rule, in Flask's notation, which sides answer it, and what is to know of the two.
 
-    Legacy may answer a rule of native's by one that is less specific, such as `GET /<path:rest>`.
+    Legacy may answer a rule of native's by one that is less specific, such as `GET /<path:rest>`. `is_gone` is one that
+    the newest inventory doesn't have; a process that started before may still serve it.
     """
 
     method: str
@@ -17,6 +18,7 @@ class Endpoint:
     legacy: bool
     native: bool
     notes: tuple[str, ...] = ()
+    is_gone: bool = False
 
     @property
     def name(self) -> str:

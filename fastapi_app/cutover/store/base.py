@@ -44,7 +44,12 @@ class CountKey(NamedTuple):
 
 
 class ChangeRefused(TradingWindowError):
-    """A change of modes that can't be: an endpoint that never was, or that lacks a side; nothing is written."""
+    """A change of modes that can't be: an endpoint that never was, or that lacks a side; nothing is written.
+    `endpoints` are those without which the change could be, where that is known."""
+
+    def __init__(self, sentence: str, *, endpoints: Sequence[str] = ()) -> None:
+        self.endpoints = endpoints
+        super().__init__(sentence)
 
 
 class VersionConflict(TradingWindowError):
@@ -70,6 +75,10 @@ class CutoverStore(Protocol):
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The inventory as it was last registered, in its order; empty before."""
+        ...
+
+    def known_endpoints(self) -> Sequence[Endpoint]:
+        """The inventory, and behind it those that are gone from it, marked so, with the sides that they had."""
         ...
 
     def table(self) -> ModeTable: ...

@@ -22,7 +22,7 @@ class MemoryCutoverStore:
     def __init__(self, *, kept_mismatches: int = 200) -> None:
         self._kept_mismatches = kept_mismatches
         self._lock = threading.Lock()
-        self._endpoints: tuple[Endpoint, ...] = ()
+        self._known: tuple[Endpoint, ...] = ()
         self._table = ModeTable(0, MappingProxyType({}))
         self._log: list[Change] = []
         self._counts: Counter[CountKey] = Counter()
@@ -36,11 +36,16 @@ class MemoryCutoverStore:
             step = registering(self._table, endpoints, initial, at=at)
             table = self._take(step)
             # Last: who reads it finds every mode in the table.
-            self._endpoints = tuple(endpoints)
+            names = {endpoint.name for endpoint in endpoints}
+            gone = [replace(endpoint, is_gone=True) for endpoint in self._known if endpoint.name not in names]
+            self._known = (*endpoints, *sorted(gone, key=lambda endpoint: endpoint.name))
             return table
 
     def endpoints(self) -> Sequence[Endpoint]:
-        return self._endpoints
+        return [endpoint for endpoint in self._known if not endpoint.is_gone]
+
+    def known_endpoints(self) -> Sequence[Endpoint]:
+        return self._known
 
     def table(self) -> ModeTable:
         return self._table
@@ -60,7 +65,7 @@ class MemoryCutoverStore:
         with self._lock:
             step = changing(
                 self._table,
-                self._endpoints,
+                self.endpoints(),
                 changes,
                 author=author,
                 reason=reason,

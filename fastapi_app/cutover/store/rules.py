@@ -91,6 +91,16 @@ def refuse_impossible(endpoints: Mapping[str, Endpoint], name: str, wanted: Endp
         raise ChangeRefused(f"{name} can't be in mode {wanted.mode}: it has no {side} side")
 
 
+def listed(known: Iterable[Endpoint], modes: Mapping[str, EndpointMode]) -> list[Endpoint]:
+    """The inventory, and of those that are gone from it the ones that legacy had and that are in another mode: a
+    process that started before may still answer them by native."""
+    return [
+        endpoint
+        for endpoint in known
+        if not endpoint.is_gone or (endpoint.legacy and modes[endpoint.name].mode != "legacy")
+    ]
+
+
 def unknown_endpoint(names: Iterable[str], name: str) -> ChangeRefused:
     near = get_close_matches(name, list(names), n=_NEAREST)
     hint = f"the nearest are {', '.join(near)}" if near else "`tradewindow cutover list` shows all"

@@ -75,6 +75,9 @@ class SQLiteCutoverStore:
     def endpoints(self) -> Sequence[Endpoint]:
         return self._read(rows.read_endpoints)
 
+    def known_endpoints(self) -> Sequence[Endpoint]:
+        return self._read(rows.read_known_endpoints)
+
     def table(self) -> ModeTable:
         return self._known(self._read(rows.read_table))
 

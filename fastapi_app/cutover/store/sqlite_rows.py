@@ -35,7 +35,9 @@ _TABLE = """
         (SELECT version FROM changes WHERE endpoint = name ORDER BY id DESC LIMIT 1)
     FROM table_version LEFT JOIN endpoints ORDER BY position < 0, position
 """
-_ENDPOINTS = "SELECT method, rule, legacy, native, notes FROM endpoints WHERE position >= 0 ORDER BY position"
+_ENDPOINTS = """
+    SELECT method, rule, legacy, native, notes, position < 0 FROM endpoints ORDER BY position < 0, position, name
+"""
 _COUNTS = "SELECT endpoint, mode, outcome, reason, count FROM counts"
 _ADD_MISMATCH = "INSERT INTO mismatches (at, endpoint, mode, detail) VALUES (?, ?, ?, ?)"
 _MISMATCHES = "SELECT id, detail FROM mismatches{where} ORDER BY id DESC LIMIT :limit"
@@ -57,11 +59,22 @@ def read_table(connection: sqlite3.Connection) -> ModeTable:
 
 
 def read_endpoints(connection: sqlite3.Connection) -> Sequence[Endpoint]:
+    return [endpoint for endpoint in read_known_endpoints(connection) if not endpoint.is_gone]
+
+
+def read_known_endpoints(connection: sqlite3.Connection) -> Sequence[Endpoint]:
     rows = connection.execute(_ENDPOINTS).fetchall()
     with _understood("the inventory"):
         return [
-            Endpoint(method=method, rule=rule, legacy=bool(legacy), native=bool(native), notes=tuple(json.loads(notes)))
-            for method, rule, legacy, native, notes in rows
+            Endpoint(
+                method=method,
+                rule=rule,
+                legacy=bool(legacy),
+                native=bool(native),
+                notes=tuple(json.loads(notes)),
+                is_gone=bool(is_gone),
+            )
+            for method, rule, legacy, native, notes, is_gone in rows
         ]
 
 

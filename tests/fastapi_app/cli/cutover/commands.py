@@ -27,10 +27,10 @@ def answer(store: SQLiteCutoverStore, *arguments: str) -> Any:
     return json.loads(output(store, *arguments, "--json"))
 
 
-def refusal(*arguments: str) -> str:
+def refusal(*arguments: str, exit_code: int = 3) -> str:
     """The one sentence with which a command ends."""
     result = run(*arguments)
-    assert (result.exit_code, result.stdout) == (3, "")
+    assert (result.exit_code, result.stdout) == (exit_code, "")
     (sentence,) = result.stderr.splitlines()
     return sentence.removeprefix("tradewindow cutover: ")
 

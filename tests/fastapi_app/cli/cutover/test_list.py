@@ -127,5 +127,6 @@ def test_list_as_json_is_what_the_http_api_answers(store: SQLiteCutoverStore) ->
         "percent": None,
         "sample_rate": 1.0,
         "notes": [],
+        "gone": False,
         "counts": {"match": 1230, "mismatch": 1, "accepted": 4, "skipped": 3},
     }

@@ -1,6 +1,7 @@
 """`tradewindow cutover mismatches`"""
 
 import ast
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,17 @@ def test_a_mismatch_as_json(store: SQLiteCutoverStore) -> None:
     assert shown["candidate"]["raised"] == "KeyError: 'price'"
 
 
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`new.app` and `old.app` in the working directory, which can't be executed."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for package in ("new", "old"):
+        Path(package).mkdir()
+        for file in ("__init__.py", "app.py"):
+            (Path(package) / file).write_text("raise SystemExit('executed')\n")
+
+
+@pytest.mark.usefixtures("modules")
 def test_a_mismatch_of_other_apps_as_a_test(store: SQLiteCutoverStore) -> None:
     store.add_evidence({}, [WRONG_PRICE])
     test = output(store, "mismatches", "1", "--as-test", "--native", "new.app:app", "--legacy", "old.app:create()")
@@ -91,6 +103,28 @@ def test_a_mismatch_of_other_apps_as_a_test(store: SQLiteCutoverStore) -> None:
     assert "from new.app import app as native_app\n" in test
     assert "from old.app import create as legacy_app\n" in test
     assert "def test_mismatch_1_of_get_api_both(parity)" in test
+
+
+@pytest.mark.usefixtures("modules")
+@pytest.mark.parametrize(
+    ("option", "name", "module"),
+    [
+        ("--legacy", "nope:nope", "nope"),
+        ("--native", "new.nope:app", "new.nope"),
+        ("--native", "new.app.nope:app", "new.app.nope"),
+        ("--legacy", "nope.app:create()", "nope"),
+        ("--accepted", "nope:RULES", "nope"),
+    ],
+)
+def test_no_test_imports_a_module_that_there_is_not(
+    store: SQLiteCutoverStore, option: str, name: str, module: str
+) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    given = {"--native": "new.app:app", "--legacy": "old.app:app", option: name}
+    options = [word for pair in given.items() for word in pair]
+    assert refusal("mismatches", "1", "--as-test", *options, "--state", str(store.path)) == (
+        f"{option}: no module {module!r} in {Path.cwd()} or among what is installed"
+    )
 
 
 def test_a_mismatch_of_this_app_as_a_test() -> None:
@@ -111,8 +145,6 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["17"], "there is no mismatch 17, or it was dropped for newer ones"),
-        (["9" * 30], f"there is no mismatch {'9' * 30}, or it was dropped for newer ones"),
         (["1", "--endpoint", BOTH.name], "--endpoint and the id of a mismatch: give one of them"),
         (["1", "--as-test", "--json"], "--as-test and --json: give one of them"),
         (["1", "--native", "new.app:app"], "--native goes with --as-test"),
@@ -133,4 +165,12 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
 )
 def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:
     store.add_evidence({}, [WRONG_PRICE])
-    assert refusal("mismatches", *arguments, "--state", str(store.path)) == sentence
+    assert refusal("mismatches", *arguments, "--state", str(store.path), exit_code=2) == sentence
+
+
+@pytest.mark.parametrize("number", ["17", "9" * 30])
+def test_a_mismatch_that_there_is_not(store: SQLiteCutoverStore, number: str) -> None:
+    store.add_evidence({}, [WRONG_PRICE])
+    assert refusal("mismatches", number, "--state", str(store.path)) == (
+        f"there is no mismatch {number}, or it was dropped for newer ones"
+    )

@@ -8,8 +8,19 @@ from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store.base import ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.modes import EndpointMode
-from tests.fastapi_app.cli.cutover.commands import answer, output, refusal
-from tests.fastapi_app.cutover.store.helpers import BOTH, CANARY, INSTANT, INVENTORY, OTHER, SEEDED, endpoint
+from tests.fastapi_app.cli.cutover.commands import answer, output, refusal, with_evidence
+from tests.fastapi_app.cutover.store.helpers import (
+    BOTH,
+    CANARY,
+    INSTANT,
+    INVENTORY,
+    LEGACY,
+    NATIVE,
+    OTHER,
+    SEEDED,
+    SHADOW,
+    endpoint,
+)
 
 
 def test_set_moves_an_endpoint(store: SQLiteCutoverStore) -> None:
@@ -29,6 +40,7 @@ def test_set_takes_several_endpoints_as_a_shell_takes_them_apart(store: SQLiteCu
         "GET /api/both: legacy → canary 5%",
         "POST /api/other: legacy → canary 5%",
         f"The table is at version 2, in {store.path}.",
+        warning("2 of 2", "GET /api/both, POST /api/other"),
     ]
     assert store.table() == ModeTable(2, {**SEEDED, BOTH.name: CANARY, OTHER.name: CANARY})
     assert [change.author for change in store.log(limit=2)] == ["a", "a"]
@@ -61,13 +73,13 @@ def test_set_all_names_a_few_of_those_that_it_leaves(store: SQLiteCutoverStore) 
 def test_a_server_that_starts_meanwhile_is_not_in_the_way(
     store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    read_endpoints = SQLiteCutoverStore.endpoints
+    read_endpoints = SQLiteCutoverStore.known_endpoints
 
     def endpoints(asked: SQLiteCutoverStore) -> Sequence[Endpoint]:
         store.register([*INVENTORY, endpoint("GET /new")], {}, at=INSTANT)
         return read_endpoints(asked)
 
-    monkeypatch.setattr(SQLiteCutoverStore, "endpoints", endpoints)
+    monkeypatch.setattr(SQLiteCutoverStore, "known_endpoints", endpoints)
     assert "GET /new" in output(store, *command)
 
 
@@ -88,6 +100,34 @@ def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
     assert shown["modes"]["GET /api/both"] == {"mode": "shadow", "percent": None, "sample_rate": 1.0}
 
 
+def warning(counted: str, names: str) -> str:
+    return (
+        f"Warning: never compared so far ({counted} moved): {names}. "
+        "Clients get native's answers there; in shadow they would be compared first."
+    )
+
+
+@pytest.mark.parametrize("mode", [["canary", "--percent=5"], ["verify"], ["native"]], ids=lambda mode: mode[0])
+@pytest.mark.parametrize("before", [LEGACY, SHADOW], ids=str)
+def test_set_warns_of_what_was_never_compared(store: SQLiteCutoverStore, before: EndpointMode, mode: list[str]) -> None:
+    with_evidence(store)
+    store.change({BOTH.name: before, OTHER.name: before}, author="ann", reason="x", at=INSTANT)
+    # Of the one 1,235 were compared; of the other all were skipped.
+    told = output(store, "set", BOTH.name, OTHER.name, *mode, "--reason", "x").splitlines()
+    assert told[-1] == warning("1 of 2", "POST /api/other")
+    store.change({BOTH.name: before, OTHER.name: before}, author="ann", reason="x", at=INSTANT)
+    shown = answer(store, "set", BOTH.name, OTHER.name, *mode, "--reason", "x")
+    assert shown["never_compared"] == ["POST /api/other"]
+
+
+@pytest.mark.parametrize("mode", [["legacy"], ["shadow"], ["verify"], ["canary", "--percent=5"], ["native"]])
+def test_set_warns_of_none_on_the_way_back(store: SQLiteCutoverStore, mode: list[str]) -> None:
+    store.change({BOTH.name: NATIVE}, author="ann", reason="x", at=INSTANT)
+    assert "Warning" not in output(store, "set", BOTH.name, *mode, "--reason", "x")
+    store.change({BOTH.name: NATIVE}, author="ann", reason="x", at=INSTANT)
+    assert answer(store, "set", BOTH.name, *mode, "--reason", "x")["never_compared"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -103,17 +143,21 @@ def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
         ),
         (
             ["GET /api/both", "--reason", "x"],
-            "'GET /api/both' is no mode: give one of legacy, shadow, canary, verify, native, after the endpoints",
+            "the mode is missing: give one of legacy, shadow, canary, verify, native, after the endpoints",
+        ),
+        (
+            ["GET", "/api/both", "--reason", "x"],
+            "the mode is missing: give one of legacy, shadow, canary, verify, native, after the endpoints",
+        ),
+        ([], "the mode is missing: give one of legacy, shadow, canary, verify, native, after the endpoints"),
+        (
+            ["GET /api/both", "shaddow", "--reason", "x"],
+            "'shaddow' is no mode: give one of legacy, shadow, canary, verify, native, after the endpoints",
         ),
         (["shadow", "--reason", "x"], "give endpoints, such as GET /api/status, or --all"),
-        (["--all", "GET /api/both", "shadow", "--reason", "x"], "give endpoints, such as GET /api/status, or --all"),
         (
-            ["GET /api/new", "shadow", "--reason", "x"],
-            "GET /api/new can't be in mode shadow: it has no legacy side",
-        ),
-        (
-            ["GET /api/boht", "canary", "--reason", "x"],
-            "'GET /api/boht' is not an endpoint: the nearest are GET /api/both",
+            ["--all", "GET /api/both", "shadow", "--reason", "x"],
+            "endpoints and --all: give one of them, not both",
         ),
         (
             ["GET /api/both", "canary", "--reason", "x"],
@@ -126,14 +170,38 @@ def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
             ["GET /api/both", "shadow", "--sample-rate", "1.5", "--reason", "x"],
             "sample_rate: 1.5 is not a number from 0 to 1",
         ),
+    ],
+)  # fmt: skip
+def test_set_refuses_wrong_use_in_one_sentence_and_writes_nothing(
+    store: SQLiteCutoverStore, arguments: list[str], sentence: str
+) -> None:
+    assert refusal("set", *arguments, "--state", str(store.path), exit_code=2).startswith(sentence)
+    assert store.table() == ModeTable(1, SEEDED)
+
+
+def test_set_refuses_wrong_use_also_where_there_is_no_state_file() -> None:
+    assert refusal("set", exit_code=2).startswith("the mode is missing: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["GET /api/new", "shadow", "--reason", "x"],
+            "GET /api/new can't be in mode shadow: it has no legacy side",
+        ),
+        (
+            ["GET /api/boht", "canary", "--reason", "x"],
+            "'GET /api/boht' is not an endpoint: the nearest are GET /api/both",
+        ),
         (
             ["GET /api/both", "shadow", "--reason", "x", "--version", "7"],
             "the table of modes is at version 1, not 7: read it again; somebody has changed it meanwhile: "
             "see `tradewindow cutover log`, and set it again if need be",
         ),
     ],
-)  # fmt: skip
-def test_set_refuses_in_one_sentence_and_writes_nothing(
+)
+def test_set_refuses_what_can_t_be_in_one_sentence_and_writes_nothing(
     store: SQLiteCutoverStore, arguments: list[str], sentence: str
 ) -> None:
     assert refusal("set", *arguments, "--state", str(store.path)).startswith(sentence)

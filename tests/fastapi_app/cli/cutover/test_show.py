@@ -77,6 +77,6 @@ def test_what_is_no_number_is_named_with_its_option_and_the_rule(command: list[s
 
 
 def test_show_takes_one_endpoint(store: SQLiteCutoverStore) -> None:
-    assert refusal("show", "GET", "/api/both", "GET /api/new", "--state", str(store.path)) == (
+    assert refusal("show", "GET", "/api/both", "GET /api/new", "--state", str(store.path), exit_code=2) == (
         "one endpoint at a time: GET /api/both, GET /api/new are 2"
     )

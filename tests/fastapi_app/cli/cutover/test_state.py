@@ -57,7 +57,9 @@ def test_an_sqlite_file_of_something_else_is_left_as_it_was(path: Path, command:
         assert ([file.name for file in Path().iterdir()], path.read_bytes()) == ([path.name], before)
 
 
-@pytest.mark.parametrize("command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "legacy"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "--all", "legacy", "--reason=x"]]
+)
 def test_a_state_file_that_isn_t_there_is_named_and_not_made(command: list[str], path: Path) -> None:
     assert refusal(*command, "--state", str(path)) == (
         f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)"
@@ -101,7 +103,11 @@ def test_what_help_shows_can_be_typed(store: SQLiteCutoverStore) -> None:
     ]
     assert [words[0] for words in typed] == ["set", "set", "set", "mismatches", "mismatches", "mismatches"]
     for words in typed:
-        apps = ["--native", "new:app", "--legacy", "old:app"] if "--as-test" in words else []
+        apps = (
+            ["--native", "fastapi_app.sides:native()", "--legacy", "fastapi_app.sides:legacy()"]
+            if "--as-test" in words
+            else []
+        )
         output(store, *words, *apps)
 
 

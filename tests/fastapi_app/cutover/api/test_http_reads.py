@@ -4,7 +4,7 @@ from fastapi_app.cutover.api import wire
 from fastapi_app.cutover.comparing.observation import Difference
 from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
-from tests.fastapi_app.cutover.api.bench import ORDER, STATUS, Client, a_mismatch, read
+from tests.fastapi_app.cutover.api.bench import AT, ORDER, STATUS, Client, a_mismatch, read
 
 
 async def test_the_endpoints_with_sides_modes_and_counts(client: Client, store: MemoryCutoverStore) -> None:
@@ -31,6 +31,7 @@ async def test_the_endpoints_with_sides_modes_and_counts(client: Client, store: 
                 "percent": None,
                 "sample_rate": 0.5,
                 "notes": ["a note"],
+                "gone": False,
                 "counts": {"match": 42, "mismatch": 0, "accepted": 0, "skipped": 7},
             },
             {
@@ -42,6 +43,7 @@ async def test_the_endpoints_with_sides_modes_and_counts(client: Client, store: 
                 "percent": None,
                 "sample_rate": 1.0,
                 "notes": [],
+                "gone": False,
                 "counts": {"match": 0, "mismatch": 0, "accepted": 1, "skipped": 0},
             },
             {
@@ -53,10 +55,24 @@ async def test_the_endpoints_with_sides_modes_and_counts(client: Client, store: 
                 "percent": None,
                 "sample_rate": 1.0,
                 "notes": ["no native twin"],
+                "gone": False,
                 "counts": {"match": 0, "mismatch": 0, "accepted": 0, "skipped": 0},
             },
         ],
     }
+
+
+async def test_an_endpoint_that_is_gone_is_told_while_it_is_not_in_legacy(
+    client: Client, store: MemoryCutoverStore
+) -> None:
+    store.register([ORDER], {}, at=AT)
+    rows = (await client.get("/cutover/endpoints", wire.EndpointsAnswer))["endpoints"]
+    assert [(row["name"], row["mode"], row["gone"]) for row in rows] == [
+        (ORDER.name, "legacy", False),
+        (STATUS.name, "shadow", True),
+    ]
+    shown = await client.get("/cutover/endpoint", wire.EndpointAnswer, name="GET /old")
+    assert (shown["mode"], shown["gone"]) == ("legacy", True)
 
 
 async def test_one_endpoint_with_its_evidence(client: Client, store: MemoryCutoverStore) -> None:

@@ -140,6 +140,15 @@ def test_an_endpoint_that_is_gone_keeps_mode_log_and_evidence(store: CutoverStor
     assert len(store.mismatches(endpoint=BOTH.name)) == 1
 
 
+def test_an_endpoint_that_is_gone_is_known_with_the_sides_that_it_had(store: CutoverStore) -> None:
+    assert list(store.known_endpoints()) == list(INVENTORY)
+    store.register([OTHER], {}, at=INSTANT)
+    gone = [replace(each, is_gone=True) for each in (BOTH, NEW, OLD)]
+    assert list(store.known_endpoints()) == [OTHER, *gone]
+    store.register([NEW], {}, at=INSTANT)
+    assert list(store.known_endpoints()) == [NEW, gone[0], gone[2], replace(OTHER, is_gone=True)]
+
+
 def test_an_endpoint_that_comes_back_is_in_the_mode_that_it_had(store: CutoverStore) -> None:
     before = move(store)
     store.register([OTHER], {}, at=INSTANT)

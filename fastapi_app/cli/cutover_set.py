@@ -1,0 +1,179 @@
+"""`tradewindow cutover set`: moves endpoints."""
+
+import getpass
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, get_args
+
+import typer
+
+from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of
+from fastapi_app.cli.cutover_opened import ends_with_a_sentence, opened
+from fastapi_app.cli.cutover_shown import first_of, print_json, show_changes
+from fastapi_app.cli.numbers import number
+from fastapi_app.cli.options import AsJson, Config, State
+from fastapi_app.cutover.api.answers import modes_answer
+from fastapi_app.cutover.store.base import ChangeRefused, CountKey, ModeTable
+from fastapi_app.cutover.store.rules import listed, unknown_endpoint
+from shared.fields import validated
+from shared.modes import EndpointMode, Mode
+
+
+def set_mode(
+    endpoints: Annotated[
+        list[str] | None, typer.Argument(metavar="ENDPOINT", help="One or several, such as GET /api/status.")
+    ] = None,
+    mode: Annotated[str, typer.Argument(metavar="MODE", help=f"One of {', '.join(get_args(Mode))}.")] = "",
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the log.")] = "",
+    percent: Annotated[
+        float | None,
+        typer.Option(
+            parser=number(float, "a number from 0 to 100"),
+            metavar="NUMBER",
+            help="Of clients that a canary sends to native, 0 to 100; else as it is.",
+        ),
+    ] = None,
+    sample_rate: Annotated[
+        float | None,
+        typer.Option(
+            parser=number(float, "a number from 0 to 1"),
+            metavar="NUMBER",
+            help="Of requests that are compared, 0 to 1; else as it is.",
+        ),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Every endpoint that has the sides which the mode needs; back to legacy also those that are gone.",
+        ),
+    ] = False,
+    author: Annotated[str | None, typer.Option(help="Who; else your user name.")] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            parser=number(int, "a whole number from 0", low=0),
+            metavar="NUMBER",
+            help="Only if the table is still at this version, as `list` showed it.",
+        ),
+    ] = None,
+    state: State = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move endpoints to a mode: legacy, shadow, canary, verify or native.
+
+    \b
+    tradewindow cutover set GET /api/status shadow --reason "first look"
+    tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
+    tradewindow cutover set --all legacy --reason "back, all of it"
+
+    With --all, those that can't move stay, are named, and make the exit code
+    3; otherwise all of them move, or none.
+
+    In shadow, legacy answers and native is compared; in canary, a share of
+    clients gets native; in verify, native answers and legacy is compared.
+    Where clients get native's answers though none was ever compared, a
+    warning says so (in JSON: never_compared).
+    """
+    from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
+
+    with ends_with_a_sentence():
+        _check_move(endpoints, mode, reason, every=every)
+    with opened(state, config) as (store, where):
+        known = store.known_endpoints()
+        before, counts = store.table(), store.counts()
+        gone = {endpoint.name for endpoint in known if endpoint.is_gone}
+        # One that is gone may still be served by a process that started before: the way back takes it along.
+        within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
+        names = fitting(within, mode) if every else names_of(endpoints or [])
+        if unknown := [name for name in names if name not in before.modes]:
+            raise unknown_endpoint([endpoint.name for endpoint in known], unknown[0])
+        changes = {
+            name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
+        }
+        lacking = sorted({endpoint.name for endpoint in within} - {*names}) if every else []
+        change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
+        move = partial(
+            store.change,
+            author=change.author,
+            reason=change.reason,
+            at=datetime.now(UTC),
+            version=before.version if version is None else version,
+        )
+        refused = None
+        try:
+            after = move(change.changes)
+        except ChangeRefused as exc:
+            movable = [name for name in names if name not in exc.endpoints]
+            if not every or len(movable) in (0, len(names)):
+                raise _of_all(exc, names) from exc
+            # The way back must not wait for the few that can't go.
+            after, names, refused = move({name: change.changes[name] for name in movable}), movable, exc
+        moved = [name for name in names if after.modes[name] != before.modes[name]]
+        unproved = _never_compared(moved, before, after, counts)
+        if as_json:
+            print_json({**modes_answer(after), "never_compared": unproved})
+        else:
+            show_changes(names, before, after, gone=gone, lacking=lacking)
+            typer.echo(f"The table is at version {after.version}, {where}.")
+            if unproved:
+                typer.echo(
+                    f"Warning: never compared so far ({len(unproved)} of {len(moved)} moved): "
+                    f"{first_of(unproved)}. Clients get native's answers there; in shadow they would be compared first."
+                )
+        if refused is not None:
+            raise refused
+
+
+def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, every: bool) -> None:
+    if mode not in get_args(Mode):
+        # Where it is left out, the last endpoint stands in its place.
+        wrong = "the mode is missing" if not mode or "/" in mode else f"{mode!r} is no mode"
+        raise WrongUse(f"{wrong}: give one of {', '.join(get_args(Mode))}, after the endpoints")
+    if not reason.strip():
+        raise WrongUse("a reason is needed: --reason says why, for the log")
+    if every and endpoints:
+        raise WrongUse("endpoints and --all: give one of them, not both")
+    if not every and not endpoints:
+        raise WrongUse("give endpoints, such as GET /api/status, or --all")
+
+
+def _never_compared(moved: Iterable[str], before: ModeTable, after: ModeTable, counts: Iterable[CountKey]) -> list[str]:
+    """Of those that clients get native's answers from now, and got legacy's from before, the ones without evidence."""
+    compared = {key.endpoint for key in counts if key.outcome != "skipped"}
+    return [
+        name
+        for name in moved
+        if after.modes[name].mode in ("canary", "verify", "native")
+        and before.modes[name].mode != "native"
+        and name not in compared
+    ]
+
+
+def _of_all(refusal: ChangeRefused, names: Sequence[str]) -> ChangeRefused:
+    """As it is told where several were to move."""
+    return ChangeRefused(f"{refusal}. Nothing was moved") if len(names) > 1 else refusal
+
+
+def _moved(
+    name: str, mode: str, before: EndpointMode, *, percent: float | None, sample_rate: float | None
+) -> EndpointMode:
+    """What isn't given stays as it is. Raises InvalidField."""
+    if mode == "canary":
+        percent = before.percent if percent is None else percent
+        if percent is None:
+            raise WrongUse(f"{name} needs a --percent for canary: of clients that get native, 0 to 100")
+    elif percent is not None:
+        raise WrongUse(f"--percent goes with canary, not with {mode}")
+    sample_rate = before.sample_rate if sample_rate is None else sample_rate
+    return validated(EndpointMode, {"mode": mode, "percent": percent, "sample_rate": sample_rate})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as exc:
+        raise WrongUse("nobody knows your user name here: --author says who changes it") from exc
