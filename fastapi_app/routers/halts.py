@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
-from fastapi_app.requests import DirectRoute, json_answer, json_body, window_named
+from fastapi_app.requests import StrictRoute, json_answer, json_body, window_named
 from fastapi_app.window.halting import NewHalt, Resumption
 from fastapi_app.windows_wire import HaltsAnswer
 from shared.wire import read_request
 
-router = APIRouter(prefix="/api/windows/{window_id}", route_class=DirectRoute, tags=["halts"])
+router = APIRouter(prefix="/api/windows/{window_id}", route_class=StrictRoute, tags=["halts"])
 
 
 @router.get("/halts", response_model=HaltsAnswer, responses=UNKNOWN | UNAVAILABLE)

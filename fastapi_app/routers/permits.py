@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
-from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
+from fastapi_app.requests import StrictRoute, idempotency_key, json_answer, json_body, ports_of, window_named
 from fastapi_app.routers.windows import KEY_HEADER
 from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSED_PERMIT, status_of
 from fastapi_app.window.decision import Decision, PermitAnswer
@@ -25,7 +25,7 @@ from shared.errors import Refused
 from shared.store.base import IdempotencyKey
 from shared.wire import RequestT, read_request
 
-router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=DirectRoute, tags=["permits"])
+router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=StrictRoute, tags=["permits"])
 
 _STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | UNAVAILABLE
 

@@ -107,7 +107,7 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         "GET /api/bot-status": {"200": {"BotStatus"}, **unavailable},
         "GET /api/balances": {"200": {"BalancesAnswer"}, **unavailable},
         "GET /api/positions": {"200": {"PositionsAnswer"}, **unavailable},
-        "GET /api/trading-window": {"200": {"WindowStateAnswer"}, **unavailable},
+        "GET /api/trading-window": {"200": {"WindowStateAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
         "GET /api/trading-window/can-trade": {"200": {"CanTrade"}, **unavailable},
         "GET /api/trading-window/config": {"200": {"ConfigAnswer"}, **unavailable},
         "PUT /api/trading-window/config": {
@@ -117,7 +117,7 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             "415": {"ErrorAnswer"},
             **unavailable,
         },
-        "GET /api/trading-window/remaining-trades": {"200": {"RemainingTrades"}, **unavailable},
+        "GET /api/trading-window/remaining-trades": {"200": {"RemainingTrades"}, "400": {"ErrorAnswer"}, **unavailable},
         "GET /api/trading-window/trades": {"200": {"TradeList"}, "400": {"ErrorAnswer"}, **unavailable},
         "POST /api/trading-window/trades": {
             "201": {"TradeAnswer"},
@@ -132,8 +132,13 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         "GET /api/trading-window/within-window": {"200": {"WithinWindow"}, **unavailable},
         "GET /api/windows": {"200": {"WindowsAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
         "POST /api/windows": {"201": {"VersionedConfig"}, **unreadable, "409": {"ErrorAnswer"}, **unavailable},
-        "GET /api/windows/{window_id}": {"200": {"WindowAnswer"}, **unknown, **unavailable},
-        "GET /api/windows/{window_id}/config": {"200": {"VersionedConfig"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}": {"200": {"WindowAnswer"}, "400": {"ErrorAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/config": {
+            "200": {"VersionedConfig"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
         "PUT /api/windows/{window_id}/config": {
             "200": {"VersionedConfig"},
             **unknown,
@@ -174,8 +179,18 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             **refused,
             **unavailable,
         },
-        "GET /api/windows/{window_id}/permits": {"200": {"PermitsAnswer"}, **unknown, **unavailable},
-        "GET /api/windows/{window_id}/permits/{permit_id}": {"200": {"PermitModel"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/permits": {
+            "200": {"PermitsAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/permits/{permit_id}": {
+            "200": {"PermitModel"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
         **{
             f"POST /api/windows/{{window_id}}/permits/{{permit_id}}/{step}": {
                 "200": {"PermitStepAnswer"},
@@ -200,7 +215,12 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             "422": {"ErrorAnswer"},
             **unavailable,
         },
-        "GET /api/windows/{window_id}/halts": {"200": {"HaltsAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/halts": {
+            "200": {"HaltsAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
         **{
             f"POST /api/windows/{{window_id}}/{step}": {
                 "200": {"HaltsAnswer"},
