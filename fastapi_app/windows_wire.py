@@ -218,6 +218,12 @@ class HaltsAnswer(BaseModel):
     halts: dict[str, dict[str, Any]]
 
 
+class HaltSetAnswer(HaltsAnswer):
+    """`before` is the halt whose place was taken; null where there was none."""
+
+    before: dict[str, Any] | None
+
+
 class EntryAnswer(BaseModel):
     """One change of a window. `data` depends on the kind; `subject` is what it is one step of: a permit, by its id; for
     a trade that came of an order, that order, by its client order id."""

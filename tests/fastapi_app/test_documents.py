@@ -223,12 +223,12 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         },
         **{
             f"POST /api/windows/{{window_id}}/{step}": {
-                "200": {"HaltsAnswer"},
+                "200": {model},
                 **unknown,
                 **unreadable,
                 **unavailable,
             }
-            for step in ("halts", "resume")
+            for step, model in (("halts", "HaltSetAnswer"), ("resume", "HaltsAnswer"))
         },
     }
 
