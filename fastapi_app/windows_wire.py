@@ -179,7 +179,8 @@ class ScheduleAnswer(BaseModel):
 
 
 class PermitModel(BaseModel):
-    """A permit. One that reduces takes no slot; at `deadline` a pending one expires, and a sent one is in doubt."""
+    """A permit. One that reduces takes no slot; at `deadline` a pending one expires, and a sent one is in doubt,
+    also that of an order which rests at the broker: until the order has its end, the permit keeps its slot."""
 
     id: str
     symbol: str | None
