@@ -432,3 +432,21 @@ def test_a_backtest_shows_what_it_takes_and_gives(document: Any) -> None:
     body = operation(document, "POST /api/backtest/run")["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["strategy", "symbol", "timeframe"]
     assert list(body["properties"]) == ["strategy", "symbol", "timeframe", "parameters", "initial_capital"]
+
+
+def test_of_hours_and_intervals_it_says_which_are_in_force(document: Any) -> None:
+    operation_of_put = operation(document, "PUT /api/windows/{window_id}/config")
+    taken = operation_of_put["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    for hour in ("start_hour", "end_hour"):
+        assert taken[hour]["description"].endswith("which is not in force while there are intervals")
+    assert taken["intervals"]["description"].endswith("they take the place of start_hour and end_hour")
+    for model in ("VersionedConfig", "WindowAnswer"):
+        shown = document["components"]["schemas"][model]["properties"]["config"]
+        assert "start_hour and end_hour are not in force while there are intervals" in shown["description"]
+
+
+@pytest.mark.parametrize("step", ["start", "stop"])
+def test_the_bot_s_start_and_stop_take_no_body_and_say_so(document: Any, step: str) -> None:
+    told = operation(document, f"POST /api/bot/{step}")
+    assert "requestBody" not in told
+    assert "It takes no body and no parameters" in told["description"]
