@@ -83,6 +83,10 @@ def _with_costly(settings: CutoverSettings) -> CutoverSettings:
     return settings.model_copy(update={"costly": list(COSTLY)})
 
 
+NATIVE_PATHS = ("/api/windows",)
+"""Below them the old side never had anything, so the new one says, too, what isn't there."""
+
+
 class TradingWindowApp:
     """The native app, the legacy app and the cutover between them; gives each request its ports."""
 
@@ -114,6 +118,7 @@ class TradingWindowApp:
             settings=_with_costly(settings.cutover),
             bridge_options=bridge_options(settings),
             admin_token=admin_token,
+            native_paths=NATIVE_PATHS,
         )
         self._warn_of_rules_beyond_legacy()
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.routing import Match
 
 from fastapi_app.bot_supervisor import BotSupervisor
 from fastapi_app.calendar_watch import watching_calendars
@@ -61,12 +62,16 @@ def create_native(
         lifespan=lifespan,
         openapi_tags=rule_tags(),
         # Nothing here exports traces, and to look for an exporter takes FastAPI a tenth of a small request.
+        # A path with one slash too many is no path, as Flask has it.
+        redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.max_body_bytes = max_body_bytes
     app.state.headers_of_prices = [(name.lower().encode(), value.encode()) for name, value in of_prices.items()]
     app.state.legacy_fit = legacy_fit or LegacyFit()
     app.add_exception_handler(TradingWindowError, _answer_error)
+    app.add_exception_handler(404, _answer_unknown_path)
+    app.add_exception_handler(405, _answer_other_method)
     app.add_exception_handler(Exception, _answer_fault)
     # In front of the documents, hot routes first, and not by `include_router`, after which FastAPI matches each request
     # twice: routing is linear, and was a fifth of a small request.
@@ -88,6 +93,19 @@ async def _answer_error(_request: Request, error: Exception) -> Response:
         logger.error("%s", error)
     answer = json_answer(body, status_code)
     answer.headers.update(headers_to(error))
+    return answer
+
+
+async def _answer_unknown_path(request: Request, _error: Exception) -> Response:
+    return json_answer({"error": f"nothing is at this path; {request.app.docs_url} shows what there is"}, 404)
+
+
+async def _answer_other_method(request: Request, _error: Exception) -> Response:
+    """Starlette allows the methods of one route, where a path may have several."""
+    at_path = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    allowed = {method for route in at_path for method in route.methods}
+    answer = json_answer({"error": f"this path doesn't take {request.method}"}, 405)
+    answer.headers["Allow"] = ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))
     return answer
 
 

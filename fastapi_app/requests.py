@@ -9,11 +9,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
+from fastapi_app.documents import BAD_REQUEST
 from fastapi_app.trading_window_async import TradingWindowAsync
-from shared.errors import BodyTooLarge, MalformedBody
+from shared.errors import BodyTooLarge, InvalidField, MalformedBody
 from shared.ports import SCOPE_KEY, Ports
 from shared.store.base import IdempotencyKey
-from shared.wire import read_idempotency_key, require_json
+from shared.wire import query_pairs, read_idempotency_key, require_json
 
 
 class DirectRoute(APIRoute):
@@ -48,6 +49,37 @@ class PricedRoute(DirectRoute):
         if answer.status_code < 300:
             answer.raw_headers.extend(request.app.state.headers_of_prices)
         return answer
+
+
+class StrictRoute(DirectRoute):
+    """One of an endpoint that native alone has: it refuses a query parameter that its document doesn't name, or that is
+    given twice. A slip in a name must not widen what is asked."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["responses"] = BAD_REQUEST | (options.get("responses") or {})
+        super().__init__(path, endpoint, **options)
+        told = (self.openapi_extra or {}).get("parameters", ())
+        self._parameters = [each["name"] for each in told if each["in"] == "query"]
+
+    def get_route_handler(self) -> Any:
+        return self._answer
+
+    async def _answer(self, request: Request) -> Response:
+        if query := request.scope["query_string"]:
+            self._check(query)
+        answer: Response = await self.endpoint(request)
+        return answer
+
+    def _check(self, query: bytes) -> None:
+        """Raises InvalidField."""
+        given = set()
+        for name, value in query_pairs(query):
+            if name not in self._parameters:
+                known = ", ".join(self._parameters) or "none"
+                raise InvalidField(name, value, f"expected: the known parameters are {known}")
+            if name in given:
+                raise InvalidField(name, value, "expected: the parameter is there more than once")
+            given.add(name)
 
 
 def _in_path(name: str) -> dict[str, Any]:

@@ -43,9 +43,11 @@ class TradingWindowAsync(WindowPermits, WindowHalts):
     """When and how often a bot may trade.
 
     `config` seeds a window that the store doesn't know; from then on the store's own config wins. A wrong key raises
-    InvalidField, which names it. `store` is a MemoryStore unless given. May be used from several threads and event
-    loops at once. With `ports` it serves one request on the window that is there already: one instant, and one
-    snapshot until the request writes. What it does with permits and halts is in its bases.
+    InvalidField, which names it, and so does a calendar that can't be had: the first of each code is loaded here, which
+    takes a second (`get_trading_window_async` has a thread do it). `store` is a MemoryStore unless given. May be used
+    from several threads and event loops at once. With `ports` it serves one request on the window that is there
+    already: one instant, and one snapshot until the request writes. What it does with permits and halts is in its
+    bases.
     """
 
     # Questions
@@ -196,7 +198,10 @@ async def get_trading_window_async(
 
     Raises InvalidField for a wrong config, StoreUnavailable where the store can't be opened.
     """
-    window = TradingWindowAsync(config, store=store, clock=clock, ids=ids)
+    seed = config if isinstance(config, WindowConfig) else WindowConfig.parse(config or {})
+    # Its calendar is loaded off the event loop.
+    await checked(seed, {"calendar": seed.calendar})
+    window = TradingWindowAsync(seed, store=store, clock=clock, ids=ids)
     await window.get_config()
     return window
 

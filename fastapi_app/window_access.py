@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from fastapi_app.window.calendars import load_calendar
 from shared.clock import Clock
 from shared.ids import Ids
 from shared.ports import LivePorts, Ports
@@ -52,6 +53,8 @@ class _OwnWindow:
         window_id: str,
     ) -> None:
         self._seed = config if isinstance(config, WindowConfig) else WindowConfig.parse(config or {})
+        if self._seed.calendar is not None:
+            load_calendar(self._seed.calendar)
         self._live = LivePorts(store=store or MemoryStore(), clock=clock, ids=ids)
         self._window_id = window_id
         self._seeded = False

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from fastapi_app.window.halting import NewHalt, Resumption, halting, resumption
+from fastapi_app.window.halting import NewHalt, Resumption, SetHalt, halting, resumption
 from fastapi_app.window_access import WindowAccess
 from shared.fields import validated
 from shared.window import ALL, Halt
@@ -12,8 +12,13 @@ from shared.window import ALL, Halt
 class WindowHalts(WindowAccess):
     """A window's halts, as transitions on its store."""
 
-    async def halt(self, *, reason: str, author: str, symbol: str | None = None, until: datetime | None = None) -> Halt:
+    async def halt(
+        self, *, reason: str, author: str, symbol: str | None = None, until: datetime | None = None
+    ) -> SetHalt:
         """Stops all new trades, or one symbol's, on both sides, until it is ended or `until` has come. `*` names all.
+
+        There is one halt of everything, and one of a symbol: a second takes the place of the first, which is `before`
+        in the answer; its `since` stays. So one `resume` ends what both began.
 
         Raises InvalidField, also for what could be no symbol: a halt that stops nothing is worse than none.
         """

@@ -29,6 +29,15 @@ QueryInstant = Annotated[
 ]
 
 
+ShownConfig = Annotated[
+    dict[str, Any],
+    Field(
+        description="the keys that differ from their defaults, and always the four that the old side knows. Of these, "
+        "start_hour and end_hour are not in force while there are intervals, whatever they say"
+    ),
+]
+
+
 def _truth(text: object) -> object:
     return {"true": True, "false": False}.get(text, text) if isinstance(text, str) else text
 
@@ -134,7 +143,7 @@ class WindowAnswer(BaseModel):
 
     window_id: str
     version: int
-    config: dict[str, Any]
+    config: ShownConfig
     is_open: bool
     next_open: str | None
     next_close: str | None
@@ -158,7 +167,7 @@ class WindowsAnswer(BaseModel):
 class VersionedConfig(BaseModel):
     """`version` counts the window's configs from 1."""
 
-    config: dict[str, Any]
+    config: ShownConfig
     version: int
 
 
@@ -179,7 +188,8 @@ class ScheduleAnswer(BaseModel):
 
 
 class PermitModel(BaseModel):
-    """A permit. One that reduces takes no slot; at `deadline` a pending one expires, and a sent one is in doubt."""
+    """A permit. One that reduces takes no slot; at `deadline` a pending one expires, and a sent one is in doubt,
+    also that of an order which rests at the broker: until the order has its end, the permit keeps its slot."""
 
     id: str
     symbol: str | None
@@ -216,6 +226,12 @@ class HaltsAnswer(BaseModel):
     """Halts in force, by symbol; `*` is that of everything."""
 
     halts: dict[str, dict[str, Any]]
+
+
+class HaltSetAnswer(HaltsAnswer):
+    """`before` is the halt whose place was taken; null where there was none."""
+
+    before: dict[str, Any] | None
 
 
 class EntryAnswer(BaseModel):

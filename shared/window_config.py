@@ -145,6 +145,14 @@ class Blackout(_Rule):
         return self
 
 
+def _shown_as(description: str) -> Any:
+    """What a field's document says; its own description goes on as its rule in an error's sentence."""
+    return Field(json_schema_extra={"description": description})
+
+
+_NOT_BESIDE_INTERVALS = "which is not in force while there are intervals"
+
+
 class WindowConfig(BaseModel):
     """The rules of a trading window.
 
@@ -157,8 +165,8 @@ class WindowConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    start_hour: StartHour = 0
-    end_hour: EndHour = 24
+    start_hour: Annotated[StartHour, _shown_as(f"a whole number from 0 to 23, {_NOT_BESIDE_INTERVALS}")] = 0
+    end_hour: Annotated[EndHour, _shown_as(f"a whole number from 0 to 24, {_NOT_BESIDE_INTERVALS}")] = 24
     max_trades_per_day: TradesPerDay = 5
     timezone: Zone = "UTC"
 
@@ -169,6 +177,10 @@ class WindowConfig(BaseModel):
             max_length=MAX_ROWS_OF_RULES,
             description='a list of intervals, such as {"days": ["mon"], "start": "22:00", "end": "06:00"}, '
             "whose start and end differ",
+        ),
+        _shown_as(
+            'a list of intervals, such as {"days": ["mon"], "start": "22:00", "end": "06:00"}, whose start and end '
+            "differ; where there are any, they take the place of start_hour and end_hour"
         ),
     ] = ()
     calendar: Annotated[

@@ -33,6 +33,7 @@ from shared.errors import (
     OtherAccount,
     OutcomeUnknown,
     PermitConflict,
+    PermitOfOrder,
     Reason,
     Refused,
     ServedByLegacy,
@@ -140,14 +141,19 @@ def read_trades_query(query_string: bytes) -> TradesQuery:
 def read_query(model: type[RequestT], query_string: bytes, *, refuses_unknown: bool = False) -> RequestT:
     """As Flask reads a query: the first value of a parameter counts, unknown parameters don't, unless they are
     refused. Raises InvalidField."""
-    text = query_string.decode(errors="replace")
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_QUERY_PARAMETERS)
-    except ValueError as exc:
-        raise InvalidField("query", text, f"a query of at most {MAX_QUERY_PARAMETERS} parameters") from exc
+    pairs = query_pairs(query_string)
     return validated(
         model, {name: value for name, value in reversed(pairs) if refuses_unknown or name in model.model_fields}
     )
+
+
+def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query, as they came. Raises InvalidField for too many."""
+    text = query_string.decode(errors="replace")
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=MAX_QUERY_PARAMETERS)
+    except ValueError as exc:
+        raise InvalidField("query", text, f"a query of at most {MAX_QUERY_PARAMETERS} parameters") from exc
 
 
 def read_idempotency_key(header: str | None, *, endpoint: str, request: BaseModel) -> IdempotencyKey | None:
@@ -200,6 +206,7 @@ _STATUSES: dict[type[TradingWindowError], int] = {
     ServedByLegacy: 409,
     WindowExists: 409,
     PermitConflict: 409,
+    PermitOfOrder: 409,
     OrderClosed: 409,
     OtherAccount: 409,
     OrderOnItsWay: 409,

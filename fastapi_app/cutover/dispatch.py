@@ -60,7 +60,9 @@ class Cutover:
     `bridge_options` are arguments of `Bridge`.
 
     HEAD follows its GET. Every request that no endpoint claims goes to legacy: OPTIONS, 404, 405 and slash redirects
-    are its own. WebSockets and the lifespan are native's. To be started it needs its server's lifespan, or `running()`.
+    are its own. But where rules of native's alone take the path, by other methods, it is native's to refuse, and so is
+    each path at or below one of `native_paths`. WebSockets and the lifespan are native's. To be started it needs its
+    server's lifespan, or `running()`.
 
     Raises SettingsError for an initial mode that can't be, for a pure or costly endpoint that there isn't, and for an
     accepted difference of one; StoreUnavailable.
@@ -79,6 +81,7 @@ class Cutover:
         settings: CutoverSettings | None = None,
         bridge_options: Mapping[str, Any] | None = None,
         admin_token: Callable[[], str] | None = None,
+        native_paths: Sequence[str] = (),
     ) -> None:
         if native is None and legacy is None:
             raise ValueError("a cutover needs a native app, a legacy app, or both")
@@ -92,6 +95,7 @@ class Cutover:
         self.store = store or MemoryCutoverStore()
         if native is not None:
             native = head_follows_get(native, self.inventory)
+        self._native_paths = tuple(native_paths)
         self._stacks = Stacks(native, legacy, bridge_options)
         self._candidates = CandidateStacks(native, legacy, bridge_options, concurrency=settings.concurrency)
         self._evidence = Evidence()
@@ -147,7 +151,7 @@ class Cutover:
         if plan is None:
             endpoint = self.inventory.match(scope["method"], path)
             if endpoint is None:
-                side = self._stacks.of_the_unclaimed
+                side = self._side_of_unclaimed(path)
                 await self._stacks.app(side)(scope, receive, naming(send, SIDE_HEADERS[side]))
                 return
             plan = plans.by_name[endpoint.name]
@@ -160,6 +164,12 @@ class Cutover:
             await self._comparisons.serve(app, side, plan, scope, receive, named)
         else:
             await app(scope, receive, named)
+
+    def _side_of_unclaimed(self, path: str) -> Side:
+        if self._stacks.native is None or self._stacks.bridge is None:
+            return self._stacks.of_the_unclaimed
+        below = any(path == each or path.startswith(f"{each}/") for each in self._native_paths)
+        return "native" if below or self.inventory.is_native_alone(path) else "legacy"
 
     def _side_of_client(self, plan: Plan, scope: Scope) -> Side:
         percent = plan.mode.percent or 0.0

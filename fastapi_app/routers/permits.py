@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, request_body
-from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
+from fastapi_app.permits_by_hand import check_by_hand
+from fastapi_app.requests import StrictRoute, idempotency_key, json_answer, json_body, ports_of, window_named
 from fastapi_app.routers.windows import KEY_HEADER
 from fastapi_app.rule_documents import CONFLICT, HALTED, KEY_REUSED, REFUSED_PERMIT, status_of
 from fastapi_app.window.decision import Decision, PermitAnswer
@@ -25,7 +26,7 @@ from shared.errors import Refused
 from shared.store.base import IdempotencyKey
 from shared.wire import RequestT, read_request
 
-router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=DirectRoute, tags=["permits"])
+router = APIRouter(prefix="/api/windows/{window_id}/permits", route_class=StrictRoute, tags=["permits"])
 
 _STEP = BAD_REQUEST | UNKNOWN | UNREADABLE | CONFLICT | UNAVAILABLE
 
@@ -55,7 +56,12 @@ async def post_permit(request: Request) -> Response:
 
 @router.get("", response_model=PermitsAnswer, responses=UNKNOWN | UNAVAILABLE)
 async def get_permits(request: Request) -> Response:
-    """Those without an end, oldest first; those in doubt wait for their reconciliation."""
+    """Those without an end, oldest first; those in doubt wait for their reconciliation.
+
+    One with a `client_order_id` is of an order of the broker's (window `default`). While that order rests, the permit
+    is sent, or from its deadline on in doubt, which there means no more than that the order has no end yet: it keeps
+    its slot, and what comes of the order ends it.
+    """
     permits = await window_named(request).open_permits()
     return json_answer({"permits": permits, "count": len(permits)})
 
@@ -97,8 +103,13 @@ async def post_doubt(request: Request) -> Response:
     openapi_extra=request_body(Fill, required=False) | {"parameters": [KEY_HEADER]},
 )
 async def post_confirm(request: Request) -> Response:
-    """The order was filled: the slot is a trade's now, on the day on which it was reserved."""
+    """The order was filled: the slot is a trade's now, on the day on which it was reserved.
+
+    409, too, for a permit of an order that the broker of this service shows as open or as filled, be it in part: what
+    comes of the order ends it.
+    """
     permit_id, fill, key = await _step(request, "confirm", Fill)
+    await check_by_hand(ports_of(request), request.path_params["window_id"], permit_id)
     filled = OrderRequest(quantity=fill.quantity, price=fill.price)
     return await _unless_halted(request, window_named(request).confirm(permit_id, filled, key=key))
 
@@ -110,8 +121,13 @@ async def post_confirm(request: Request) -> Response:
     openapi_extra=request_body(Release, required=False) | {"parameters": [KEY_HEADER]},
 )
 async def post_release(request: Request) -> Response:
-    """There is no trade: the slot is free again."""
+    """There is no trade: the slot is free again.
+
+    409, too, for a permit of an order that the broker of this service shows as open or as filled, be it in part: what
+    comes of the order ends it. To give the slot back, cancel the order (`DELETE /api/orders/{order_id}`).
+    """
     permit_id, release, key = await _step(request, "release", Release)
+    await check_by_hand(ports_of(request), request.path_params["window_id"], permit_id)
     return json_answer(await window_named(request).release(permit_id, reason=release.reason, key=key))
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, REFUSED_TRADE, UNAVAILABLE, UNREADABLE, header, query_of, request_body
-from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, window_of
+from fastapi_app.requests import DirectRoute, StrictRoute, idempotency_key, json_answer, json_body, window_of
 from shared.errors import Refused
 from shared.wire import (
     REGISTER_TRADE,
@@ -23,6 +23,7 @@ from shared.wire import (
 )
 
 router = APIRouter(prefix="/api/trading-window", route_class=DirectRoute, tags=["trading window"])
+_native_only = APIRouter(prefix="/api/trading-window", route_class=StrictRoute, tags=["trading window"])
 
 _KEY_HEADER = header("Idempotency-Key", "1 to 255 visible ASCII characters; an equal request gets the first 201 again")
 
@@ -56,18 +57,6 @@ async def within_window(request: Request) -> Response:
     return json_answer({"within_window": await window_of(request).is_within_window()})
 
 
-@router.get("/remaining-trades", response_model=RemainingTrades, responses=UNAVAILABLE)
-async def remaining_trades(request: Request) -> Response:
-    """How many trades today's limit leaves, never below 0."""
-    return json_answer({"remaining_trades": await window_of(request).get_remaining_trades()})
-
-
-@router.get("", response_model=WindowStateAnswer, responses=UNAVAILABLE)
-async def state(request: Request) -> Response:
-    """The whole window at one instant."""
-    return json_answer(await window_of(request).get_state())
-
-
 @router.get(
     "/trades",
     response_model=TradeList,
@@ -96,3 +85,18 @@ async def put_config(request: Request) -> Response:
     """Replaces the given keys. What is out of range or unknown is refused, and nothing is changed."""
     change = read_config_change(request.headers.get("content-type"), await json_body(request))
     return json_answer((await window_of(request).update_config(change.changes())).legacy_keys())
+
+
+@_native_only.get("/remaining-trades", response_model=RemainingTrades, responses=UNAVAILABLE)
+async def remaining_trades(request: Request) -> Response:
+    """How many trades today's limit leaves, never below 0."""
+    return json_answer({"remaining_trades": await window_of(request).get_remaining_trades()})
+
+
+@_native_only.get("", response_model=WindowStateAnswer, responses=UNAVAILABLE)
+async def state(request: Request) -> Response:
+    """The whole window at one instant."""
+    return json_answer(await window_of(request).get_state())
+
+
+router.routes.extend(_native_only.routes)

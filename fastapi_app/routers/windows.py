@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNKNOWN, UNREADABLE, header, query_of, request_body
-from fastapi_app.requests import DirectRoute, idempotency_key, json_answer, json_body, ports_of, window_named
+from fastapi_app.requests import StrictRoute, idempotency_key, json_answer, json_body, ports_of, window_named
 from fastapi_app.rule_documents import CONFLICT, REFUSED_REGISTRATION, status_of
 from fastapi_app.window.config_check import checked
 from fastapi_app.window.order import OrderRequest, ReducibleTradeRequest
@@ -32,7 +32,7 @@ from shared.store.base import LedgerQuery
 from shared.window_config import WindowConfig
 from shared.wire import TradeAnswer, TradeList, TradesQuery, read_mapping, read_query, read_request
 
-router = APIRouter(prefix="/api/windows", route_class=DirectRoute, tags=["windows"])
+router = APIRouter(prefix="/api/windows", route_class=StrictRoute, tags=["windows"])
 
 KEY_HEADER = header("Idempotency-Key", "1 to 255 visible ASCII characters; an equal request gets the first answer")
 

@@ -15,6 +15,11 @@ from shared.errors import CalendarUnavailable, InvalidField
 
 FIRST_DAY = "2010-01-01"
 
+_WITHOUT_THE_EXTRA = (
+    "usable without the extra \"calendars\": pip install 'trading-window[calendars]', or in a checkout "
+    "pip install -e '.[calendars]'"
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sessions:
@@ -74,7 +79,7 @@ def calendar_of(code: str) -> Sessions:
     try:
         return load_calendar(code)
     except InvalidField as exc:
-        raise CalendarUnavailable(code, str(exc)) from exc
+        raise CalendarUnavailable(code, str(exc)) from exc.__cause__
 
 
 _loaded: dict[str, Sessions] = {}
@@ -84,9 +89,8 @@ _loading = Lock()
 def _from_the_library(code: str) -> Any:
     try:
         from exchange_calendars import errors, get_calendar  # noqa: PLC0415
-    except ImportError as exc:
-        rule = 'usable without the extra "calendars": pip install "trading-window[calendars]"'
-        raise InvalidField("calendar", code, rule) from exc
+    except ImportError:
+        raise InvalidField("calendar", code, _WITHOUT_THE_EXTRA) from None
     try:
         try:
             return get_calendar(code, start=FIRST_DAY)

@@ -40,17 +40,26 @@ class Resumption(_Request):
     symbol: Annotated[Symbol | None, Field(description="a symbol such as BTC-USD")] = None
 
 
-def halting(entry_id: str, asked: NewHalt) -> Transition[Halt]:
-    """Stops all new trades, or the symbol's, in the place of a halt of the same that is in force."""
+class SetHalt(Halt):
+    """A halt that was set, and the one of the same that was in force until then; None where there was none."""
+
+    before: Halt | None
+
+
+def halting(entry_id: str, asked: NewHalt) -> Transition[SetHalt]:
+    """Stops all new trades, or the symbol's. Of a halt of the same that is in force `since` stays; the rest is
+    replaced, and is `before` in the answer and in the ledger."""
     symbol, until = asked.symbol, asked.until
 
-    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[Halt]:
+    def transition(config: WindowConfig, state: WindowState, instant: datetime) -> Outcome[SetHalt]:
         if until is not None and until <= instant:
             raise InvalidField("until", utc_text(until), f"an instant after {utc_text(instant)}")
+        before = _halt_of(state, symbol)
+        now = utc_text(instant)
         halt = Halt(
             reason=asked.reason,
             author=asked.author,
-            since=utc_text(instant),
+            since=now if before is None else min(now, before.get("since", now)),
             until=None if until is None else utc_text(until),
         )
         halts = state.get("symbol_halts", {})
@@ -59,8 +68,9 @@ def halting(entry_id: str, asked: NewHalt) -> Transition[Halt]:
         changed: WindowState = (
             {**state, "halt": halt} if symbol is None else {**state, "symbol_halts": {**halts, symbol: halt}}
         )
-        data = {**halt, "symbol": symbol or ALL, "status": "halted"}
-        return Outcome(config, changed, (Entry(id=entry_id, kind="halt", data=data, symbol=symbol),), halt)
+        answer = SetHalt(**halt, before=before)
+        data = {**answer, "symbol": symbol or ALL, "status": "halted"}
+        return Outcome(config, changed, (Entry(id=entry_id, kind="halt", data=data, symbol=symbol),), answer)
 
     return transition
 
@@ -70,7 +80,7 @@ def resumption(entry_id: str, asked: Resumption) -> Transition[Halt | None]:
     symbol = asked.symbol
 
     def transition(config: WindowConfig, state: WindowState, _instant: datetime) -> Outcome[Halt | None]:
-        halt = state["halt"] if symbol is None else state.get("symbol_halts", {}).get(symbol)
+        halt = _halt_of(state, symbol)
         if halt is None:
             return Outcome(config, state, (), None)
         data = {"reason": asked.reason, "author": asked.author, "symbol": symbol or ALL, "status": "resumed"}
@@ -78,3 +88,7 @@ def resumption(entry_id: str, asked: Resumption) -> Transition[Halt | None]:
         return Outcome(config, without_halt(state, symbol), (entry,), halt)
 
     return transition
+
+
+def _halt_of(state: WindowState, symbol: str | None) -> Halt | None:
+    return state["halt"] if symbol is None else state.get("symbol_halts", {}).get(symbol)

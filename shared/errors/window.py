@@ -97,6 +97,19 @@ class PermitConflict(TradingWindowError):
         super().__init__(f"permit {cut(permit_id)!r} is {shown}, and can't be {wanted} {when}")
 
 
+class PermitOfOrder(TradingWindowError):
+    """A permit that is to be ended by hand, though the broker knows what became of its order."""
+
+    def __init__(self, permit_id: str, order_id: str, order_status: str) -> None:
+        self.permit_id = permit_id
+        self.order_id = order_id
+        self.order_status = order_status
+        super().__init__(
+            f"permit {cut(permit_id)!r} is of order {cut(order_id)!r}, which the broker shows as {order_status}: "
+            "it is ended by what comes of the order"
+        )
+
+
 class ConfigBeyondLegacy(TradingWindowError):
     """A config with keys that the old arithmetic doesn't know, where the old side would have to judge by it."""
 

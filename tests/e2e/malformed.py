@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from tests.e2e.malformed_values import (
+    EMPTY_QUERIES,
     NO_DECIMAL,
     NO_JSON_TYPES,
     NO_KEYS,
@@ -71,12 +72,12 @@ def requests_to(endpoint: str) -> list[Raw]:
         names = _PARAMETERS[endpoint]
         written, endless = _to_query(path, names), _drawn_queries(path, names, drawn)
     else:
-        written, endless = _to_plain_get(path), _ignored_queries(path, drawn)
-    # What Flask doesn't know it can't find, by no method.
-    wrong_method = 404 if endpoint in NATIVE_ONLY else 405
+        # What native alone has refuses a parameter; Flask ignores it, and so do both sides.
+        status = 400 if endpoint in NATIVE_ONLY else 200
+        written, endless = _to_plain_get(path, status), _needless_queries(path, drawn, status)
     longer = 405 if endpoint.endswith(">") else 404
     below = 405 if endpoint.endswith("/orders") else 404
-    requests = [*written, *_wrong_methods(path, wrong_method, longer, below), *_broken_http(method, path)]
+    requests = [*written, *_wrong_methods(path, longer, below), *_broken_http(method, path)]
     return requests + list(islice(endless, max(0, REQUESTS_EACH - len(requests))))
 
 
@@ -248,28 +249,28 @@ def _drawn_queries(path: bytes, names: Sequence[bytes], drawn: random.Random) ->
         yield Raw(400, b"GET", path + b"?" + drawn.choice(names) + b"=" + value)
 
 
-def _to_plain_get(path: bytes) -> Iterator[Raw]:
-    """No query is wrong where none is read."""
+def _to_plain_get(path: bytes, status: int) -> Iterator[Raw]:
+    """`status` is that of any query where none is read."""
     for name, values in WRONG_PARAMETERS.items():
         for value in values:
-            yield Raw(200, b"GET", path + b"?" + name + b"=" + value)
-    yield Raw(200, b"GET", path + b"?" + b"&".join(b"x=%d" % number for number in range(1001)))
-    yield from _odd_gets(path)
+            yield Raw(status, b"GET", path + b"?" + name + b"=" + value)
+    yield Raw(status, b"GET", path + b"?" + b"&".join(b"x=%d" % number for number in range(1001)))
+    yield from _odd_gets(path, status)
 
 
-def _ignored_queries(path: bytes, drawn: random.Random) -> Iterator[Raw]:
+def _needless_queries(path: bytes, drawn: random.Random, status: int) -> Iterator[Raw]:
     while True:
-        yield Raw(200, b"GET", path + b"?" + _escaped(drawn))
+        yield Raw(status, b"GET", path + b"?" + _escaped(drawn))
 
 
 def _escaped(drawn: random.Random) -> bytes:
     return b"".join(b"%%%02x" % drawn.randrange(256) for _ in range(drawn.randrange(1, 20)))
 
 
-def _odd_gets(path: bytes) -> Iterator[Raw]:
-    """Bodies, headers and queries that a GET has no use for."""
+def _odd_gets(path: bytes, status: int = 200) -> Iterator[Raw]:
+    """Bodies, headers and queries that a GET has no use for. `status` is that of a parameter that isn't known."""
     for query in ODD_QUERIES:
-        yield Raw(200, b"GET", path + b"?" + query)
+        yield Raw(200 if query in EMPTY_QUERIES else status, b"GET", path + b"?" + query)
     for name, value in ODD_HEADERS:
         yield Raw(200, b"GET", path, [(name, value)])
     yield Raw(200, b"GET", path, _UPGRADE)
@@ -279,14 +280,14 @@ def _odd_gets(path: bytes) -> Iterator[Raw]:
     yield Raw(200, b"GET", path, [JSON], b"x" * TEN_MB)
 
 
-def _wrong_methods(path: bytes, status: int, longer: int, below: int) -> Iterator[Raw]:
+def _wrong_methods(path: bytes, longer: int, below: int) -> Iterator[Raw]:
     """`longer` is the status where more letters stand behind the path: those of another symbol, or of nothing; `below`
     that where one more part does."""
     for method in (b"PATCH", b"DELETE", b"TRACE", b"PURGE", b"PROPFIND", b"MKCOL", b"LOCK", b"SEARCH", b"CONNECT"):
-        yield Raw(status, method, path, closes=method == b"CONNECT")
+        yield Raw(405, method, path, closes=method == b"CONNECT")
     for method in (b"PATCH", b"DELETE", b"PROPFIND"):
-        yield Raw(status, method, path, [JSON], b'{"max_trades_per_day":9}')
-    yield Raw(status, b"PATCH", path, [JSON], b"x" * TEN_MB)
+        yield Raw(405, method, path, [JSON], b'{"max_trades_per_day":9}')
+    yield Raw(405, b"PATCH", path, [JSON], b"x" * TEN_MB)
     yield Raw(below, b"POST", path + b"/x", [JSON], b"{}")
     for suffix in (b"/", b"//", b"%2f", b"/../trades/"):
         yield Raw(404, b"POST", path + suffix, [JSON], b"{}")

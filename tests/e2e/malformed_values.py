@@ -137,6 +137,8 @@ ODD_QUERIES = [
         b"__proto__=1",
     ),
 ]
+EMPTY_QUERIES = [b"", b"&", b"&&&", b"#"]
+"""Those of the odd ones that hold no parameter."""
 ODD_HEADERS = [
     *((b"Accept", b"text/xml;q=x"), (b"Accept", b"\xff"), (b"Accept-Encoding", b"br;q=9,,"), (b"Accept-Charset", b"x")),
     *(

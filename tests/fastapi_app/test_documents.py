@@ -107,7 +107,7 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         "GET /api/bot-status": {"200": {"BotStatus"}, **unavailable},
         "GET /api/balances": {"200": {"BalancesAnswer"}, **unavailable},
         "GET /api/positions": {"200": {"PositionsAnswer"}, **unavailable},
-        "GET /api/trading-window": {"200": {"WindowStateAnswer"}, **unavailable},
+        "GET /api/trading-window": {"200": {"WindowStateAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
         "GET /api/trading-window/can-trade": {"200": {"CanTrade"}, **unavailable},
         "GET /api/trading-window/config": {"200": {"ConfigAnswer"}, **unavailable},
         "PUT /api/trading-window/config": {
@@ -117,7 +117,7 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             "415": {"ErrorAnswer"},
             **unavailable,
         },
-        "GET /api/trading-window/remaining-trades": {"200": {"RemainingTrades"}, **unavailable},
+        "GET /api/trading-window/remaining-trades": {"200": {"RemainingTrades"}, "400": {"ErrorAnswer"}, **unavailable},
         "GET /api/trading-window/trades": {"200": {"TradeList"}, "400": {"ErrorAnswer"}, **unavailable},
         "POST /api/trading-window/trades": {
             "201": {"TradeAnswer"},
@@ -132,8 +132,13 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
         "GET /api/trading-window/within-window": {"200": {"WithinWindow"}, **unavailable},
         "GET /api/windows": {"200": {"WindowsAnswer"}, "400": {"ErrorAnswer"}, **unavailable},
         "POST /api/windows": {"201": {"VersionedConfig"}, **unreadable, "409": {"ErrorAnswer"}, **unavailable},
-        "GET /api/windows/{window_id}": {"200": {"WindowAnswer"}, **unknown, **unavailable},
-        "GET /api/windows/{window_id}/config": {"200": {"VersionedConfig"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}": {"200": {"WindowAnswer"}, "400": {"ErrorAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/config": {
+            "200": {"VersionedConfig"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
         "PUT /api/windows/{window_id}/config": {
             "200": {"VersionedConfig"},
             **unknown,
@@ -174,8 +179,18 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             **refused,
             **unavailable,
         },
-        "GET /api/windows/{window_id}/permits": {"200": {"PermitsAnswer"}, **unknown, **unavailable},
-        "GET /api/windows/{window_id}/permits/{permit_id}": {"200": {"PermitModel"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/permits": {
+            "200": {"PermitsAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
+        "GET /api/windows/{window_id}/permits/{permit_id}": {
+            "200": {"PermitModel"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
         **{
             f"POST /api/windows/{{window_id}}/permits/{{permit_id}}/{step}": {
                 "200": {"PermitStepAnswer"},
@@ -200,15 +215,20 @@ def test_every_endpoint_is_there_with_its_answers(document: Any) -> None:
             "422": {"ErrorAnswer"},
             **unavailable,
         },
-        "GET /api/windows/{window_id}/halts": {"200": {"HaltsAnswer"}, **unknown, **unavailable},
+        "GET /api/windows/{window_id}/halts": {
+            "200": {"HaltsAnswer"},
+            "400": {"ErrorAnswer"},
+            **unknown,
+            **unavailable,
+        },
         **{
             f"POST /api/windows/{{window_id}}/{step}": {
-                "200": {"HaltsAnswer"},
+                "200": {model},
                 **unknown,
                 **unreadable,
                 **unavailable,
             }
-            for step in ("halts", "resume")
+            for step, model in (("halts", "HaltSetAnswer"), ("resume", "HaltsAnswer"))
         },
     }
 
@@ -412,3 +432,21 @@ def test_a_backtest_shows_what_it_takes_and_gives(document: Any) -> None:
     body = operation(document, "POST /api/backtest/run")["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["strategy", "symbol", "timeframe"]
     assert list(body["properties"]) == ["strategy", "symbol", "timeframe", "parameters", "initial_capital"]
+
+
+def test_of_hours_and_intervals_it_says_which_are_in_force(document: Any) -> None:
+    operation_of_put = operation(document, "PUT /api/windows/{window_id}/config")
+    taken = operation_of_put["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    for hour in ("start_hour", "end_hour"):
+        assert taken[hour]["description"].endswith("which is not in force while there are intervals")
+    assert taken["intervals"]["description"].endswith("they take the place of start_hour and end_hour")
+    for model in ("VersionedConfig", "WindowAnswer"):
+        shown = document["components"]["schemas"][model]["properties"]["config"]
+        assert "start_hour and end_hour are not in force while there are intervals" in shown["description"]
+
+
+@pytest.mark.parametrize("step", ["start", "stop"])
+def test_the_bot_s_start_and_stop_take_no_body_and_say_so(document: Any, step: str) -> None:
+    told = operation(document, f"POST /api/bot/{step}")
+    assert "requestBody" not in told
+    assert "It takes no body and no parameters" in told["description"]

@@ -33,6 +33,7 @@ from shared.errors import (
     OtherAccount,
     OutcomeUnknown,
     PermitConflict,
+    PermitOfOrder,
     Reason,
     ReasonCode,
     Refused,
@@ -98,6 +99,14 @@ HALTED = Reason(code="HALTED", sentence="halted: exchange down", value="exchange
             PermitConflict("p-1", "in_doubt", "sent"),
             409,
             {"error": "permit 'p-1' is in doubt, and can't be sent any more"},
+        ),
+        (
+            PermitOfOrder("p-1", "paper-1", "open"),
+            409,
+            {
+                "error": "permit 'p-1' is of order 'paper-1', which the broker shows as open: it is ended by what "
+                "comes of the order"
+            },
         ),
         (
             ServedByLegacy(("calendar", "blackouts"), ("GET /a", "POST /b")),
@@ -205,8 +214,16 @@ def test_every_error_has_its_answer() -> None:
     """A new error must be given a status here, or be one of those that mean a mistake of ours."""
     answered = {
         *(InvalidField, MalformedBody, UnsupportedMediaType, BodyTooLarge, KeyReused, UnknownWindow, UnknownPermit),
-        *(WindowExists, PermitConflict, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable, StoreUnavailable),
-        *(BrokenStrategy, MarketUnavailable, ExchangeUnavailable, ExchangeRefused, OutcomeUnknown, CandleFileError),
+        *(WindowExists, PermitConflict, PermitOfOrder, ServedByLegacy, ConfigBeyondLegacy, CalendarUnavailable),
+        *(
+            StoreUnavailable,
+            BrokenStrategy,
+            MarketUnavailable,
+            ExchangeUnavailable,
+            ExchangeRefused,
+            OutcomeUnknown,
+            CandleFileError,
+        ),
         *(Refused, SettingsError, UnknownSymbol, UnknownOrder, OrderClosed, InsufficientBalance, NothingToReduce),
         *(TooManyOpenOrders, ClientOrderIdReused, OrderOnItsWay, BotIsRunning, BotIsStopped, OtherAccount),
         # Which process runs the bot is no request's business.

@@ -42,13 +42,17 @@ class Inventory:
         over the rules of both sides; HEAD is for what GET is for.
 
         None is for legacy to answer by itself: no rule, another method, a redirect, and a path that begins with two
-        slashes, which Flask alone takes for one.
+        slashes, which Flask alone takes for one. But where `is_native_alone`, it is for native to refuse.
         """
         endpoint = self.by_path.get((method, path))
         if endpoint is not None:
             return endpoint
         key = self.matcher.match(method, path)
         return None if key is None else self.by_key[key]
+
+    def is_native_alone(self, path: str) -> bool:
+        """Whether rules of native's take this path, by whatever method, and none of legacy's does."""
+        return self.matcher.is_native_alone(path)
 
 
 def take_inventory(

@@ -88,6 +88,30 @@ async def test_a_slash_redirect_of_legacy_s_stays_legacy_s() -> None:
     assert (await ask(app, "GET", "/x")).side == "legacy"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "side"),
+    [
+        ("DELETE", "/new", "native"),
+        ("OPTIONS", "/new", "native"),
+        ("HEAD", "/new/7", "native"),
+        ("GET", "/own", "native"),
+        ("GET", "/own/x", "native"),
+        ("GET", "/owner", "legacy"),
+        ("GET", "/new/", "legacy"),
+        ("DELETE", "/old", "legacy"),
+    ],
+)
+async def test_what_native_s_rules_alone_take_is_native_s_to_refuse(method: str, path: str, side: str) -> None:
+    native, legacy = asgi(NATIVE, status=405), wsgi(LEGACY)
+    own = take_inventory(
+        native, legacy, native_routes=[("GET", "/new"), ("POST", "/new/{x}")], legacy_routes=[("GET", "/old")]
+    )
+    app = Cutover(native, legacy, inventory=own, native_paths=["/own"])
+    assert (await ask(app, method, path)).side == side
+    alone = Cutover(None, legacy, inventory=own, native_paths=["/own"])
+    assert (await ask(alone, method, path)).side == "legacy"
+
+
 async def test_without_a_legacy_app_native_answers_what_nobody_claims() -> None:
     app = cutover_of(asgi(NATIVE), None, {"GET /items": "native"})
     assert (await ask(app, "GET", "/nowhere")).side == "native"

@@ -74,11 +74,12 @@ class Bench:
         self.store = MemoryStore()
         self.store.create("default", WindowConfig())
         self.clock = FrozenClock(MONDAY_NOON)
+        self.broker = WorldBroker(FixedMarket(), self.clock)
         self._live_ports = LivePorts(
             store=self.store,
             clock=self.clock,
             ids=FrozenIds(),
-            services={"broker": WorldBroker(FixedMarket(), self.clock).service, "bot": bot_service()},
+            services={"broker": self.broker.service, "bot": bot_service()},
         )
         self._app = _app(frozenset((modes or {}).items()), max_body_bytes)
         transport = httpx.ASGITransport(self._with_ports, raise_app_exceptions=False)

@@ -14,7 +14,7 @@ IN_FORCE = {"reason": "lunch", "author": "ann", "since": "2025-03-03T12:00:00.00
 async def test_a_halt_of_everything_refuses_each_trade_until_it_is_ended(bench: Bench) -> None:
     path = await bench.made()
     assert await bench.get(f"{path}/halts") == {"halts": {}}
-    assert await bench.ask("POST", f"{path}/halts", LUNCH) == {"halts": {"*": IN_FORCE}}
+    assert await bench.ask("POST", f"{path}/halts", LUNCH) == {"halts": {"*": IN_FORCE}, "before": None}
     assert await bench.get(f"{path}/halts") == {"halts": {"*": IN_FORCE}}
     reason = {"code": "HALTED", "sentence": "halted: lunch", "value": "lunch", "bound": None, "clears_at": None}
     refused = {"error": "halted: lunch", "reasons": [reason], "clears_at": None}
@@ -29,7 +29,7 @@ async def test_a_halt_of_everything_refuses_each_trade_until_it_is_ended(bench: 
 async def test_a_halt_of_a_symbol_refuses_that_symbol_alone(bench: Bench) -> None:
     path = await bench.made()
     halted = await bench.ask("POST", f"{path}/halts", {**LUNCH, "symbol": "BTC-USD"})
-    assert halted == {"halts": {"BTC-USD": IN_FORCE}}
+    assert halted == {"halts": {"BTC-USD": IN_FORCE}, "before": None}
     refused = await bench.ask("POST", f"{path}/trades", TRADE, status=403)
     assert [(one["code"], one["bound"]) for one in refused["reasons"]] == [("HALTED", "BTC-USD")]
     await bench.ask("POST", f"{path}/trades", {**TRADE, "symbol": "ETH-USD"}, status=201)
@@ -54,7 +54,7 @@ async def test_a_halt_with_an_end_ends_by_itself_to_the_microsecond(bench: Bench
     path = await bench.made()
     until = "2025-03-03T13:30:00.000001+01:00"
     halted = await bench.ask("POST", f"{path}/halts", {**LUNCH, "until": until})
-    assert halted == {"halts": {"*": {**IN_FORCE, "until": "2025-03-03T12:30:00.000001Z"}}}
+    assert halted == {"halts": {"*": {**IN_FORCE, "until": "2025-03-03T12:30:00.000001Z"}}, "before": None}
     bench.at("2025-03-03T12:30:00Z")
     refused = await bench.ask("POST", f"{path}/trades", TRADE, status=403)
     assert refused["clears_at"] == "2025-03-03T12:30:00.000001Z"
@@ -71,13 +71,37 @@ async def test_a_halt_with_an_end_ends_by_itself_to_the_microsecond(bench: Bench
     ]
 
 
-async def test_a_halt_takes_the_place_of_the_one_in_force(bench: Bench) -> None:
+@pytest.mark.parametrize("of", [{}, {"symbol": "BTC-USD"}], ids=["everything", "a symbol"])
+async def test_a_halt_takes_the_place_of_the_one_in_force_and_tells_it(bench: Bench, of: dict[str, str]) -> None:
     path = await bench.made()
-    await bench.ask("POST", f"{path}/halts", {**LUNCH, "until": "2025-03-03T13:00:00Z"})
+    symbol = of.get("symbol", "*")
+    await bench.ask("POST", f"{path}/halts", {**LUNCH, **of, "until": "2025-03-03T13:00:00Z"})
     bench.at("2025-03-03T12:10:00Z")
     fork = {"reason": "fork", "author": "bob"}
-    now = {**fork, "since": "2025-03-03T12:10:00.000000Z", "until": None}
-    assert await bench.ask("POST", f"{path}/halts", fork) == {"halts": {"*": now}}
+    first = {**IN_FORCE, "until": "2025-03-03T13:00:00.000000Z"}
+    second = {**fork, "since": "2025-03-03T12:00:00.000000Z", "until": None}
+    assert await bench.ask("POST", f"{path}/halts", {**fork, **of}) == {"halts": {symbol: second}, "before": first}
+    assert await bench.get(f"{path}/halts") == {"halts": {symbol: second}}
+    newest = (await bench.get(f"{path}/ledger"))["entries"][0]
+    assert newest["instant"] == "2025-03-03T12:10:00.000000Z"
+    assert newest["data"] == {**second, "before": first, "symbol": symbol, "status": "halted"}
+    third = await bench.ask("POST", f"{path}/halts", {**LUNCH, **of})
+    assert third == {"halts": {symbol: IN_FORCE}, "before": second}
+    assert await bench.ask("POST", f"{path}/resume", {**LUNCH, **of}) == {"halts": {}}
+
+
+async def test_a_halt_begins_anew_where_the_last_has_ended_or_is_another_symbol_s(bench: Bench) -> None:
+    path = await bench.made()
+    await bench.ask("POST", f"{path}/halts", {**LUNCH, "until": "2025-03-03T12:05:00Z"})
+    bench.at("2025-03-03T12:05:00Z")
+    now = {**IN_FORCE, "since": "2025-03-03T12:05:00.000000Z"}
+    assert await bench.ask("POST", f"{path}/halts", LUNCH) == {"halts": {"*": now}, "before": None}
+    other = await bench.ask("POST", f"{path}/halts", {**LUNCH, "symbol": "BTC-USD"})
+    assert other == {"halts": {"*": now, "BTC-USD": now}, "before": None}
+    await bench.ask("POST", f"{path}/resume", LUNCH)
+    bench.at("2025-03-03T12:06:00Z")
+    again = await bench.ask("POST", f"{path}/halts", LUNCH)
+    assert (again["halts"]["*"]["since"], again["before"]) == ("2025-03-03T12:06:00.000000Z", None)
 
 
 async def test_to_end_a_halt_that_is_not_there_writes_nothing(bench: Bench) -> None:
@@ -94,7 +118,7 @@ async def test_who_and_why_are_in_the_ledger(bench: Bench) -> None:
     await bench.ask("POST", f"{path}/halts", {**LUNCH, "symbol": "BTC-USD"})
     await bench.ask("POST", f"{path}/resume", {"reason": "back", "author": "bob", "symbol": "BTC-USD"})
     resumed, halted = (await bench.get(f"{path}/ledger", kind="halt"))["entries"]
-    assert halted["data"] == {**IN_FORCE, "symbol": "BTC-USD", "status": "halted"}
+    assert halted["data"] == {**IN_FORCE, "symbol": "BTC-USD", "status": "halted", "before": None}
     assert resumed["data"] == {"reason": "back", "author": "bob", "symbol": "BTC-USD", "status": "resumed"}
     assert (halted["symbol"], resumed["symbol"]) == ("BTC-USD", "BTC-USD")
 

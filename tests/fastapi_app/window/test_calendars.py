@@ -1,9 +1,11 @@
 import sys
 from datetime import timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Thread, get_ident
+from typing import Any
 
 import pytest
 
+from fastapi_app.trading_window_async import TradingWindowAsync, get_trading_window_async
 from fastapi_app.window import calendars
 from fastapi_app.window.calendars import load_calendar
 from fastapi_app.window.micros import micros_of
@@ -12,6 +14,10 @@ from shared.errors import CalendarUnavailable, InvalidField
 from shared.window_config import WindowConfig
 from tests.fastapi_app.window.on_the_wall import utc
 
+WITHOUT_THE_EXTRA = (
+    'calendar: "XNYS" is not usable without the extra "calendars": pip install \'trading-window[calendars]\', or in a '
+    "checkout pip install -e '.[calendars]'"
+)
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -43,9 +49,47 @@ def test_without_the_library_a_calendar_is_an_invalid_field(monkeypatch: pytest.
     monkeypatch.setattr(calendars, "_loaded", {})
     with pytest.raises(InvalidField) as caught:
         load_calendar("XNYS")
-    assert str(caught.value) == (
-        'calendar: "XNYS" is not usable without the extra "calendars": pip install "trading-window[calendars]"'
-    )
+    assert str(caught.value) == WITHOUT_THE_EXTRA
+    assert caught.value.__suppress_context__
+    with pytest.raises(CalendarUnavailable) as later:
+        schedule_of(WindowConfig(calendar="XNYS"))
+    assert (later.value.__cause__, later.value.__suppress_context__) == (None, True)
+
+
+@pytest.mark.parametrize("config", [{"calendar": "XNYS"}, WindowConfig(calendar="XNYS")], ids=["mapping", "config"])
+async def test_without_the_library_a_window_is_not_made(monkeypatch: pytest.MonkeyPatch, config: Any) -> None:
+    """As with any wrong key, whoever gives the config is told, and not whoever asks first."""
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    monkeypatch.setattr(calendars, "_loaded", {})
+    with pytest.raises(InvalidField) as caught:
+        TradingWindowAsync(config)
+    assert str(caught.value) == WITHOUT_THE_EXTRA
+    with pytest.raises(InvalidField) as caught:
+        await get_trading_window_async(config)
+    assert str(caught.value) == WITHOUT_THE_EXTRA
+
+
+async def test_a_window_with_an_unknown_calendar_is_not_made() -> None:
+    for config in ({"calendar": "NOWHERE"}, WindowConfig(calendar="NOWHERE")):
+        with pytest.raises(InvalidField, match=r'^calendar: "NOWHERE" is not the code of a calendar'):
+            TradingWindowAsync(config)
+    with pytest.raises(InvalidField, match=r"^end_hour: 25 is not"):
+        TradingWindowAsync({"calendar": "NOWHERE", "end_hour": 25})
+
+
+async def test_the_calendar_of_a_new_window_is_loaded_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop_thread, loading = get_ident(), set()
+
+    def loads(code: str) -> Any:
+        loading.add(get_ident())
+        return from_the_library(code)
+
+    from_the_library = calendars._from_the_library
+    monkeypatch.setattr(calendars, "_from_the_library", loads)
+    monkeypatch.setattr(calendars, "_loaded", {})
+    await get_trading_window_async({"calendar": "24/7"})
+    assert len(loading) == 1
+    assert loop_thread not in loading
 
 
 def test_an_alias_will_do() -> None:

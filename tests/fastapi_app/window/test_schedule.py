@@ -306,6 +306,8 @@ def test_pandas_stays_out_of_a_server_without_a_calendar(tmp_path: Path) -> None
 import sys
 from fastapi.testclient import TestClient
 from fastapi_app.app import create_app
+from fastapi_app.trading_window_async import TradingWindowAsync
+TradingWindowAsync({"start_hour": 9})
 with TestClient(create_app()) as client:
     assert client.get("/api/trading-window/can-trade").status_code == 200
     assert client.get("/api/windows/default/decision").status_code == 200

@@ -75,7 +75,7 @@ CASES = (
         steps=((REMAINING, ok('{"remaining_trades":5}')),),
     ),
     Case(
-        name="state: HEAD follows GET, all other methods and slashes are Flask's, which knows no such path",
+        name="state: HEAD follows GET, and slashes are Flask's, which knows no such path",
         native_only=True,
         steps=(
             (head("/api/trading-window/remaining-trades"), head_of(ok('{"remaining_trades":5}'))),
@@ -88,9 +88,6 @@ CASES = (
                     )
                 ),
             ),
-            (stray("OPTIONS", "/api/trading-window"), NOT_FOUND),
-            (stray("POST", "/api/trading-window"), NOT_FOUND),
-            (stray("DELETE", "/api/trading-window/remaining-trades"), NOT_FOUND),
             (stray("GET", "/api/trading-window/"), NOT_FOUND),
         ),
     ),

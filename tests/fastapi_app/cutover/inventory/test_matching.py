@@ -10,7 +10,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Rule
+from werkzeug.routing import BaseConverter, Rule
 
 from fastapi_app.cutover.inventory.endpoints import Inventory, take_inventory
 from tests.fastapi_app.cutover.inventory.apps import inventory, named, native_app
@@ -58,6 +58,50 @@ def test_digits_that_flask_alone_takes_are_for_legacy() -> None:
     assert named(found, "GET", f"/n/{three}") == "GET /n/<name>"
     assert named(found, "GET", f"/o/{three}") == "GET /o/<int:x>"
     assert named(found, "GET", "/i/3") == "GET /i/<int:x>"
+
+
+@pytest.mark.parametrize(
+    ("path", "alone"),
+    [
+        ("/new", True),
+        ("/new/7", True),
+        ("/new/x", False),
+        ("/new/", False),
+        ("//new", False),
+        ("/both", False),
+        ("/both/7", False),
+        ("/slash", False),
+        ("/any/new", False),
+        ("/nowhere", False),
+        ("", False),
+        ("/new/\N{ARABIC-INDIC DIGIT THREE}", False),
+    ],
+)
+def test_a_path_is_native_s_to_refuse_where_its_rules_alone_take_it(path: str, alone: bool) -> None:
+    found = inventory(
+        native=[
+            ("GET", "/new"),
+            ("POST", "/new/{x:int}"),
+            ("GET", "/both"),
+            ("DELETE", "/both"),
+            ("DELETE", "/both/{x}"),
+            ("POST", "/any/new"),
+        ],
+        legacy=[("POST", "/both"), ("GET", "/both/<int:x>"), ("GET", "/slash/"), ("GET", "/any/<path:rest>")],
+    )
+    assert found.is_native_alone(path) is alone
+
+
+def test_a_converter_of_legacy_s_that_fails_leaves_the_path_to_it() -> None:
+    class Failing(BaseConverter):
+        def to_python(self, value: str) -> str:
+            raise RuntimeError(value)
+
+    legacy = Flask(__name__, static_folder=None)
+    legacy.url_map.converters["failing"] = Failing
+    legacy.add_url_rule("/x/<failing:each>", "view", methods=["GET"])
+    found = take_inventory(native_app(("POST", "/x/new"), ("POST", "/y")), legacy)
+    assert [found.is_native_alone(path) for path in ("/x/new", "/y")] == [False, True]
 
 
 def test_paths_without_parameters_can_be_looked_up() -> None:
