@@ -269,12 +269,12 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
     """
     settings = settings or load_settings()
     async with contextlib.AsyncExitStack() as opened:
-        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
         market, broker = open_trading(settings)
         opened.callback(market.close)
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
+        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bot = TradingBotAsync(
             settings.bot,
             market=market,

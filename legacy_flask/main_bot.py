@@ -352,12 +352,12 @@ def main(settings: Settings | None = None) -> None:
     """Runs the bot until it is interrupted, or stopped in its row. Without settings it reads the process's own."""
     settings = settings or load_settings()
     with contextlib.ExitStack() as opened:
-        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
         market, broker = open_trading(settings)
         opened.callback(market.close)
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
+        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
         bots.change(begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now()))
         try:

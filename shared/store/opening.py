@@ -18,11 +18,42 @@ logger = logging.getLogger(__name__)
 def open_store(settings: Settings) -> SQLiteStore:
     """A store that is ready, and holds nothing open: a process may still fork.
 
-    The settings seed the default window; from then on the store's own config wins, and a difference is logged.
-    Raises SettingsError.
+    The settings seed the default window; from then on the store's own config wins, and a difference is logged. To be
+    called last, so that a start that fails seeds nothing. Raises SettingsError.
     """
+    store = open_unseeded_store(settings)
+    seed_store(store, settings)
+    return store
+
+
+def open_unseeded_store(settings: Settings) -> SQLiteStore:
+    """As `open_store`, before the settings have seeded anything: for a start that may still fail. Raises
+    SettingsError."""
+    store = SQLiteStore(
+        settings.store.path,
+        busy_timeout_seconds=settings.store.busy_timeout_seconds,
+        max_waiting_writes=settings.store.max_waiting_writes,
+    )
     with names_state_file(settings.store.path, "store.path"):
-        return _seeded(settings)
+        store.prepare()
+    return store
+
+
+def seed_store(store: SQLiteStore, settings: Settings) -> None:
+    """Gives the store the default window where it doesn't know it yet. Raises SettingsError."""
+    seed = settings.window
+    with names_state_file(settings.store.path, "store.path"):
+        stored = store.create(DEFAULT_WINDOW_ID, seed).config
+    store.close()
+    if stored != seed:
+        logger.warning(
+            "the window %r keeps its stored config (%s), though the settings say %s; to change it, use "
+            "PUT /api/windows/%s/config, or PUT /api/trading-window/config for the keys that the old side knows",
+            DEFAULT_WINDOW_ID,
+            _told(stored),
+            _told(seed),
+            DEFAULT_WINDOW_ID,
+        )
 
 
 @contextmanager
@@ -49,27 +80,6 @@ def refuse_what_may_not_be_written(path: Path, setting: str) -> None:
 
 def _refusal(path: Path) -> str:
     return f"the state file {path.absolute()} can't be used"
-
-
-def _seeded(settings: Settings) -> SQLiteStore:
-    store = SQLiteStore(
-        settings.store.path,
-        busy_timeout_seconds=settings.store.busy_timeout_seconds,
-        max_waiting_writes=settings.store.max_waiting_writes,
-    )
-    seed = settings.window
-    stored = store.create(DEFAULT_WINDOW_ID, seed).config
-    store.close()
-    if stored != seed:
-        logger.warning(
-            "the window %r keeps its stored config (%s), though the settings say %s; to change it, use "
-            "PUT /api/windows/%s/config, or PUT /api/trading-window/config for the keys that the old side knows",
-            DEFAULT_WINDOW_ID,
-            _told(stored),
-            _told(seed),
-            DEFAULT_WINDOW_ID,
-        )
-    return store
 
 
 def _told(config: WindowConfig) -> str:
