@@ -11,6 +11,9 @@ from shared.clock import utc_text
 from shared.errors import BotIsRunning, BotIsStopped, OtherAccount
 from shared.settings import BotSettings
 
+OWNED_BY_REPLAY = "replay"
+"""The key of the row's config under which a replay's file says whose it is; the settings of a bot have no such key."""
+
 
 def started(settings: BotSettings, *, account: str, at: datetime) -> Step:
     """The bot is to run with these settings. What it remembers stays, if it has traded this account.
