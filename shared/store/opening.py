@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 def open_store(settings: Settings) -> SQLiteStore:
     """A store that is ready, and holds nothing open: a process may still fork.
 
-    The settings seed the default window; from then on the store's own config wins, and a difference is logged. To be
-    called last, so that a start that fails seeds nothing. Raises SettingsError.
+    The settings seed the default window; from then on the store's own config wins, and a key that somebody has set
+    otherwise is logged. To be called last, so that a start that fails seeds nothing. Raises SettingsError.
     """
     store = open_unseeded_store(settings)
     seed_store(store, settings)
@@ -40,18 +40,20 @@ def open_unseeded_store(settings: Settings) -> SQLiteStore:
 
 
 def seed_store(store: SQLiteStore, settings: Settings) -> None:
-    """Gives the store the default window where it doesn't know it yet. Raises SettingsError."""
+    """Gives the store the default window where it doesn't know it yet. Otherwise the keys are logged that the settings
+    name and the store has other values of; a default names none. Raises SettingsError."""
     seed = settings.window
     with names_state_file(settings.store.path, "store.path"):
         stored = store.create(DEFAULT_WINDOW_ID, seed).config
     store.close()
-    if stored != seed:
+    differing = {key for key in seed.model_fields_set if getattr(seed, key) != getattr(stored, key)}
+    if differing:
         logger.warning(
-            "the window %r keeps its stored config (%s), though the settings say %s; to change it, use "
+            "the window %r keeps its stored %s, though the settings say %s; to change it, use "
             "PUT /api/windows/%s/config, or PUT /api/trading-window/config for the keys that the old side knows",
             DEFAULT_WINDOW_ID,
-            _told(stored),
-            _told(seed),
+            _told(stored, differing),
+            _told(seed, differing),
             DEFAULT_WINDOW_ID,
         )
 
@@ -82,5 +84,5 @@ def _refusal(path: Path) -> str:
     return f"the state file {path.absolute()} can't be used"
 
 
-def _told(config: WindowConfig) -> str:
-    return ", ".join(f"{key} {value}" for key, value in config.to_json().items())
+def _told(config: WindowConfig, keys: set[str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in config.model_dump(mode="json", include=keys).items())

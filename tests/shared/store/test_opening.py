@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,15 +36,28 @@ def test_what_may_not_be_written_stops_the_start(name: str, tmp_path: Path, monk
     )
 
 
-def test_a_stored_config_that_the_settings_don_t_share_is_logged_with_where_to_change_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("given", "stored", "set_to"),
+    [
+        ({"cooldown_seconds": 60}, "cooldown_seconds 0", "cooldown_seconds 60"),
+        ({"max_trades_per_day": 5}, "max_trades_per_day 50", "max_trades_per_day 5"),
+        (
+            {"timezone": "Europe/Stockholm", "end_hour": 16, "max_trades_per_day": 50},
+            "end_hour 24, timezone UTC",
+            "end_hour 16, timezone Europe/Stockholm",
+        ),
+    ],
+)
+def test_what_somebody_has_set_and_the_store_has_otherwise_is_logged_with_where_to_change_it(
+    given: dict[str, Any], stored: str, set_to: str, state_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = {"path": str(tmp_path / "state.db")}
-    open_store(load_settings(options={"store": store})).close()
-    open_store(load_settings(options={"store": store, "window": {"cooldown_seconds": 60}})).close()
+    """A default of the settings says nothing: nobody has set it."""
+    store = {"path": str(state_file)}
+    open_store(load_settings(environ={}, options={"store": store, "window": {"max_trades_per_day": 50}})).close()
+    open_store(load_settings(environ={}, options={"store": store})).close()
+    assert caplog.records == []
+    open_store(load_settings(environ={}, options={"store": store, "window": given})).close()
     assert [record.getMessage() for record in caplog.records] == [
-        "the window 'default' keeps its stored config (start_hour 0, end_hour 24, max_trades_per_day 5, timezone UTC), "
-        "though the settings say start_hour 0, end_hour 24, max_trades_per_day 5, timezone UTC, cooldown_seconds 60; "
-        "to change it, use PUT /api/windows/default/config, or PUT /api/trading-window/config for the keys that the "
-        "old side knows"
+        f"the window 'default' keeps its stored {stored}, though the settings say {set_to}; to change it, use "
+        "PUT /api/windows/default/config, or PUT /api/trading-window/config for the keys that the old side knows"
     ]
