@@ -21,6 +21,7 @@ from shared.bot.opening import open_bot_store
 from shared.clock import SystemClock
 from shared.errors import BotIsRunning, InvalidField, LeaseHeld, SettingsError
 from shared.settings import Settings
+from shared.store.opening import window_in_force
 
 
 def run_bot(config: Path | None, strategy: Sequence[str] | None, *, live: bool) -> None:
@@ -96,7 +97,7 @@ def _announce(console: Console, settings: Settings) -> None:
         ("prices", {"synthetic": "synthetic (made up)", "file": "recorded", "exchange": place}[settings.market.kind]),
         ("symbols", f"{', '.join(bot.symbols)}, candles of {bot.timeframe}"),
         ("strategies", ", ".join(bot.strategies)),
-        ("window", window_text(settings.window)),
+        ("window", window_text(window_in_force(settings))),
         ("state", str(settings.store.path.absolute())),
         ("stop", "Ctrl-C"),
     ]

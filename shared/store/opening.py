@@ -3,10 +3,10 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from shared.errors import SettingsError, StoreUnavailable
+from shared.errors import SettingsError, StoreUnavailable, UnknownWindow
 from shared.settings import Settings
 from shared.store.sqlite import SQLiteStore
 from shared.window import DEFAULT_WINDOW_ID
@@ -56,6 +56,18 @@ def seed_store(store: SQLiteStore, settings: Settings) -> None:
             _told(seed, differing),
             DEFAULT_WINDOW_ID,
         )
+
+
+def window_in_force(settings: Settings) -> WindowConfig:
+    """The default window's config as it is stored, or else the one that a start would seed. Makes no file. Raises
+    SettingsError."""
+    if not settings.store.path.exists():
+        return settings.window
+    with closing(open_unseeded_store(settings)) as store, names_state_file(settings.store.path, "store.path"):
+        try:
+            return store.snapshot(DEFAULT_WINDOW_ID).config
+        except UnknownWindow:
+            return settings.window
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How an entry point comes to its store, and what it says where it can't."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from shared.errors import SettingsError, StoreUnavailable
 from shared.settings import load_settings
-from shared.store.opening import names_state_file, open_store
+from shared.store.opening import names_state_file, open_store, open_unseeded_store, window_in_force
+from shared.window_config import WindowConfig
 
 
 def test_a_problem_is_told_with_the_file_once_and_its_setting(tmp_path: Path) -> None:
@@ -61,3 +63,14 @@ def test_what_somebody_has_set_and_the_store_has_otherwise_is_logged_with_where_
         f"the window 'default' keeps its stored {stored}, though the settings say {set_to}; to change it, use "
         "PUT /api/windows/default/config, or PUT /api/trading-window/config for the keys that the old side knows"
     ]
+
+
+def test_the_window_in_force_is_the_stored_one_or_what_would_be_seeded_and_no_file_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    settings = load_settings(environ={}, options={"store": {"path": str(path)}, "window": {"end_hour": 16}})
+    assert window_in_force(settings) == WindowConfig(end_hour=16)
+    assert not path.exists()
+    with closing(open_unseeded_store(settings)) as store:
+        assert window_in_force(settings) == WindowConfig(end_hour=16)
+        store.create("default", WindowConfig(max_trades_per_day=50))
+    assert window_in_force(settings) == WindowConfig(max_trades_per_day=50)
