@@ -11,6 +11,7 @@ from rich.console import Console
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.interrupts import ctrl_c_just_ends
 from fastapi_app.cli.options import Config, Host, Port, Workers, server_options
+from fastapi_app.cli.state_files import StateFiles
 from shared.entry import exits_with_a_sentence
 from shared.settings import Settings, load_settings
 
@@ -36,16 +37,18 @@ def serve(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.config.dictConfig(LOGGING)
     console = Console(highlight=False)
+    files = StateFiles()
     try:
         with exits_with_a_sentence():
             settings = load_settings(config, options={"server": server_options(host, port, workers)})
             listener = listen(settings.server.host, settings.server.port)
             app = create_app(settings)
+        files = StateFiles(settings.store.path, settings.cutover.path)
         prices = app.live_ports.for_request().outbound.read("market", "source")
         _announce(console, settings, listener, prices=prices, api=f"{PREFIX}/docs")
         run(app, partial(create_app, settings), settings.server, listener)
     except KeyboardInterrupt:
-        console.print("Stopped; what was acknowledged is kept.")
+        files.tell_stopped(console, "what was acknowledged is kept.")
 
 
 def _announce(console: Console, settings: Settings, listener: socket.socket, *, prices: str, api: str) -> None:

@@ -55,6 +55,18 @@ def test_ctrl_c_ends_it_with_one_line(tmp_path: Path, workers: str) -> None:
         assert server.errors == []
 
 
+@pytest.mark.parametrize("lost", ["trading-window.sqlite3", "cutover.sqlite3"])
+def test_what_was_deleted_under_it_is_not_said_to_be_kept(tmp_path: Path, lost: str) -> None:
+    with serving(tmp_path) as server:
+        assert server.get("/api/health").status_code == 200
+        file = tmp_path / "var" / lost
+        file.unlink()
+        assert server.press_ctrl_c() == 0
+        assert server.lines[-1] == (
+            f"Stopped; what was acknowledged may be lost, for this was deleted or replaced: {file}"
+        )
+
+
 def test_ctrl_c_as_soon_as_the_workers_start_shows_no_traceback(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "3") as server:
         assert server.press_ctrl_c() == 0
