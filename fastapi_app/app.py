@@ -31,7 +31,7 @@ from shared.request_id import RequestId, request_id
 from shared.services import open_parts, services_of
 from shared.settings import CutoverSettings, Settings, load_settings
 from shared.store.base import Store
-from shared.store.opening import names_state_file, open_store
+from shared.store.opening import names_state_file, open_unseeded_store, seed_store
 
 logger = logging.getLogger(__name__)
 
@@ -55,15 +55,17 @@ def create_app(settings: Settings | None = None, *, live_ports: LivePorts | None
     with names_state_file(settings.cutover.path, "cutover.path"):
         check_seed(settings)
     parts = open_parts(settings)
-    windows = open_store(settings)
+    windows = open_unseeded_store(settings)
     with names_state_file(settings.cutover.path, "cutover.path"):
-        return TradingWindowApp(
+        app = TradingWindowApp(
             settings,
             LivePorts(store=windows, services=services_of(parts, settings, backtest=run_backtest)),
             store=cutover_store(settings, windows),
             admin_token=partial(admin_token, settings.cutover.token_path),
             supervisor=supervisor_of(settings, parts, windows),
         )
+    seed_store(windows, settings)
+    return app
 
 
 def cutover_store(settings: Settings, windows: Store | None = None) -> SQLiteCutoverStore:

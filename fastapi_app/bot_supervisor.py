@@ -84,11 +84,14 @@ class BotSupervisor:
         with suppress(LeaseHeld):  # another process was quicker
             await bot.start()
             self._bot, self._started_at = bot, row.started_at
+            before = "" if row.holder is None else f", taken over from {row.holder}"
+            logger.info("the bot runs here, as %s%s", bot.holder, before)
 
     async def _end(self) -> None:
         bot, self._bot = self._bot, None
         if bot is not None:
             await bot.stop()
+            logger.info("the bot has stopped here, as %s", bot.holder)
 
 
 def supervisor_of(settings: Settings, parts: Parts, windows: Store) -> BotSupervisor:

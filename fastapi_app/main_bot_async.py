@@ -17,7 +17,7 @@ from fastapi_app.orders import reconcile
 from fastapi_app.trading_window_async import get_trading_window_async
 from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
-from shared.bot.control import begun_here, ended_here, status_of
+from shared.bot.control import begun_here, ended_here, status_of, told_at_start
 from shared.bot.lease import released, renewed, taken
 from shared.bot.notifier import LogNotifier, Notifier, open_notifier
 from shared.bot.opening import open_bot_store, open_trading
@@ -26,7 +26,7 @@ from shared.bot.store.base import BotStore
 from shared.bot.strategy_set import StrategySet
 from shared.broker.service import BrokerService
 from shared.clock import Clock, SystemClock, utc_text
-from shared.entry import CANT_START_EXIT_CODE
+from shared.entry import CANT_START_EXIT_CODE, log_to_stderr
 from shared.errors import (
     BotIsRunning,
     BotIsStopped,
@@ -42,6 +42,7 @@ from shared.settings import BotSettings, Settings, load_settings
 from shared.store.base import Store
 from shared.store.opening import open_store
 from shared.strategies.registry import StrategyRegistry
+from shared.window import DEFAULT_WINDOW_ID
 from shared.window_config import WindowConfig
 from shared.wire_fields import MAX_CANDLES
 
@@ -274,12 +275,12 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
     """
     settings = settings or load_settings()
     async with contextlib.AsyncExitStack() as opened:
-        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
         market, broker = open_trading(settings)
         opened.callback(market.close)
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
+        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bot = TradingBotAsync(
             settings.bot,
             market=market,
@@ -289,14 +290,18 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
             window=settings.window,
             notifier=notifier,
         )
+        window = windows.snapshot(DEFAULT_WINDOW_ID).config
+        told = told_at_start(settings.bot, holder=bot.holder, account=bot.account, window=window)
         await bots.change_async(
             begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now())
         )
         try:
             await bot.start()
+            logger.info("%s", told)
             await _until(bot, bots, stop or _stop_by_signal())
             if bot.lost is not None:
                 raise bot.lost
+            logger.info("the bot has stopped")
         finally:
             await bots.change_async(ended_here(bot.holder))
             await bots.change_async(released(bot.holder))
@@ -304,7 +309,7 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
 
 def run_main_async() -> None:
     """The bot as a process of its own. What the operator must mend is one sentence, and the exit code 3."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     try:
         asyncio.run(main_async())
     except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:

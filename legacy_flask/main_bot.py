@@ -17,7 +17,7 @@ from legacy_flask.stop_signals import stopped_by_signals
 from legacy_flask.trading_window import TradingWindow
 from shared.bot.account import account_of
 from shared.bot.broker import BotBroker
-from shared.bot.control import begun_here, ended_here
+from shared.bot.control import begun_here, ended_here, told_at_start
 from shared.bot.decisions import (
     NOTHING,
     STALE,
@@ -44,7 +44,7 @@ from shared.broker.base import Order, given_up_after
 from shared.broker.service import BrokerService
 from shared.candle import Candle
 from shared.clock import Clock, SystemClock, utc_text
-from shared.entry import CANT_START_EXIT_CODE
+from shared.entry import CANT_START_EXIT_CODE, log_to_stderr
 from shared.errors import (
     BotIsRunning,
     LeaseHeld,
@@ -352,18 +352,21 @@ def main(settings: Settings | None = None) -> None:
     """Runs the bot until it is interrupted, or stopped in its row. Without settings it reads the process's own."""
     settings = settings or load_settings()
     with contextlib.ExitStack() as opened:
-        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
         market, broker = open_trading(settings)
         opened.callback(market.close)
         opened.callback(broker.close)
         notifier = open_notifier(settings.bot)
+        windows = opened.enter_context(contextlib.closing(open_store(settings)))
         bot = TradingBot(settings.bot, market=market, broker=broker, windows=windows, bots=bots, notifier=notifier)
         bots.change(begun_here(settings.bot, account=bot.account, holder=bot.holder, at=SystemClock().now()))
         try:
             bot.start()
+            config = windows.snapshot(DEFAULT_WINDOW_ID).config
+            logger.info("%s", told_at_start(settings.bot, holder=bot.holder, account=bot.account, window=config))
             with stopped_by_signals(bot):
                 bot.run()
+            logger.info("the bot has stopped")
         except KeyboardInterrupt:
             logger.info("the bot was interrupted")
         finally:
@@ -373,7 +376,7 @@ def main(settings: Settings | None = None) -> None:
 
 def run_main() -> None:
     """The bot as a process of its own. What the operator must mend is one sentence, and the exit code 3."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     try:
         main()
     except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:

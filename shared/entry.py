@@ -1,5 +1,6 @@
-"""How a process that a person started ends when it can't start: with one sentence."""
+"""How a process that a person started logs, and how it ends when it can't start: with one sentence."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,12 @@ from shared.errors import CandleFileError, SettingsError, StoreUnavailable
 
 CANT_START_EXIT_CODE = 3
 """By this code gunicorn's master learns that to start its worker again is no use, and ends too."""
+
+
+def log_to_stderr() -> None:
+    """The log of a bot's own process, from INFO on; a file that is brought to the newest schema says nothing."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 @contextmanager

@@ -258,6 +258,13 @@ class WindowConfig(BaseModel):
         """JSON values: the legacy keys, and the others where they aren't the default. `parse` takes it back."""
         return self.model_dump(mode="json", include={*LEGACY_KEYS, *self._own_keys()})
 
+    def in_words(self) -> str:
+        """For a person, such as `08:00 to 16:00 UTC, at most 5 entries a day`."""
+        hours = "its own intervals" if self.intervals else f"{self.start_hour:02}:00 to {self.end_hour:02}:00"
+        own = [name for name in self.beyond_legacy if name != "intervals"]
+        more = f"; also {', '.join(own)}" if own else ""
+        return f"{hours} {self.timezone}, at most {self.max_trades_per_day} entries a day{more}"
+
     def _own_keys(self) -> tuple[str, ...]:
         return tuple(
             name

@@ -1,7 +1,6 @@
 """How `tradewindow bot run` begins and ends: whose money it is, who may start it, and what it says."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,18 +13,19 @@ from rich.console import Console
 
 from fastapi_app.cli.announcement import announce
 from fastapi_app.cli.bot_options import end, ends_with_a_sentence, settings_of, strategies_of
-from fastapi_app.cli.replay_shown import window_text
 from fastapi_app.main_bot_async import main_async
 from shared.bot.lease import is_free
 from shared.bot.opening import open_bot_store
 from shared.clock import SystemClock
+from shared.entry import log_to_stderr
 from shared.errors import BotIsRunning, InvalidField, LeaseHeld, SettingsError
 from shared.settings import Settings
+from shared.store.opening import window_in_force
 
 
 def run_bot(config: Path | None, strategy: Sequence[str] | None, *, live: bool) -> None:
     """Until it is told to stop. What the operator must mend ends the process with a sentence."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     console = Console(highlight=False, markup=False)
     try:
         with ends_with_a_sentence():
@@ -96,7 +96,7 @@ def _announce(console: Console, settings: Settings) -> None:
         ("prices", {"synthetic": "synthetic (made up)", "file": "recorded", "exchange": place}[settings.market.kind]),
         ("symbols", f"{', '.join(bot.symbols)}, candles of {bot.timeframe}"),
         ("strategies", ", ".join(bot.strategies)),
-        ("window", window_text(settings.window)),
+        ("window", window_in_force(settings).in_words()),
         ("state", str(settings.store.path.absolute())),
         ("stop", "Ctrl-C"),
     ]

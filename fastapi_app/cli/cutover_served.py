@@ -15,6 +15,7 @@ from fastapi_app.app import cutover_store
 from fastapi_app.cli.announcement import address_of, announce
 from fastapi_app.cli.loading import load_accepted, load_app, load_effects
 from fastapi_app.cli.server import LOGGING, listen, run
+from fastapi_app.cli.state_files import StateFiles
 from fastapi_app.cutover.api.token import admin_token
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.dispatch import PREFIX, Cutover
@@ -68,6 +69,7 @@ def serve_pair(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.config.dictConfig(LOGGING)
     console = Console(highlight=False, markup=False)
+    files = StateFiles()
     try:
         with exits_with_a_sentence():
             settings = _with_files_of(legacy.partition(":")[0], load_settings(config, options=options))
@@ -85,10 +87,11 @@ def serve_pair(
             listener = listen(settings.server.host, settings.server.port)
             with names_state_file(settings.cutover.path, "cutover.path, --state"):
                 app = _cutover(pair, loaded)
+        files = StateFiles(settings.cutover.path)
         _announce(console, pair, app.inventory, listener, quiet=quiet)
         run(app, partial(_of_worker, pair), settings.server, listener, websockets=pair.native is not None)
     except KeyboardInterrupt:
-        console.print("Stopped; modes and evidence are kept.")
+        files.tell_stopped(console, "modes and evidence are kept.")
 
 
 def _with_files_of(module: str, settings: Settings) -> Settings:

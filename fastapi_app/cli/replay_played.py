@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from types import FrameType
@@ -39,11 +40,9 @@ def played(file: Path, settings: Settings, state: Path | None) -> Told:
         )
         candles_seen = tape.played(chain([first], candles), is_stopped=lambda: stop.is_asked, progress=bar.move)
         result: ReplayResult | None = None
-        try:
+        with suppress(KeyboardInterrupt):  # a second Ctrl-C doesn't wait
             result = asyncio.run(run.run({symbol: candles_seen}))
-        except KeyboardInterrupt:  # a second Ctrl-C doesn't wait
-            stop.is_asked = True
-    if result is None or stop.is_asked:
+    if result is None or not tape.is_at_end:
         end(_how_to_go_on(tape, state), STOPPED_EXIT_CODE)
     return Told(file=str(file), settings=settings, tape=tape, result=result, seconds=time.perf_counter() - begin)
 

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from fastapi_app.cli.announcement import announce
 from fastapi_app.cli.replay_told import Told, sum_of
-from shared.window_config import WindowConfig
 
 SHOWN_DAYS = 62
 """The newest; all are in the JSON."""
@@ -52,7 +51,7 @@ def facts_of(told: Told) -> list[tuple[str, str]]:
         ("speed", f"{result.candles / told.seconds:,.0f} candles/s, {told.seconds:.1f} s"),
         ("symbol", bot.symbols[0]),
         ("strategies", ", ".join(map(_strategy, bot.strategies.items()))),
-        ("window", window_text(told.settings.window)),
+        ("window", told.settings.window.in_words()),
         ("orders", f"{len(result.orders):,}"),
         ("trades", f"{len(result.trades):,}"),
         ("profit", f"{sum_of(result.orders, 'realized_pnl'):f} {quote}, before fees"),
@@ -65,13 +64,6 @@ def rounded(amount: Decimal) -> str:
     """To six digits, or to the second behind the point where that is more."""
     digits = max(2, 5 - amount.adjusted()) if amount else 2
     return f"{amount:,.{digits}f}"
-
-
-def window_text(window: WindowConfig) -> str:
-    hours = "its own intervals" if window.intervals else f"{window.start_hour:02}:00 to {window.end_hour:02}:00"
-    own = [name for name in window.beyond_legacy if name != "intervals"]
-    more = f"; also {', '.join(own)}" if own else ""
-    return f"{hours} {window.timezone}, at most {window.max_trades_per_day} entries a day{more}"
 
 
 def _strategy(one: tuple[str, dict[str, object]]) -> str:

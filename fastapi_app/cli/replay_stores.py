@@ -10,14 +10,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from fastapi_app.bot.replay import ReplayStores
-from shared.bot.control import config_of
+from shared.bot.control import OWNED_BY_REPLAY, config_of
 from shared.bot.store.base import BotRow, Step
 from shared.candle import Candle
 from shared.errors import SettingsError
 from shared.settings import Settings
-
-_OWNED = "replay"
-"""The key of the bot's row under which a replay's file says whose it is."""
 
 _BEGUN = "first_candles"
 """The key under which it says with which candle each of its files begins."""
@@ -77,12 +74,12 @@ def _told(settings: Settings) -> dict[str, Any]:
 def _owned(state: Path, wanted: Mapping[str, Mapping[str, Any]], *, is_used: bool) -> Step:
     def step(row: BotRow) -> BotRow:
         if row.version == 0 and not is_used:
-            return replace(row, config={_OWNED: wanted})
-        if row.config is None or _OWNED not in row.config:
+            return replace(row, config={OWNED_BY_REPLAY: wanted})
+        if row.config is None or OWNED_BY_REPLAY not in row.config:
             raise SettingsError(f"--state: {state} is a server's state; a replay needs a file of its own")
         for section, values in wanted.items():
             for key, value in values.items():
-                before = row.config[_OWNED][section].get(key)
+                before = row.config[OWNED_BY_REPLAY][section].get(key)
                 if before != value:
                     raise SettingsError(
                         f"--state: {state} holds a replay with {section}.{key} {before}, and this one has {value}; "

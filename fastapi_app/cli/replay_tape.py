@@ -33,6 +33,8 @@ class Tape:
         self._in_last = 0
         self.stretches: list[Stretch] = []
         self.candles = 0
+        self.is_at_end = False
+        """Whether there were no more candles, rather than that somebody has stopped it."""
         self.refused: Counter[tuple[str, int]] = Counter()
         """How often this run was refused something, by code and by the number of the stretch."""
         self.sentences: dict[str, str] = {}
@@ -49,6 +51,7 @@ class Tape:
             if self.candles % _TOLD_EVERY == 0:
                 progress(self.candles)
             yield candle
+        self.is_at_end = True
         progress(self.candles)
 
     def observe(self, event: Event) -> None:

@@ -31,12 +31,13 @@ WORKER_SILENCE_SECONDS = 60
 no worker ever starts."""
 
 LOGGING = copy.deepcopy(LOGGING_CONFIG)
-"""Warnings and errors of every module go to stderr, with the id of their request, the access log, where it is on, to
-stdout."""
+"""Warnings and errors of every module go to stderr, with the id of their request, and what the bot does; the access
+log, where it is on, to stdout."""
 LOGGING["filters"] = {"request_id": {"()": RequestIdFilter}}
 LOGGING["handlers"]["default"]["filters"] = ["request_id"]
 LOGGING["formatters"]["default"]["fmt"] = "%(levelprefix)s [%(request_id)s] %(message)s"
 LOGGING["root"] = {"handlers": ["default"], "level": "WARNING"}
+LOGGING["loggers"] |= {name: {"level": "INFO"} for name in ("fastapi_app.bot_supervisor", "shared.bot.notifier")}
 LOGGING["loggers"]["uvicorn"]["level"] = "WARNING"
 LOGGING["loggers"]["uvicorn.error"]["level"] = "WARNING"
 

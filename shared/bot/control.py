@@ -10,6 +10,10 @@ from shared.bot.store.base import BotRow, Step
 from shared.clock import utc_text
 from shared.errors import BotIsRunning, BotIsStopped, OtherAccount
 from shared.settings import BotSettings
+from shared.window_config import WindowConfig
+
+OWNED_BY_REPLAY = "replay"
+"""The key of the row's config under which a replay's file says whose it is; the settings of a bot have no such key."""
 
 
 def started(settings: BotSettings, *, account: str, at: datetime) -> Step:
@@ -85,6 +89,12 @@ def _moved(row: BotRow, account: str, at: datetime) -> BotRow:
 def config_of(settings: BotSettings) -> dict[str, Any]:
     """The settings as JSON values, without what holds keys; `BotSettings` takes them back."""
     return settings.model_dump(mode="json", exclude={"notify_urls"})
+
+
+def told_at_start(settings: BotSettings, *, holder: str, account: str, window: WindowConfig) -> str:
+    """What a process says that runs the bot; `window` is the stored one, by which it trades."""
+    symbols, strategies = ", ".join(settings.symbols), ", ".join(settings.strategies)
+    return f"the bot runs as {holder}: {symbols} by {strategies}, {account}; the window: {window.in_words()}"
 
 
 def status_of(row: BotRow, settings: BotSettings) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from shared.errors import SettingsError, StoreUnavailable
+from shared.errors import SettingsError, StoreUnavailable, UnknownWindow
 from shared.settings import Settings
 from shared.store.sqlite import SQLiteStore
 from shared.window import DEFAULT_WINDOW_ID
@@ -18,11 +18,56 @@ logger = logging.getLogger(__name__)
 def open_store(settings: Settings) -> SQLiteStore:
     """A store that is ready, and holds nothing open: a process may still fork.
 
-    The settings seed the default window; from then on the store's own config wins, and a difference is logged.
-    Raises SettingsError.
+    The settings seed the default window; from then on the store's own config wins, and a key that somebody has set
+    otherwise is logged. To be called last, so that a start that fails seeds nothing. Raises SettingsError.
     """
+    store = open_unseeded_store(settings)
+    seed_store(store, settings)
+    return store
+
+
+def open_unseeded_store(settings: Settings) -> SQLiteStore:
+    """As `open_store`, before the settings have seeded anything: for a start that may still fail. Raises
+    SettingsError."""
+    store = SQLiteStore(
+        settings.store.path,
+        busy_timeout_seconds=settings.store.busy_timeout_seconds,
+        max_waiting_writes=settings.store.max_waiting_writes,
+    )
     with names_state_file(settings.store.path, "store.path"):
-        return _seeded(settings)
+        store.prepare()
+    return store
+
+
+def seed_store(store: SQLiteStore, settings: Settings) -> None:
+    """Gives the store the default window where it doesn't know it yet. Otherwise the keys are logged that the settings
+    name and the store has other values of; a default names none. Raises SettingsError."""
+    seed = settings.window
+    with names_state_file(settings.store.path, "store.path"):
+        stored = store.create(DEFAULT_WINDOW_ID, seed).config
+    store.close()
+    differing = {key for key in seed.model_fields_set if getattr(seed, key) != getattr(stored, key)}
+    if differing:
+        logger.warning(
+            "the window %r keeps its stored %s, though the settings say %s; to change it, use "
+            "PUT /api/windows/%s/config, or PUT /api/trading-window/config for the keys that the old side knows",
+            DEFAULT_WINDOW_ID,
+            _told(stored, differing),
+            _told(seed, differing),
+            DEFAULT_WINDOW_ID,
+        )
+
+
+def window_in_force(settings: Settings) -> WindowConfig:
+    """The default window's config as it is stored, or else the one that a start would seed. Makes no file. Raises
+    SettingsError."""
+    if not settings.store.path.exists():
+        return settings.window
+    with closing(open_unseeded_store(settings)) as store, names_state_file(settings.store.path, "store.path"):
+        try:
+            return store.snapshot(DEFAULT_WINDOW_ID).config
+        except UnknownWindow:
+            return settings.window
 
 
 @contextmanager
@@ -51,26 +96,5 @@ def _refusal(path: Path) -> str:
     return f"the state file {path.absolute()} can't be used"
 
 
-def _seeded(settings: Settings) -> SQLiteStore:
-    store = SQLiteStore(
-        settings.store.path,
-        busy_timeout_seconds=settings.store.busy_timeout_seconds,
-        max_waiting_writes=settings.store.max_waiting_writes,
-    )
-    seed = settings.window
-    stored = store.create(DEFAULT_WINDOW_ID, seed).config
-    store.close()
-    if stored != seed:
-        logger.warning(
-            "the window %r keeps its stored config (%s), though the settings say %s; to change it, use "
-            "PUT /api/windows/%s/config, or PUT /api/trading-window/config for the keys that the old side knows",
-            DEFAULT_WINDOW_ID,
-            _told(stored),
-            _told(seed),
-            DEFAULT_WINDOW_ID,
-        )
-    return store
-
-
-def _told(config: WindowConfig) -> str:
-    return ", ".join(f"{key} {value}" for key, value in config.to_json().items())
+def _told(config: WindowConfig, keys: set[str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in config.model_dump(mode="json", include=keys).items())

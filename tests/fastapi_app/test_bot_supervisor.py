@@ -114,7 +114,10 @@ async def test_a_process_that_ends_hands_it_over_at_once(processes: Processes) -
     assert world.row().desired == "running"
 
 
-async def test_a_lease_of_a_process_that_was_killed_is_waited_for_and_then_taken_over(processes: Processes) -> None:
+async def test_a_lease_of_a_process_that_was_killed_is_waited_for_and_then_taken_over(
+    processes: Processes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "fastapi_app.bot_supervisor")
     world = processes.world
     tell_to_start(world)
     now = world.clock.now()
@@ -125,6 +128,7 @@ async def test_a_lease_of_a_process_that_was_killed_is_waited_for_and_then_taken
     world.clock.step(MINUTE)
     assert await processes.run_the_bot() in ("one", "two")
     (running,) = [bot for bot in world.bots if bot.is_running]
+    assert f"the bot runs here, as {running.holder}, taken over from killed" in caplog.messages
     await world.minutes(12, running)
     assert world.orders() == await world.trades() >= 2
 

@@ -18,6 +18,7 @@ from fastapi_app.cli.commands import app
 from fastapi_app.cli.replay_tape import Tape
 from shared.bot.events import Event
 from shared.bot.store.sqlite import SQLiteBotStore
+from shared.candle import Candle
 from shared.store.sqlite import SQLiteStore
 from shared.window_config import WindowConfig
 from tests.fastapi_app.bot.runs import OFFICE_HOURS, check_books, replayed
@@ -273,6 +274,21 @@ def test_ctrl_c_in_memory_says_what_would_have_kept_it(candles: Path, monkeypatc
         r"replay that was stopped goes on\n",
         result.stderr,
     )
+
+
+def test_ctrl_c_at_the_last_candle_shows_what_came_of_all(candles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = told(candles, *QUICK)
+    take = Tape._take
+
+    def and_press_ctrl_c_at_the_last(tape: Tape, candle: Candle) -> None:
+        take(tape, candle)
+        if tape.candles == 1_500:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Tape, "_take", and_press_ctrl_c_at_the_last)
+    answer = told(candles, *QUICK)
+    assert answer["candles"] == 1_500
+    assert left(answer) == left(expected)
 
 
 def _stopped(arguments: tuple[str | Path, ...], number: signal.Signals, *, when: Callable[[], bool]) -> tuple[int, str]:

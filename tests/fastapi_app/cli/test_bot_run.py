@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from fastapi_app.cli.commands import app
 from shared.bot.store.base import BotRow
 from shared.bot.store.sqlite import SQLiteBotStore
+from shared.store.sqlite import SQLiteStore
+from shared.window_config import WindowConfig
 from tests.fakes.trading import TradingExchange
 from tests.fastapi_app.cli.running import TRADEWINDOW, environment, wait_until
 from tests.shared.broker.at_exchange import trading
@@ -97,11 +99,14 @@ def test_it_trades_paper_money_until_ctrl_c_and_no_second_one_runs(
     ended = datetime.now(UTC) - timedelta(seconds=1)
     with closing(SQLiteBotStore(state_file)) as store:
         store.change(lambda _: BotRow(desired="running", holder="one that was killed", lease_until=ended))
+    with closing(SQLiteStore(state_file)) as windows:
+        windows.create("default", WindowConfig(max_trades_per_day=50))
     given = {"STORE__PATH": str(state_file), "BOT__CYCLE_SECONDS": "0.05"}
     with closing(Run(tmp_path, "--strategy", "rsi:period=3", variables=given)) as run:
         run.wait_for("Ctrl-C")
         assert "  money       paper\n" in run.text
         assert "  prices      synthetic (made up)\n" in run.text
+        assert "at most 50 entries a day" in run.text  # as is stored, and not the settings' 5
         assert f"  state       {state_file}\n" in run.text
         wait_until(lambda: row_in(state_file).last_cycle is not None)
         row = row_in(state_file)

@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -30,12 +31,15 @@ def test_it_says_where_it_is_and_answers_there(tmp_path: Path) -> None:
         assert server.told("docs") == f"{server.address}/docs"
         assert server.told("state") == str(tmp_path / "var" / "trading-window.sqlite3")
         assert server.told("prices") == "synthetic (made up, seed 1)"
+        assert server.told("token") == str(tmp_path / "var" / "cutover.token")
+        assert server.told("api") == f"{server.address}/cutover/docs"
         assert server.told("stop") == "Ctrl-C"
         assert urlsplit(server.address).hostname == "127.0.0.1"
 
         health = server.get("/api/health")
         assert (health.json(), health.headers["X-Prices"]) == ({"status": "healthy"}, "synthetic")
-        assert server.get("/docs").status_code == 200
+        assert server.get("/docs").status_code == server.get("/cutover/docs").status_code == 200
+        assert Path(server.told("token")).is_file()
         assert (tmp_path / "var" / "trading-window.sqlite3").is_file()
 
 
@@ -49,6 +53,18 @@ def test_ctrl_c_ends_it_with_one_line(tmp_path: Path, workers: str) -> None:
 
         assert server.lines == [*announced, "Stopped; what was acknowledged is kept."]
         assert server.errors == []
+
+
+@pytest.mark.parametrize("lost", ["trading-window.sqlite3", "cutover.sqlite3"])
+def test_what_was_deleted_under_it_is_not_said_to_be_kept(tmp_path: Path, lost: str) -> None:
+    with serving(tmp_path) as server:
+        assert server.get("/api/health").status_code == 200
+        file = tmp_path / "var" / lost
+        file.unlink()
+        assert server.press_ctrl_c() == 0
+        assert server.lines[-1] == (
+            f"Stopped; what was acknowledged may be lost, for this was deleted or replaced: {file}"
+        )
 
 
 def test_ctrl_c_as_soon_as_the_workers_start_shows_no_traceback(tmp_path: Path) -> None:
@@ -75,6 +91,20 @@ def test_the_next_start_still_has_today_s_trades(tmp_path: Path) -> None:
         assert server.press_ctrl_c() == 0
     with serving(tmp_path) as server:
         assert server.get("/api/trading-window/trades").json()["count"] == 1
+
+
+def test_the_log_tells_what_the_bot_does_and_nothing_else_that_is_well(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "2") as server:
+        assert httpx.post(f"{server.address}/api/bot/start", timeout=DEADLINE_SECONDS).status_code == 200
+        wait_until(lambda: any("Trading bot: entry: " in line for line in server.errors))
+        assert httpx.post(f"{server.address}/api/bot/stop", timeout=DEADLINE_SECONDS).status_code == 200
+        wait_until(lambda: any("the bot has stopped here" in line for line in server.errors))
+        assert server.press_ctrl_c() == 0
+        began, *trades, ended = server.errors
+    told = re.fullmatch(r"INFO: +\[-\] the bot runs here, as (\S+-[0-9]+)", began)
+    assert told
+    assert re.fullmatch(rf"INFO: +\[-\] the bot has stopped here, as {told[1]}", ended)
+    assert all(re.match(r"INFO: +\[-\] Trading bot: ", line) for line in trades)
 
 
 def test_the_settings_reach_every_worker(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""What a bot's own process says when it starts in an empty folder, and when it is told to stop."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fastapi_app.cli.running import DEADLINE_SECONDS, TRADEWINDOW, environment, wait_until
+
+PRICES = r"prices come from: synthetic \(made up, seed 1\)"
+RUNS = (
+    r"the bot runs as \S+-{pid}: BTC-USD by ema_crossover, "
+    r"paper money at the prices of synthetic \(made up, seed 1\); the window: 00:00 to 24:00 UTC, "
+    r"at most 7 entries a day"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "head", "last"),
+    [
+        ([sys.executable, "-m", "legacy_flask.main_bot"], [PRICES, RUNS], "the bot has stopped"),
+        ([sys.executable, "-m", "fastapi_app.main_bot_async"], [PRICES, RUNS], "the bot has stopped"),
+        (
+            [str(TRADEWINDOW), "bot", "run"],
+            ["Trading bot .*", "  money       paper"],
+            "Stopped; what was in flight is finished.",
+        ),
+    ],
+    ids=["old", "new", "bot run"],
+)
+def test_it_tells_what_it_trades_and_that_it_has_stopped(
+    command: list[str], head: list[str], last: str, tmp_path: Path
+) -> None:
+    environ = environment(WINDOW__MAX_TRADES_PER_DAY="7")
+    out = tmp_path / "out"
+    with out.open("wb") as file:
+        process = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: "the bot runs as" in out.read_text() or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_SECONDS) == 0, out.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    lines = [re.sub(r"^[-0-9]+ [0-9:,]+ INFO [a-z_.]+: ", "", line) for line in out.read_text().splitlines()]
+    for pattern, line in zip(head, lines, strict=False):
+        assert re.fullmatch(pattern.format(pid=process.pid), line), lines
+    assert lines[-1] == last
