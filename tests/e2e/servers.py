@@ -73,6 +73,11 @@ class Server:
         return self._complained.read_text(errors="replace")
 
     @property
+    def complaints(self) -> list[str]:
+        """The lines of stderr but those that tell what its bot does."""
+        return [line for line in self.stderr.splitlines() if not line.startswith("INFO:")]
+
+    @property
     def output(self) -> str:
         return f"{self.stdout}{self.stderr}"
 

@@ -63,7 +63,7 @@ async def test_under_load_with_every_request_compared_no_difference_is_found_and
             assert set(counts) <= {"match", "skipped queue_full"}
         visitors.close()
         assert server.interrupt() == 0
-        assert server.stderr == ""
+        assert server.complaints == []
     _check_variety(visitors)
     _check_ledger(visitors, state)
 
