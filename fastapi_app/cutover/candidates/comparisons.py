@@ -275,6 +275,7 @@ class Comparisons:
         pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
         raised: str | None = None
         if side == "native":
+            self._heavy.begin(endpoint)
             self._watchdog.watch(endpoint)
         steps = Steps(_run(self._candidates.app(side), pair.scope, client))
         timer = loop.call_later(self._settings.timeout_seconds, self._give_up, task, pair)

@@ -1,6 +1,7 @@
 """What keeps candidates that compute for long, or never end, from holding up clients."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -53,7 +54,8 @@ class KeptThreads:
 
 
 class HeavyCandidates:
-    """Endpoints whose native candidates keep the event loop for long, and until when they rest."""
+    """Endpoints whose native candidates keep the event loop for long, and until when they rest. The first one after a
+    rest runs alone: requests that waited behind it would start as many again at once."""
 
     def __init__(self) -> None:
         self._heavy: set[str] = set()
@@ -61,6 +63,11 @@ class HeavyCandidates:
 
     def rests(self, endpoint: str) -> bool:
         return bool(self._rests_until) and _now() < self._rests_until.get(endpoint, 0.0)
+
+    def begin(self, endpoint: str) -> None:
+        """Before a candidate runs that doesn't rest; `note` tells that it has ended."""
+        if endpoint in self._rests_until:
+            self._rests_until[endpoint] = math.inf
 
     def note(self, endpoint: str, longest_seconds: float, *, too_large: bool) -> None:
         """One long stretch alone may have been the collector's, unless much was built in it."""
@@ -73,9 +80,11 @@ class HeavyCandidates:
             rest_seconds = longest_seconds / HEAVY_SHARE
         else:
             self._heavy.add(endpoint)
-        if rest_seconds:
-            # One that ran beside it, and rests shorter, doesn't end the rest.
-            self._rests_until[endpoint] = max(self._rests_until.get(endpoint, 0.0), _now() + rest_seconds)
+        before = self._rests_until.pop(endpoint, 0.0)
+        # One that ran beside it, and rests shorter, doesn't end the rest.
+        until = max(0.0 if before == math.inf else before, _now() + rest_seconds)
+        if until > _now():
+            self._rests_until[endpoint] = until
 
 
 class HangingCandidates:

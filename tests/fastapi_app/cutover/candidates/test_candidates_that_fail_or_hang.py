@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from fastapi_app.cutover.candidates import limits
 from shared.modes import Mode
 from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import (
@@ -108,6 +109,19 @@ async def test_a_candidate_that_sends_on_past_its_limit_leaves_the_loop_to_other
     app = cutover_of(stubborn, wsgi(), SHADOW, settings=settings)
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {"skipped timed_out": 1}
+
+
+async def test_after_its_rest_a_candidate_over_the_limit_is_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TOO_LARGE_REST_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "HEAVY_SHARE", 1.0)
+    app = cutover_of(asgi(b"x" * 1_000), wsgi(), SHADOW, settings=CutoverSettings(max_response_bytes=100))
+    await ask(app, "GET", "/items")
+    await app.settled()
+    await asyncio.sleep(0.25)
+
+    await asyncio.gather(*(ask(app, "GET", "/items") for _ in range(4)))
+
+    assert await counts_of(app) == {"skipped candidate_too_large": 2, "skipped heavy": 3}
 
 
 async def _deaf() -> None:

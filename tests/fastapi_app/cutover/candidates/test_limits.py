@@ -77,6 +77,35 @@ def test_one_that_ran_beside_a_heavy_one_does_not_end_its_rest(time: Time) -> No
     assert not heavy.rests(ENDPOINT)
 
 
+def test_the_first_one_after_a_rest_runs_alone(time: Time) -> None:
+    heavy = HeavyCandidates()
+    heavy.note(ENDPOINT, 0.020, too_large=True)
+    time.now += 8.01
+
+    heavy.begin(ENDPOINT)
+
+    assert heavy.rests(ENDPOINT)
+    assert not heavy.rests(OTHER)
+    heavy.note(ENDPOINT, 0.010, too_large=True)
+    time.now += 3.99
+    assert heavy.rests(ENDPOINT)
+    time.now += 0.02
+    assert not heavy.rests(ENDPOINT)
+
+
+def test_after_a_rest_one_that_ends_soon_makes_way_for_others(time: Time) -> None:
+    heavy = HeavyCandidates()
+    heavy.note(ENDPOINT, 0.020, too_large=True)
+    time.now += 8.01
+    heavy.begin(ENDPOINT)
+
+    heavy.note(ENDPOINT, 0.001, too_large=False)
+
+    assert not heavy.rests(ENDPOINT)
+    heavy.begin(ENDPOINT)
+    assert not heavy.rests(ENDPOINT)
+
+
 def test_twenty_mismatches_are_kept_at_once_and_then_so_many_a_second(time: Time) -> None:
     full = FullMismatches(per_second=2)
 
