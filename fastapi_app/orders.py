@@ -59,8 +59,7 @@ async def place(ports: Ports, request: OrderRequest, *, may_be_known: bool = Fal
             await order_permits.account_for(ports, known, look)
             return dict(known)
     permit, request = await _reserve(ports, request)
-    placed = await _send(ports, request, permit)
-    order: Json = placed["order"]
+    order = await _send(ports, request, permit)
     await order_permits.account_for_sent(ports, order, look)
     return order
 
@@ -138,7 +137,7 @@ def _order_of(request: OrderRequest) -> Order:
 async def _send(ports: Ports, request: OrderRequest, permit: Permit) -> Json:
     """What the broker answers. A broker's errors say that there is no order, but for OutcomeUnknown and faults."""
     try:
-        placed: Json = await ports.outbound.effect_async(
+        order: Json = await ports.outbound.effect_async(
             "broker", "place", **arguments_of(request), at=utc_text(ports.instant())
         )
     except Exception as error:
@@ -147,4 +146,4 @@ async def _send(ports: Ports, request: OrderRequest, permit: Permit) -> Json:
         else:
             await order_permits.apply_unless_ended(ports, permits.doubting(permit["id"]))
         raise
-    return placed
+    return order

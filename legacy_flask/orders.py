@@ -72,7 +72,7 @@ class Orders:
         arguments = {**arguments_of(request), "reduces": reduces}
         permit_id = self._window.try_send_order({**arguments, "strategy": strategy})
         try:
-            placed = self._ports.outbound.effect("broker", "place", **arguments, at=self._at)
+            order: Json = self._ports.outbound.effect("broker", "place", **arguments, at=self._at)
         except OutcomeUnknown:
             self._window.doubt_order(permit_id)
             raise
@@ -82,7 +82,6 @@ class Orders:
         except Exception:
             self._window.doubt_order(permit_id)
             raise
-        order: Json = placed["order"]
         self.account_for_sent(order, strategy=strategy)
         return order
 

@@ -31,22 +31,21 @@ class BrokerService:
         self._broker = broker
 
     def place(self, *, at: str, **order: Any) -> Json:
-        """Takes what `arguments_of` makes of a request. `placed` says whether this call placed the order, by a look
-        before: an equal one of the same client order id may have been there. Of two that look at once, which takes that
-        one of them has lost its permit meanwhile, both may be told so; there is one order all the same."""
+        """Takes what `arguments_of` makes of a request, and answers the order. One of the same client order id may be
+        there, placed as one that reduces a position or not: it is the same order all the same, which the broker alone
+        would not say."""
         request = _request(order)
         known = self._broker.order_by_client_id(request.client_order_id)
         if known is not None:
-            return _known(known, request)
-        return {"order": self._broker.place(request, at=datetime.fromisoformat(at)).to_json(), "placed": True}
+            return _same(known, request)
+        return self._broker.place(request, at=datetime.fromisoformat(at)).to_json()
 
     async def place_async(self, *, at: str, **order: Any) -> Json:
         request = _request(order)
         known = await self._broker.order_by_client_id_async(request.client_order_id)
         if known is not None:
-            return _known(known, request)
-        placed = await self._broker.place_async(request, at=datetime.fromisoformat(at))
-        return {"order": placed.to_json(), "placed": True}
+            return _same(known, request)
+        return (await self._broker.place_async(request, at=datetime.fromisoformat(at))).to_json()
 
     def cancel(self, *, order_id: str, at: str) -> Json:
         return self._broker.cancel(order_id, at=datetime.fromisoformat(at)).to_json()
@@ -139,11 +138,11 @@ def _request(order: Mapping[str, Any]) -> OrderRequest:
     )
 
 
-def _known(order: Order, request: OrderRequest) -> Json:
+def _same(order: Order, request: OrderRequest) -> Json:
     known = order.to_json()
     if not is_for(known, request):
         raise ClientOrderIdReused(request.client_order_id)
-    return {"order": known, "placed": False}
+    return known
 
 
 def _json_or_none(order: Order | None) -> Json | None:

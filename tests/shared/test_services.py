@@ -45,9 +45,9 @@ def test_the_broker_is_durable_in_the_store_s_file_and_trades_at_the_market_s_pr
     first, second = (LivePorts(store=MemoryStore(), services=open_services(settings)) for _ in range(2))
     outbound = first.for_request().outbound
     placed = outbound.effect("broker", "place", **order, price=None, reduces=False, at=AT)
-    assert (placed["order"]["average_price"], placed["order"]["fee"]) == ("11", "0.02200000")
+    assert (placed["average_price"], placed["fee"]) == ("11", "0.02200000")
     first.close()
-    assert second.for_request().outbound.read("broker", "order", order_id="paper-1") == placed["order"]
+    assert second.for_request().outbound.read("broker", "order", order_id="paper-1") == placed
     second.close()
 
 
