@@ -1,7 +1,7 @@
 """`tradewindow cutover set`: moves endpoints."""
 
 import getpass
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, get_args
@@ -18,6 +18,9 @@ from fastapi_app.cutover.store.base import ChangeRefused, CountKey, ModeTable
 from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
+
+Move = Callable[[Mapping[str, EndpointMode]], ModeTable]
+"""Writes so many endpoints' new modes, all or none. Raises ChangeRefused."""
 
 
 def set_mode(
@@ -94,7 +97,6 @@ def set_mode(
         changes = {
             name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
         }
-        lacking = sorted({endpoint.name for endpoint in within} - {*names}) if every else []
         change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
         move = partial(
             store.change,
@@ -103,20 +105,14 @@ def set_mode(
             at=datetime.now(UTC),
             version=before.version if version is None else version,
         )
-        refused = None
-        try:
-            after = move(change.changes)
-        except ChangeRefused as exc:
-            movable = [name for name in names if name not in exc.endpoints]
-            if not every or len(movable) in (0, len(names)):
-                raise _of_all(exc, names) from exc
-            # The way back must not wait for the few that can't go.
-            after, names, refused = move({name: change.changes[name] for name in movable}), movable, exc
+        after, refused = (_move_most if every else _move_all)(move, change.changes)
+        names = [name for name in names if refused is None or name not in refused.endpoints]
         moved = [name for name in names if after.modes[name] != before.modes[name]]
         unproved = _never_compared(moved, before, after, counts)
         if as_json:
             print_json({**modes_answer(after), "never_compared": unproved})
         else:
+            lacking = sorted({endpoint.name for endpoint in within} - {*changes}) if every else []
             show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
             if unproved:
@@ -141,6 +137,24 @@ def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, ever
         raise WrongUse("give endpoints, such as GET /api/status, or --all")
 
 
+def _move_all(move: Move, changes: Mapping[str, EndpointMode]) -> tuple[ModeTable, None]:
+    try:
+        return move(changes), None
+    except ChangeRefused as exc:
+        raise _of_all(exc, changes) from exc
+
+
+def _move_most(move: Move, changes: Mapping[str, EndpointMode]) -> tuple[ModeTable, ChangeRefused | None]:
+    """Those that can go, and why the others can't: the way back must not wait for the few."""
+    try:
+        return move(changes), None
+    except ChangeRefused as exc:
+        movable = {name: mode for name, mode in changes.items() if name not in exc.endpoints}
+        if len(movable) in (0, len(changes)):
+            raise _of_all(exc, changes) from exc
+        return move(movable), exc
+
+
 def _never_compared(moved: Iterable[str], before: ModeTable, after: ModeTable, counts: Iterable[CountKey]) -> list[str]:
     """Of those that clients get native's answers from now, and got legacy's from before, the ones without evidence."""
     compared = {key.endpoint for key in counts if key.outcome != "skipped"}
@@ -153,7 +167,7 @@ def _never_compared(moved: Iterable[str], before: ModeTable, after: ModeTable, c
     ]
 
 
-def _of_all(refusal: ChangeRefused, names: Sequence[str]) -> ChangeRefused:
+def _of_all(refusal: ChangeRefused, names: Collection[str]) -> ChangeRefused:
     """As it is told where several were to move."""
     return ChangeRefused(f"{refusal}. Nothing was moved") if len(names) > 1 else refusal
 
