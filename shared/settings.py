@@ -1,77 +1,37 @@
 """The settings: typed, from a TOML file and the environment; built once by each entry point and passed in."""
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared._settings_sources import CONFIG_VARIABLE, read_environment, read_toml, variable_of
+from shared._settings_layers import Layer, section_of
+from shared._settings_sources import CONFIG_VARIABLE, read_environment, read_toml
 from shared.candle import Timeframe
 from shared.errors import InvalidField, SettingsError
-from shared.fields import validated
 from shared.modes import EndpointMode
+from shared.settings_fields import (
+    Currency,
+    EndpointName,
+    EndpointNames,
+    FilePath,
+    HeaderName,
+    MarketSymbol,
+    Rate,
+    Secret,
+    WrittenDecimal,
+    each_once,
+    part,
+    seconds,
+    whole,
+)
 from shared.window_config import WindowConfig
 
 DEFAULT_CONFIG_FILE = Path("tradewindow.toml")
-
-
-def _whole(low: int, high: int) -> Any:
-    return Field(ge=low, le=high, description=f"a whole number from {low} to {high}")
-
-
-def _seconds(low: float, high: float) -> Any:
-    return Field(ge=low, le=high, description=f"a number from {low:g} to {high:g}")
-
-
-def _file_path(path: Path) -> Path:
-    if path.name in ("", "..", ":memory:") or "\0" in str(path):
-        raise ValueError("not the path of a file")
-    return path
-
-
-def _decimal(given: Any) -> Any:
-    """A decimal in quotes, or a whole number: a bare fraction has been a binary one since the file was read."""
-    if isinstance(given, str) and _DECIMAL.fullmatch(given):
-        return Decimal(given)
-    return Decimal(given) if isinstance(given, int) and not isinstance(given, bool) else given
-
-
-_DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
-Rate = Annotated[
-    Decimal,
-    BeforeValidator(_decimal),
-    Field(ge=0, le=Decimal("0.1"), description='a decimal in quotes from "0" to "0.1", such as "0.001"'),
-]
-Currency = Annotated[str, Field(pattern="^[A-Z0-9]{1,16}$")]
-WrittenDecimal = Annotated[Decimal, BeforeValidator(_decimal)]
-
-
-def _part(*, most: str, least: str | None = None, above: str | None = None) -> Any:
-    low = f'of at least "{least}"' if above is None else f'greater than "{above}"'
-    return Field(
-        ge=least and Decimal(least),
-        gt=above and Decimal(above),
-        le=Decimal(most),
-        description=f'a decimal in quotes {low} and at most "{most}", such as "0.01"',
-    )
-
-
-def _each_once(names: list[str]) -> list[str]:
-    if len(set(names)) < len(names):
-        raise ValueError("a name is there twice")
-    return names
-
-
-EndpointName = Annotated[str, Field(pattern="^[A-Z]+ /.*$")]
-EndpointNames = Annotated[list[EndpointName], Field(description='a list of endpoints, such as ["POST /api/search"]')]
-
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-"""A token: RFC 9110, 5.6.2."""
 
 
 class _Section(BaseModel):
@@ -82,47 +42,41 @@ class ServerSettings(_Section):
     """The server process."""
 
     host: Annotated[str, Field(min_length=1, description="an address to listen on, such as 127.0.0.1")] = "127.0.0.1"
-    port: Annotated[int, _whole(0, 65_535)] = 8000
-    workers: Annotated[int, _whole(1, 64)] = 1
+    port: Annotated[int, whole(0, 65_535)] = 8000
+    workers: Annotated[int, whole(1, 64)] = 1
     access_log: Annotated[bool, Field(description="true or false")] = False
-    drain_timeout_seconds: Annotated[int, _whole(0, 3_600)] = 10
+    drain_timeout_seconds: Annotated[int, whole(0, 3_600)] = 10
 
 
 class StoreSettings(_Section):
     """Where the state lies. A relative path starts at the working directory."""
 
-    path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = Path(
-        "var/trading-window.sqlite3"
-    )
-    busy_timeout_seconds: Annotated[float, Field(ge=0.1, le=60, description="a number from 0.1 to 60")] = 5.0
-    max_waiting_writes: Annotated[int, _whole(1, 1_000_000)] = 10_000
+    path: FilePath = Path("var/trading-window.sqlite3")
+    busy_timeout_seconds: Annotated[float, seconds(0.1, 60)] = 5.0
+    max_waiting_writes: Annotated[int, whole(1, 1_000_000)] = 10_000
 
 
 class LimitSettings(_Section):
     """What a request may cost."""
 
-    max_body_bytes: Annotated[int, _whole(1_024, 1_073_741_824)] = 1_048_576
+    max_body_bytes: Annotated[int, whole(1_024, 1_073_741_824)] = 1_048_576
 
 
 class BridgeSettings(_Section):
     """The old stack under the new one's server."""
 
-    threads: Annotated[int, _whole(1, 256)] = 10
-    max_queued: Annotated[int, _whole(0, 1_000_000)] = 1_000
-    max_body_bytes: Annotated[int, _whole(1_024, 1_099_511_627_776)] = 104_857_600
-    body_memory_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 65_536
-    max_body_files: Annotated[int, _whole(0, 1_000_000)] = 1_000
-    max_header_bytes: Annotated[int, _whole(1_024, 1_048_576)] = 65_536
-    max_response_bytes: Annotated[int, _whole(0, 1_099_511_627_776)] = 0
-    buffer_bytes: Annotated[int, _whole(1, 1_073_741_824)] = 65_536
-    retry_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 1.0
-    send_timeout_seconds: Annotated[float, Field(ge=0.1, le=3_600, description="a number from 0.1 to 3600")] = 60.0
-    watch_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 0.5
-    abandon_after_seconds: Annotated[float, Field(ge=0, le=3_600, description="a number from 0 to 3600")] = 5.0
-
-
-MarketSymbol = Annotated[str, Field(max_length=32, pattern="^[A-Z0-9]+-[A-Z0-9]+$")]
-Secret = Annotated[SecretStr | None, Field(description="a text", min_length=1)]
+    threads: Annotated[int, whole(1, 256)] = 10
+    max_queued: Annotated[int, whole(0, 1_000_000)] = 1_000
+    max_body_bytes: Annotated[int, whole(1_024, 1_099_511_627_776)] = 104_857_600
+    body_memory_bytes: Annotated[int, whole(0, 1_073_741_824)] = 65_536
+    max_body_files: Annotated[int, whole(0, 1_000_000)] = 1_000
+    max_header_bytes: Annotated[int, whole(1_024, 1_048_576)] = 65_536
+    max_response_bytes: Annotated[int, whole(0, 1_099_511_627_776)] = 0
+    buffer_bytes: Annotated[int, whole(1, 1_073_741_824)] = 65_536
+    retry_after_seconds: Annotated[float, seconds(0, 3_600)] = 1.0
+    send_timeout_seconds: Annotated[float, seconds(0.1, 3_600)] = 60.0
+    watch_after_seconds: Annotated[float, seconds(0, 3_600)] = 0.5
+    abandon_after_seconds: Annotated[float, seconds(0, 3_600)] = 5.0
 
 
 class MarketSettings(_Section):
@@ -135,9 +89,9 @@ class MarketSettings(_Section):
     symbols: Annotated[
         list[MarketSymbol], Field(min_length=1, description='a list of symbols, such as ["BTC-USD"]')
     ] = ["BTC-USD", "ETH-USD"]
-    seed: Annotated[int, _whole(0, 2**63 - 1)] = 1
+    seed: Annotated[int, whole(0, 2**63 - 1)] = 1
     files: Annotated[
-        dict[MarketSymbol, Annotated[Path, Field(strict=False), AfterValidator(_file_path)]],
+        dict[MarketSymbol, FilePath],
         Field(description='a table of symbols and files, such as { "BTC-USD" = "candles.csv" }'),
     ] = {}
     timeframe: Annotated[Timeframe, Field(strict=False, description=f"one of {', '.join(Timeframe)}")] = (
@@ -159,10 +113,10 @@ class ExchangeSettings(_Section):
     api_key: Secret = None
     api_secret: Secret = None
     api_passphrase: Secret = None
-    request_timeout_seconds: Annotated[float, _seconds(0.05, 60)] = 5.0
-    read_attempts: Annotated[int, _whole(1, 20)] = 4
-    read_timeout_seconds: Annotated[float, _seconds(0.1, 300)] = 15.0
-    retry_wait_seconds: Annotated[float, _seconds(0.01, 60)] = 0.2
+    request_timeout_seconds: Annotated[float, seconds(0.05, 60)] = 5.0
+    read_attempts: Annotated[int, whole(1, 20)] = 4
+    read_timeout_seconds: Annotated[float, seconds(0.1, 300)] = 15.0
+    retry_wait_seconds: Annotated[float, seconds(0.01, 60)] = 0.2
 
 
 def _mode_of_name(given: Any) -> Any:
@@ -184,12 +138,8 @@ class CutoverSettings(_Section):
             'of mode, percent (for canary, and for canary alone) and sample_rate, such as {"GET /api/health": "native"}'
         ),
     ] = {}
-    path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = Path(
-        "var/cutover.sqlite3"
-    )
-    token_path: Annotated[Path, Field(strict=False, description="the path of a file"), AfterValidator(_file_path)] = (
-        Path("var/cutover.token")
-    )
+    path: FilePath = Path("var/cutover.sqlite3")
+    token_path: FilePath = Path("var/cutover.token")
     client_key_headers: Annotated[
         list[HeaderName], Field(description="a list of header names; the first that a request has tells its client")
     ] = ["x-client-id", "x-api-key"]
@@ -198,18 +148,18 @@ class CutoverSettings(_Section):
     redacted_fields: Annotated[
         list[str], Field(description="a list of names of fields, query parameters and headers")
     ] = []
-    poll_seconds: Annotated[float, _seconds(0.05, 1)] = 0.25
-    busy_timeout_seconds: Annotated[float, _seconds(0.1, 60)] = 0.5
-    concurrency: Annotated[int, _whole(1, 64)] = 8
-    timeout_seconds: Annotated[float, _seconds(0.1, 600)] = 5.0
-    block_seconds: Annotated[float, _seconds(0.1, 60)] = 1.0
-    max_queued: Annotated[int, _whole(0, 1_000_000)] = 1_000
-    max_queued_bytes: Annotated[int, _whole(0, 1_099_511_627_776)] = 67_108_864
-    max_request_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 1_048_576
-    max_response_bytes: Annotated[int, _whole(0, 1_073_741_824)] = 1_048_576
-    max_native_errors: Annotated[int, _whole(0, 1_000_000)] = 5
-    kept_mismatches: Annotated[int, _whole(1, 100_000)] = 200
-    full_mismatches_per_second: Annotated[float, _seconds(0, 1_000_000)] = 2.0
+    poll_seconds: Annotated[float, seconds(0.05, 1)] = 0.25
+    busy_timeout_seconds: Annotated[float, seconds(0.1, 60)] = 0.5
+    concurrency: Annotated[int, whole(1, 64)] = 8
+    timeout_seconds: Annotated[float, seconds(0.1, 600)] = 5.0
+    block_seconds: Annotated[float, seconds(0.1, 60)] = 1.0
+    max_queued: Annotated[int, whole(0, 1_000_000)] = 1_000
+    max_queued_bytes: Annotated[int, whole(0, 1_099_511_627_776)] = 67_108_864
+    max_request_bytes: Annotated[int, whole(0, 1_073_741_824)] = 1_048_576
+    max_response_bytes: Annotated[int, whole(0, 1_073_741_824)] = 1_048_576
+    max_native_errors: Annotated[int, whole(0, 1_000_000)] = 5
+    kept_mismatches: Annotated[int, whole(1, 100_000)] = 200
+    full_mismatches_per_second: Annotated[float, seconds(0, 1_000_000)] = 2.0
 
 
 class BrokerSettings(_Section):
@@ -226,14 +176,14 @@ class BrokerSettings(_Section):
     ] = []
     live: Annotated[bool, Field(description="true or false")] = False
     balances: Annotated[
-        dict[Currency, Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0)]],
+        dict[Currency, Annotated[WrittenDecimal, Field(ge=0)]],
         Field(
             description="a table of currencies, such as USD, each with a decimal in quotes of at least 0 and at most "
             '18 digits on either side of the point, such as { USD = "10000" }'
         ),
     ] = {"USD": Decimal(10_000)}
     quanta: Annotated[
-        dict[Currency, Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=1)]],
+        dict[Currency, Annotated[WrittenDecimal, Field(gt=0, le=1)]],
         Field(
             description="a table of currencies, such as USD, each with a decimal in quotes greater than 0 and at most "
             '1, such as { USD = "0.01" }'
@@ -241,7 +191,7 @@ class BrokerSettings(_Section):
     ] = {}
     fee_rate: Rate = Decimal("0.001")
     slippage_rate: Rate = Decimal("0.0005")
-    reconcile_seconds: Annotated[float, _seconds(0.1, 3_600)] = 5.0
+    reconcile_seconds: Annotated[float, seconds(0.1, 3_600)] = 5.0
 
 
 class BotSettings(_Section):
@@ -258,7 +208,7 @@ class BotSettings(_Section):
     symbols: Annotated[
         list[MarketSymbol],
         Field(min_length=1, max_length=20, description='a list of 1 to 20 symbols, each once, such as ["BTC-USD"]'),
-        AfterValidator(_each_once),
+        AfterValidator(each_once),
     ] = ["BTC-USD"]
     timeframe: Annotated[Timeframe, Field(strict=False, description=f"one of {', '.join(Timeframe)}")] = (
         Timeframe.MINUTE
@@ -273,15 +223,15 @@ class BotSettings(_Section):
         ),
     ] = {"ema_crossover": {}}
     join_trend: bool = True
-    risk_per_trade: Annotated[WrittenDecimal, _part(above="0", most="0.1")] = Decimal("0.01")
-    stop_loss: Annotated[WrittenDecimal, _part(above="0", most="0.5")] = Decimal("0.02")
-    take_profit: Annotated[WrittenDecimal, _part(least="0", most="10")] = Decimal("0.04")
-    max_open_positions: Annotated[int, _whole(1, 100)] = 1
-    max_daily_loss: Annotated[WrittenDecimal, _part(above="0", most="1")] = Decimal("0.05")
-    quantity_step: Annotated[WrittenDecimal, _part(above="0", most="1")] = Decimal("0.000001")
-    cycle_seconds: Annotated[float, _seconds(0.05, 3_600)] = 5.0
-    lease_seconds: Annotated[float, _seconds(1, 600)] = 15.0
-    max_cycle_seconds: Annotated[float, _seconds(1, 86_400)] = 300.0
+    risk_per_trade: Annotated[WrittenDecimal, part(above="0", most="0.1")] = Decimal("0.01")
+    stop_loss: Annotated[WrittenDecimal, part(above="0", most="0.5")] = Decimal("0.02")
+    take_profit: Annotated[WrittenDecimal, part(least="0", most="10")] = Decimal("0.04")
+    max_open_positions: Annotated[int, whole(1, 100)] = 1
+    max_daily_loss: Annotated[WrittenDecimal, part(above="0", most="1")] = Decimal("0.05")
+    quantity_step: Annotated[WrittenDecimal, part(above="0", most="1")] = Decimal("0.000001")
+    cycle_seconds: Annotated[float, seconds(0.05, 3_600)] = 5.0
+    lease_seconds: Annotated[float, seconds(1, 600)] = 15.0
+    max_cycle_seconds: Annotated[float, seconds(1, 86_400)] = 300.0
     notify_urls: Secret = None
 
 
@@ -289,11 +239,11 @@ class BacktestSettings(_Section):
     """What a backtest may take: how many of the newest candles it runs over, how many run at once, each in a process of
     its own, how many more may wait, and for how long one may run."""
 
-    candles: Annotated[int, _whole(10, 50_000)] = 2_000
-    workers: Annotated[int, _whole(1, 16)] = 1
-    max_queued: Annotated[int, _whole(0, 100)] = 3
-    timeout_seconds: Annotated[float, _seconds(0.1, 600)] = 30.0
-    retry_after_seconds: Annotated[int, _whole(0, 3_600)] = 5
+    candles: Annotated[int, whole(10, 50_000)] = 2_000
+    workers: Annotated[int, whole(1, 16)] = 1
+    max_queued: Annotated[int, whole(0, 100)] = 3
+    timeout_seconds: Annotated[float, seconds(0.1, 600)] = 30.0
+    retry_after_seconds: Annotated[int, whole(0, 3_600)] = 5
 
 
 class Settings(BaseSettings):
@@ -340,15 +290,15 @@ def load_settings(
     environ = os.environ if environ is None else environ
     path = config_file or _config_file(environ)
     layers = [
-        _Layer({} if path is None else read_toml(path), origin=f"{path}"),
-        _Layer(read_environment(Settings, environ), origin=None),
-        _Layer(options or {}, origin="the command line"),
+        Layer({} if path is None else read_toml(path), origin=f"{path}"),
+        Layer(read_environment(Settings, environ), origin=None),
+        Layer(options or {}, origin="the command line"),
     ]
     for section, values in layers[0].values.items():
         if section not in Settings.model_fields:
             rule = f"expected: the sections are {', '.join(Settings.model_fields)}"
             raise SettingsError(f"{InvalidField(section, values, rule)} (from {path})")
-    return Settings(**{name: _section(name, type(default), layers) for name, default in Settings()})
+    return Settings(**{name: section_of(name, type(default), layers) for name, default in Settings()})
 
 
 def _config_file(environ: Mapping[str, str]) -> Path | None:
@@ -356,46 +306,3 @@ def _config_file(environ: Mapping[str, str]) -> Path | None:
     if named is not None:
         return Path(named)
     return DEFAULT_CONFIG_FILE if DEFAULT_CONFIG_FILE.exists() else None
-
-
-class _Layer(NamedTuple):
-    """One source of values, by section and key; later layers win. Origin None is the environment."""
-
-    values: Mapping[str, Any]
-    origin: str | None
-
-
-def _section(name: str, model: type[BaseModel], layers: Sequence[_Layer]) -> Any:
-    given: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for layer in layers:
-        values = layer.values.get(name, {})
-        if not isinstance(values, Mapping):
-            raise SettingsError(f"{InvalidField(name, values, 'a table of keys')} (from {layer.origin})")
-        if layer.origin is not None:
-            _refuse_secrets(name, model, values, layer.origin)
-        given |= values
-        origins |= {key: layer.origin or variable_of(name, key) for key in values}
-    try:
-        return validated(model, given)
-    except InvalidField as exc:
-        told = InvalidField(f"{name}.{exc.field}", _wrong_part(exc), exc.rule)
-        raise SettingsError(f"{told} (from {origins[exc.field]})") from exc
-
-
-def _refuse_secrets(name: str, model: type[BaseModel], values: Mapping[str, Any], origin: str) -> None:
-    """What lies in a file, or on a command line, is read by others. The sentence doesn't show it either."""
-    for key in values:
-        if key in model.model_fields and model.model_fields[key].annotation == SecretStr | None:
-            raise SettingsError(
-                f"{name}.{key} is taken from the environment alone, as {variable_of(name, key)} (from {origin})"
-            )
-
-
-def _wrong_part(error: InvalidField) -> Any:
-    """The value that breaks the rule; of a table, the first entry that does."""
-    if isinstance(error.value, Mapping) and isinstance(error.__cause__, ValidationError):
-        for field, *inner in (problem["loc"] for problem in error.__cause__.errors()):
-            if field == error.field and inner:
-                return {inner[0]: error.value[inner[0]]}
-    return error.value

@@ -13,7 +13,8 @@ from fastapi_app.cli.numbers import whole_number_for
 from fastapi_app.cli.options import Config
 from shared.candle import Timeframe
 from shared.errors import InvalidField, SettingsError
-from shared.settings import MarketSymbol, Settings
+from shared.settings import Settings
+from shared.settings_fields import MarketSymbol
 from shared.window_config import WindowConfig
 
 
