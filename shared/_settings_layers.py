@@ -18,6 +18,7 @@ class Layer(NamedTuple):
 
 
 def section_of(name: str, model: type[BaseModel], layers: Sequence[Layer]) -> Any:
+    """The section as its model. Raises SettingsError with one sentence, which ends with where the value came from."""
     given: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for layer in layers:

@@ -9,11 +9,6 @@ from shared.settings import ExchangeSettings, MarketSettings, load_settings
 KEYS = ("api_key", "api_secret", "api_passphrase")
 
 
-@pytest.fixture(autouse=True)
-def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def test_the_defaults_are_safe() -> None:
     settings = load_settings(environ={})
     assert settings.market.model_dump() == {
