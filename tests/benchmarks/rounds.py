@@ -15,7 +15,7 @@ from tests.benchmarks.machine import Pins
 from tests.benchmarks.servers import ServerSpec, serving
 
 Loads = Mapping[tuple[str, str], Sequence[Load]]
-"""By the names of server and request: one load a round."""
+"""By the names of server and request: one load a turn."""
 
 T = TypeVar("T")
 
@@ -39,8 +39,10 @@ def measure(
     requests: Sequence[Request],
     *,
     fillings: Mapping[str, Filling] | None = None,
+    turns: int = 1,
 ) -> Loads:
-    """All servers of a round are up at once and idle but the one that is measured, whose place in the row changes.
+    """All servers of a round are up at once and idle but the one that is measured, whose place in the row changes;
+    each gets every request's load so many times a round.
 
     Each has a fresh state file in each round, or, by its name in `fillings`, one that is filled once and has the round
     before taken out again. Raises WrongAnswers, ServerFailed.
@@ -54,10 +56,11 @@ def measure(
                 bench.step(f"starting {spec.name}")
                 ports[spec.name] = running.enter_context(serving(spec, state=states[spec.name], core=bench.pins.server))
             for request in requests:
-                for spec in in_turn(servers, round_number):
-                    bench.step(f"{request.name}: {spec.name}")
-                    load = _checked_load(bench, spec, request, port=ports[spec.name], state=states[spec.name])
-                    loads[spec.name, request.name].append(load)
+                for turn in range(turns):
+                    for spec in in_turn(servers, round_number + turn):
+                        bench.step(f"{request.name}: {spec.name}")
+                        load = _checked_load(bench, spec, request, port=ports[spec.name], state=states[spec.name])
+                        loads[spec.name, request.name].append(load)
         bench.round_done()
     return loads
 
