@@ -335,8 +335,9 @@ def _observation_lines(observation: Observation) -> Iterator[str]:
     answer = observation.answer
     yield str(answer.status)
     yield from _message_lines(answer.headers, answer.body)
-    if observation.raised is not None:
-        yield from ("", "raised", *observation.raised.splitlines())
+    raised = [*(observation.raised or "").splitlines(), *filter(None, [observation.raised_at])]
+    if raised:
+        yield from ("", "raised", *raised)
     if observation.effects:
         yield from ("", "effects", *_as_json(observation.effects).splitlines())
 

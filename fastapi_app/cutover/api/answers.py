@@ -149,6 +149,7 @@ def _observation(observation: Observation) -> Answer:
         **_shown_body(observation.answer.body),
         "effects": _plain(observation.effects),
         "raised": observation.raised,
+        "raised_at": observation.raised_at,
     }
 
 

@@ -206,12 +206,14 @@ class RequestShown(_WithBody):
 
 
 class ObservationShown(_WithBody):
-    """What one side answered, the effects that it left, and the exception behind an answer that it didn't choose."""
+    """What one side answered, the effects that it left, and the exception behind an answer that it didn't choose. What
+    a candidate raised and where is told also behind an answer that it gave all the same."""
 
     side: Side
     status: int
     effects: dict[str, Any]
     raised: str | None
+    raised_at: str | None
 
 
 class DifferenceShown(BaseModel):

@@ -20,6 +20,7 @@ from fastapi_app.cutover.candidates.steps import Steps
 from fastapi_app.cutover.candidates.watchdog import Watchdog, candidate_of
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Observation, SkipReason
+from fastapi_app.cutover.comparing.raised import named
 from fastapi_app.cutover.effects import Effects, Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.modes.guard import Guard
@@ -124,7 +125,7 @@ class Comparisons:
             await _run_noted(primary, pair, scope, request.receive, send)
         except Exception as exc:
             if not pair.answer.complete:
-                pair.raised = _named(exc)
+                pair.raised = named(exc)
             self._line_up(pair)
             raise
         except BaseException:
@@ -230,6 +231,8 @@ class Comparisons:
         except asyncio.CancelledError:
             reason = "shutdown"
         finally:
+            # Its traceback leads back to the pair.
+            pair.candidate_error = None
             self._overdue.discard(task)
             self._loose.pop(task, None)
             if task in self._tasks:
@@ -273,7 +276,6 @@ class Comparisons:
             return "candidates_busy"
         client = CandidateClient(pair.body, max_bytes=self._settings.max_response_bytes)
         pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
-        raised: str | None = None
         if side == "native":
             self._heavy.begin(endpoint)
             self._watchdog.watch(endpoint)
@@ -288,7 +290,7 @@ class Comparisons:
             from_outside = task.cancelling() and not steps.cancelled_itself and task not in self._overdue
             if isinstance(exc, asyncio.CancelledError) and from_outside:
                 raise
-            raised = _named(exc)
+            pair.candidate_error = exc
         finally:
             timer.cancel()
             if side == "native":
@@ -298,7 +300,7 @@ class Comparisons:
             return "timed_out"
         if pair.candidate_trace.refused:
             return "candidates_busy"
-        return _observed(side, client.capture, raised, pair.replay)
+        return _observed(side, client.capture, pair.candidate_error, pair.replay)
 
     def _give_up(self, task: "asyncio.Task[None]", pair: Pair) -> None:
         self._overdue.add(task)
@@ -376,16 +378,16 @@ def _forget(candidates: Collection["asyncio.Task[None]"]) -> None:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
-def _observed(side: Side, capture: Capture, raised: str | None, replay: Replay | None) -> Observation | SkipReason:
+def _observed(
+    side: Side, capture: Capture, error: BaseException | None, replay: Replay | None
+) -> Observation | SkipReason:
     if capture.too_large:
         return "candidate_too_large"
+    raised = "no answer" if error is None else named(error)
     return Observation(
         side=side,
         answer=capture.answer(),
         effects={} if replay is None else replay.effects(),
-        raised=None if capture.complete else raised or "no answer",
+        # Behind a whole answer it is an error that the framework has answered and raises again, for the log.
+        raised=None if capture.complete else raised,
     )
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ from fastapi_app.cutover.candidates.limits import FullMismatches
 from fastapi_app.cutover.candidates.pair import Pair
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SkipReason
+from fastapi_app.cutover.comparing.raised import place_of
 from fastapi_app.cutover.comparing.verdict import Verdict, compare
 from fastapi_app.cutover.effects import Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
@@ -80,20 +81,23 @@ class Judge:
         body_bytes = len(primary.answer.body) + len(candidate.answer.body)
         if not self._guard.watches(plan) and not self._full.take(plan.endpoint, body_bytes=body_bytes):
             return None
+        error = pair.candidate_error
         found = Mismatch(
             endpoint=plan.endpoint,
             at=datetime.now(UTC),
             mode=plan.mode,
             request=seen_request(pair.scope, pair.body),
             primary=primary,
-            candidate=candidate,
+            candidate=candidate if error is None else replace(candidate, raised_at=place_of(error)),
             differences=verdict.differences,
             recording=None if pair.recording is None else pair.recording.to_json(),
         )
-        await self._keep(plan, found, rules)
+        await self._keep(plan, found, rules, error=error)
         return None
 
-    async def _keep(self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference]) -> None:
+    async def _keep(
+        self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference], *, error: BaseException | None
+    ) -> None:
         redaction = asyncio.create_task(self._redacted(found, rules))
         is_kept = False
         try:
@@ -108,7 +112,8 @@ class Judge:
             if is_kept:
                 return
             mismatch = self._bare(found)
-        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
+        # The server logs what a primary raises; nobody else does so for a candidate.
+        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0], exc_info=error)
         if is_kept or not self._guard.mismatched(plan, mismatch):
             self._evidence.add(mismatch)
 

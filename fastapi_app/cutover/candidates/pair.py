@@ -33,6 +33,8 @@ class Pair:
     client stays, and a WSGI app isn't told."""
     replay: Replay | None = None
     """The candidate's stand-in for the world."""
+    candidate_error: BaseException | None = None
+    """What it raised, also behind an answer that it gave all the same."""
 
     @property
     def size(self) -> int:

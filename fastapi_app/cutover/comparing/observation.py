@@ -57,13 +57,15 @@ class SeenAnswer:
 class Observation:
     """What one side made of a request. `effects` is JSON: the state, ledger entries and calls that it leaves.
 
-    `raised` names the exception behind an answer that a side didn't choose, such as `KeyError: 'price'`.
+    `raised` names the exception behind an answer that a side didn't choose, such as `KeyError: 'price'`. `raised_at`
+    says what a candidate raised and where, also behind an answer that it gave all the same; it is not compared.
     """
 
     side: Side
     answer: SeenAnswer
     effects: Mapping[str, Any] = field(default_factory=dict)
     raised: str | None = None
+    raised_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,6 +73,7 @@ def _from_observation(observation: Observation) -> Mapping[str, Any]:
         **_from_body(answer.body),
         "effects": observation.effects,
         "raised": observation.raised,
+        "raised_at": observation.raised_at,
     }
 
 
@@ -82,6 +83,8 @@ def _to_observation(form: Mapping[str, Any]) -> Observation:
         answer=SeenAnswer(status=form["status"], headers=_to_headers(form["headers"]), body=_to_body(form)),
         effects=form["effects"],
         raised=form["raised"],
+        # Mismatches of an earlier version have none.
+        raised_at=form.get("raised_at"),
     )
 
 

@@ -81,6 +81,7 @@ WRONG_PRICE = Mismatch(
         side="legacy",
         answer=SeenAnswer(status=500, headers=(("content-type", "text/html"),), body=b"<b>Oops\x1b[31m</b>"),
         raised="KeyError: 'price'",
+        raised_at="KeyError in quote (prices.py:31)",
     ),
     differences=(
         Difference(path="status", primary=200, candidate=500),

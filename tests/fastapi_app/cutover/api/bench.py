@@ -103,6 +103,7 @@ def a_mismatch(**changed: Any) -> Mismatch:
             answer=SeenAnswer(status=500, body=b"\xff\x00"),
             effects={"calls": []},
             raised="KeyError: 'price'",
+            raised_at="KeyError in quote (prices.py:31)",
         ),
         "differences": (
             Difference(path="status", primary=201, candidate=500),

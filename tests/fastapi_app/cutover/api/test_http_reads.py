@@ -155,6 +155,7 @@ async def test_a_mismatch_in_full(client: Client, store: MemoryCutoverStore) -> 
             "body_encoding": "utf-8",
             "effects": {"calls": [{"to": "broker"}]},
             "raised": None,
+            "raised_at": None,
         },
         "candidate": {
             "side": "native",
@@ -164,6 +165,7 @@ async def test_a_mismatch_in_full(client: Client, store: MemoryCutoverStore) -> 
             "body_encoding": "base64",
             "effects": {"calls": []},
             "raised": "KeyError: 'price'",
+            "raised_at": "KeyError in quote (prices.py:31)",
         },
         "differences": [
             {"path": "status", "primary": 201, "candidate": 500, "primary_has": True, "candidate_has": True},

@@ -1,6 +1,7 @@
 """Candidates that raise, panic, block or hang: they cost neither clients nor other endpoints anything."""
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -8,6 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from fastapi_app.cutover.candidates import limits
@@ -35,6 +40,25 @@ async def test_a_candidate_that_raises_is_a_mismatch_and_its_primary_is_untouche
     assert await counts_of(app) == {"mismatch": 1}
     (mismatch,) = app.store.mismatches()
     assert (mismatch.candidate.answer.status, mismatch.candidate.raised) == (500, "KeyError")
+
+
+async def test_what_a_candidate_raised_behind_its_answer_is_kept_with_its_place_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def me(_request: Request) -> Response:
+        raise RuntimeError("broken: s3cret")
+
+    app = cutover_of(Starlette(routes=[Route("/items", me)]), wsgi(status="401 UNAUTHORIZED"), SHADOW)
+    assert (await ask(app, "GET", "/items")).status == 401
+    assert await counts_of(app) == {"mismatch": 1}
+    (mismatch,) = app.store.mismatches()
+    line = inspect.getsourcelines(me)[1] + 1
+    where = f"RuntimeError in me (test_candidates_that_fail_or_hang.py:{line})"
+    assert (mismatch.candidate.raised, mismatch.candidate.raised_at) == (None, where)
+    assert (mismatch.primary.raised_at, mismatch.candidate.answer.status) == (None, 500)
+    logged = next(record for record in caplog.records if "the sides differ: status" in record.getMessage())
+    assert logged.exc_info is not None
+    assert str(logged.exc_info[1]) == "broken: s3cret"
 
 
 async def test_a_side_that_raises_differs_from_one_that_chose_the_same_answer() -> None:

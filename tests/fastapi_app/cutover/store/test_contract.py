@@ -355,7 +355,12 @@ def test_a_mismatch_is_kept_in_full(store: CutoverStore) -> None:
             answer=SeenAnswer(status=200, headers=(("etag", '"1"'),), body='{"größe": 1}'.encode()),
             effects={"ledger": {"default": [{"id": "a", "price": "1.50"}]}, "state": None},
         ),
-        candidate=Observation(side="native", answer=SeenAnswer(status=500), raised="KeyError: 'price'"),
+        candidate=Observation(
+            side="native",
+            answer=SeenAnswer(status=500),
+            raised="KeyError: 'price'",
+            raised_at="KeyError in quote (prices.py:31)",
+        ),
         differences=(
             Difference(path="status", primary=200, candidate=500),
             Difference(path="body.größe", primary=1, candidate_has=False),
