@@ -1,7 +1,7 @@
 """`tradewindow cutover set`: moves endpoints."""
 
 import getpass
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, get_args
@@ -10,11 +10,13 @@ import typer
 
 from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of
 from fastapi_app.cli.cutover_opened import ends_with_a_sentence, opened
-from fastapi_app.cli.cutover_shown import first_of, print_json, show_changes
+from fastapi_app.cli.cutover_shown import print_json, show_changes
+from fastapi_app.cli.cutover_warned import warnings
 from fastapi_app.cli.numbers import number
 from fastapi_app.cli.options import AsJson, Config, State
-from fastapi_app.cutover.api.answers import modes_answer
-from fastapi_app.cutover.store.base import ChangeRefused, CountKey, ModeTable
+from fastapi_app.cutover.api.answers import moved_answer
+from fastapi_app.cutover.modes.unproved import unproved
+from fastapi_app.cutover.store.base import ChangeRefused, ModeTable
 from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
@@ -78,8 +80,9 @@ def set_mode(
 
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.
-    Where clients get native's answers though none was ever compared, a
-    warning says so (in JSON: never_compared).
+    Where clients get native's answers though none was ever compared, or
+    though the two sides differed, a warning says so (in JSON: never_compared,
+    skipped_as, differing).
     """
     from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
 
@@ -108,18 +111,15 @@ def set_mode(
         after, refused = (_move_most if every else _move_all)(move, change.changes)
         names = [name for name in names if refused is None or name not in refused.endpoints]
         moved = [name for name in names if after.modes[name] != before.modes[name]]
-        unproved = _never_compared(moved, before, after, counts)
+        lacking_proof = unproved(moved, before, after, counts)
         if as_json:
-            print_json({**modes_answer(after), "never_compared": unproved})
+            print_json(moved_answer(after, lacking_proof))
         else:
             lacking = sorted({endpoint.name for endpoint in within} - {*changes}) if every else []
             show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
-            if unproved:
-                typer.echo(
-                    f"Warning: never compared so far ({len(unproved)} of {len(moved)} moved): "
-                    f"{first_of(unproved)}. Clients get native's answers there; in shadow they would be compared first."
-                )
+            for sentence in warnings(lacking_proof, moved=len(moved), mode=mode):
+                typer.echo(sentence)
         if refused is not None:
             raise refused
 
@@ -153,18 +153,6 @@ def _move_most(move: Move, changes: Mapping[str, EndpointMode]) -> tuple[ModeTab
         if len(movable) in (0, len(changes)):
             raise _of_all(exc, changes) from exc
         return move(movable), exc
-
-
-def _never_compared(moved: Iterable[str], before: ModeTable, after: ModeTable, counts: Iterable[CountKey]) -> list[str]:
-    """Of those that clients get native's answers from now, and got legacy's from before, the ones without evidence."""
-    compared = {key.endpoint for key in counts if key.outcome != "skipped"}
-    return [
-        name
-        for name in moved
-        if after.modes[name].mode in ("canary", "verify", "native")
-        and before.modes[name].mode != "native"
-        and name not in compared
-    ]
 
 
 def _of_all(refusal: ChangeRefused, names: Collection[str]) -> ChangeRefused:

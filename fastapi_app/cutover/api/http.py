@@ -16,7 +16,7 @@ from fastapi_app.cutover.api.answers import (
     log_answer,
     mismatch_answer,
     mismatches_answer,
-    modes_answer,
+    moved_answer,
 )
 from fastapi_app.cutover.api.wire import (
     ConflictAnswer,
@@ -33,6 +33,7 @@ from fastapi_app.cutover.api.wire import (
     ModesChange,
     read_modes_change,
 )
+from fastapi_app.cutover.modes.unproved import unproved
 from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import listed
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNREADABLE, Responses, query_of
@@ -212,12 +213,14 @@ async def endpoint(request: Request) -> Response:
     openapi_extra=_components_body(ModesChange),
 )
 async def put_modes(request: Request) -> Response:
-    """Moves endpoints, all or none. Answers with the new table, which is in force in every process within a second."""
+    """Moves endpoints, all or none. Answers with the new table, which is in force in every process within a second, and
+    with what of the move is unproved."""
     change = read_modes_change(await json_body(request))
-    table = await _control(request).change(
-        change.changes, author=change.author, reason=change.reason, version=change.version
-    )
-    return _answer(modes_answer(table))
+    control = _control(request)
+    store = control.store
+    before, counts = await control.off_loop(lambda: (store.table(), store.counts()))
+    after = await control.change(change.changes, author=change.author, reason=change.reason, version=change.version)
+    return _answer(moved_answer(after, unproved(change.changes, before, after, counts)))
 
 
 @router.get(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fastapi_app.cutover.comparing.observation import Outcome
+from fastapi_app.cutover.modes.unproved import NeverCompared
 from shared._json_object import read_object
 from shared.errors import InvalidField
 from shared.fields import validated
@@ -159,11 +160,24 @@ class EndpointAnswer(EndpointRow):
     mismatches: list[MismatchRow]
 
 
+class DifferingRow(BaseModel):
+    """An endpoint, and how many of its comparisons came to a mismatch that nobody accepted."""
+
+    endpoint: str
+    mismatches: int
+    compared: int
+
+
 class ModesAnswer(BaseModel):
-    """The table of modes as it is now."""
+    """The table of modes as it is now. The rest warns of endpoints whose clients get native's answers from this move
+    on, and got legacy's before: those that were never compared, why some of these are skipped in shadow, too, and
+    those whose comparisons differed."""
 
     version: int
     modes: dict[str, EndpointMode]
+    never_compared: list[str]
+    skipped_as: dict[str, NeverCompared]
+    differing: list[DifferingRow]
 
 
 class ChangeRow(BaseModel):
