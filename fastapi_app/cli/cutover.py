@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fastapi_app.cli.cutover_forget import forget
 from fastapi_app.cli.cutover_named import NoSuchMismatch, WrongUse, one_known, one_seen
 from fastapi_app.cli.cutover_opened import opened
 from fastapi_app.cli.cutover_set import set_mode
@@ -100,6 +101,7 @@ def show(
 
 
 cutover.command("set")(set_mode)
+cutover.command()(forget)
 
 
 @cutover.command()
@@ -113,7 +115,7 @@ def log(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who moved what, when, and why."""
+    """Show who moved what, or forgot its evidence, when, and why."""
     with opened(state, config) as (store, _):
         changes = store.log(limit=limit, endpoint=one_seen(store, endpoint))
         if as_json:
@@ -175,7 +177,7 @@ def mismatches(
             return
         one = store.mismatch(mismatch_id)
         if one is None:
-            raise NoSuchMismatch(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
+            raise NoSuchMismatch(f"there is no mismatch {mismatch_id}, or it is no longer kept")
         if as_test:
             typer.echo(_test_of(one, _sides(given, is_own=state is None)), nl=False)
         elif as_json:

@@ -1,6 +1,5 @@
 """`tradewindow cutover set`: moves endpoints."""
 
-import getpass
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -8,7 +7,8 @@ from typing import Annotated, get_args
 
 import typer
 
-from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of
+from fastapi_app.cli.cutover_author import author_or_user, check_reason
+from fastapi_app.cli.cutover_named import WrongUse, check_named, fitting, names_of
 from fastapi_app.cli.cutover_opened import ends_with_a_sentence, opened
 from fastapi_app.cli.cutover_shown import print_json, show_changes
 from fastapi_app.cli.cutover_warned import warnings
@@ -100,7 +100,7 @@ def set_mode(
         changes = {
             name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
         }
-        change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
+        change = validated(ModesChange, {"changes": changes, "author": author_or_user(author), "reason": reason})
         move = partial(
             store.change,
             author=change.author,
@@ -129,12 +129,8 @@ def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, ever
         # Where it is left out, the last endpoint stands in its place.
         wrong = "the mode is missing" if not mode or "/" in mode else f"{mode!r} is no mode"
         raise WrongUse(f"{wrong}: give one of {', '.join(get_args(Mode))}, after the endpoints")
-    if not reason.strip():
-        raise WrongUse("a reason is needed: --reason says why, for the log")
-    if every and endpoints:
-        raise WrongUse("endpoints and --all: give one of them, not both")
-    if not every and not endpoints:
-        raise WrongUse("give endpoints, such as GET /api/status, or --all")
+    check_reason(reason)
+    check_named(endpoints, every=every)
 
 
 def _move_all(move: Move, changes: Mapping[str, EndpointMode]) -> tuple[ModeTable, None]:
@@ -172,10 +168,3 @@ def _moved(
         raise WrongUse(f"--percent goes with canary, not with {mode}")
     sample_rate = before.sample_rate if sample_rate is None else sample_rate
     return validated(EndpointMode, {"mode": mode, "percent": percent, "sample_rate": sample_rate})
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as exc:
-        raise WrongUse("nobody knows your user name here: --author says who changes it") from exc

@@ -145,7 +145,7 @@ def show_log(changes: Sequence[Change]) -> None:
                 str(change.version),
                 _minute(change.at),
                 change.endpoint,
-                f"{change.before} → {change.after}" if change.before else f"begins as {change.after}",
+                _what(change),
                 change.author,
                 change.reason,
             )
@@ -331,6 +331,16 @@ def _compared(total: Counter[Outcome]) -> int:
 
 def _sides(endpoint: Endpoint) -> str:
     return "both" if endpoint.legacy and endpoint.native else "legacy" if endpoint.legacy else "native"
+
+
+def _what(change: Change) -> str:
+    match change.kind:
+        case "begin":
+            return f"begins as {change.after}"
+        case "forget":
+            return "evidence forgotten"
+        case "move":
+            return f"{change.before} → {change.after}"
 
 
 def _minute(instant: datetime) -> str:

@@ -34,7 +34,8 @@ def warnings(unproved: Unproved, *, moved: int, mode: str) -> Iterator[str]:
         unguarded = ", and in native no guard takes them back" if mode == "native" else ""
         yield (
             f"Warning: comparisons differed ({len(told)} of {moved} moved): {first_of(told)}. "
-            f"Clients get native's answers there{unguarded}; `tradewindow cutover mismatches` shows what differed."
+            f"Clients get native's answers there{unguarded}; `tradewindow cutover mismatches` shows what differed. "
+            "Once native is mended, `tradewindow cutover forget` lets the counts start over."
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, Outcome
 from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.modes.unproved import Unproved
-from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
+from fastapi_app.cutover.store.base import Change, CountKey, Forgotten, ModeTable
 from shared.clock import utc_text
 from shared.modes import EndpointMode
 
@@ -79,6 +79,7 @@ def log_answer(changes: Iterable[Change]) -> Answer:
     return {
         "changes": [
             {
+                "kind": change.kind,
                 "version": change.version,
                 "at": utc_text(change.at),
                 "endpoint": change.endpoint,
@@ -90,6 +91,11 @@ def log_answer(changes: Iterable[Change]) -> Answer:
             for change in changes
         ]
     }
+
+
+def forgotten_answer(forgotten: Iterable[Forgotten]) -> Answer:
+    """`ForgottenAnswer`."""
+    return {"forgotten": [asdict(each) for each in forgotten]}
 
 
 def mismatches_answer(mismatches: Iterable[Mismatch]) -> Answer:

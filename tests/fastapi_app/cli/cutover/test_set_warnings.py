@@ -93,7 +93,8 @@ def test_set_warns_of_what_differed(store: SQLiteCutoverStore, before: EndpointM
     unguarded = ", and in native no guard takes them back" if mode == ["native"] else ""
     assert warned(store, BOTH.name, OTHER.name, *mode) == [
         "Warning: comparisons differed (1 of 2 moved): GET /api/both (8 of 8). Clients get native's answers there"
-        f"{unguarded}; `tradewindow cutover mismatches` shows what differed."
+        f"{unguarded}; `tradewindow cutover mismatches` shows what differed. Once native is mended, `tradewindow "
+        "cutover forget` lets the counts start over."
     ]
     put(store, before, BOTH.name, OTHER.name)
     assert warned_as_json(store, BOTH.name, OTHER.name, *mode) == {

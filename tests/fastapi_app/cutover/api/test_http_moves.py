@@ -40,6 +40,7 @@ async def test_endpoints_move_and_the_log_says_who_and_why(client: Client, store
 
     (entry,) = (await client.get("/cutover/log", wire.LogAnswer, endpoint=STATUS.name, limit=1))["changes"]
     assert entry == {
+        "kind": "move",
         "version": store.version(),
         "at": "2025-03-03T12:00:00.000000Z",
         "endpoint": "GET /api/status",
