@@ -16,7 +16,7 @@ from fastapi_app.cli.numbers import number
 from fastapi_app.cli.options import AsJson, Config, State
 from fastapi_app.cutover.api.answers import moved_answer
 from fastapi_app.cutover.modes.unproved import unproved
-from fastapi_app.cutover.store.base import ChangeRefused, ModeTable
+from fastapi_app.cutover.store.base import ChangeRefused, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
@@ -89,26 +89,34 @@ def set_mode(
     with ends_with_a_sentence():
         _check_move(endpoints, mode, reason, every=every)
     with opened(state, config) as (store, where):
-        known = store.known_endpoints()
-        before, counts = store.table(), store.counts()
+        known, counts = store.known_endpoints(), store.counts()
         gone = {endpoint.name for endpoint in known if endpoint.is_gone}
-        # One that is gone may still be served by a process that started before: the way back takes it along.
-        within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
-        names = fitting(within, mode) if every else names_of(endpoints or [])
-        if unknown := [name for name in names if name not in before.modes]:
-            raise unknown_endpoint([endpoint.name for endpoint in known], unknown[0])
-        changes = {
-            name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
-        }
-        change = validated(ModesChange, {"changes": changes, "author": author_or_user(author), "reason": reason})
-        move = partial(
-            store.change,
-            author=change.author,
-            reason=change.reason,
-            at=datetime.now(UTC),
-            version=before.version if version is None else version,
-        )
-        after, refused = (_move_most if every else _move_all)(move, change.changes)
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            before = store.table()
+            # One that is gone may still be served by a process that started before: the way back takes it along.
+            within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
+            names = fitting(within, mode) if every else names_of(endpoints or [])
+            if unknown := [name for name in names if name not in before.modes]:
+                raise unknown_endpoint([endpoint.name for endpoint in known], unknown[0])
+            changes = {
+                name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
+            }
+            change = validated(ModesChange, {"changes": changes, "author": author_or_user(author), "reason": reason})
+            move = partial(
+                store.change,
+                author=change.author,
+                reason=change.reason,
+                at=datetime.now(UTC),
+                version=before.version if version is None else version,
+            )
+            try:
+                after, refused = (_move_most if every else _move_all)(move, change.changes)
+            except VersionConflict:
+                # A guard, or another person, was quicker.
+                if version is not None or not attempts_left:
+                    raise
+            else:
+                break
         names = [name for name in names if refused is None or name not in refused.endpoints]
         moved = [name for name in names if after.modes[name] != before.modes[name]]
         lacking_proof = unproved(moved, before, after, counts)
@@ -118,10 +126,14 @@ def set_mode(
             lacking = sorted({endpoint.name for endpoint in within} - {*changes}) if every else []
             show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
-            for sentence in warnings(lacking_proof, moved=len(moved), mode=mode):
+            for sentence in warnings(lacking_proof, {name: after.modes[name] for name in moved}):
                 typer.echo(sentence)
         if refused is not None:
             raise refused
+
+
+_ATTEMPTS = 10
+"""To move what somebody else moves at the same time."""
 
 
 def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, every: bool) -> None:

@@ -4,17 +4,25 @@ from collections.abc import Iterator, Mapping
 
 from fastapi_app.cli.cutover_shown import first_of
 from fastapi_app.cutover.modes.unproved import NeverCompared, Unproved
+from shared.modes import EndpointMode, Mode
 
 _TO_BE_COMPARED: Mapping[NeverCompared, str] = {
     "unsafe": "Clients get native's answers there; shadow compares them only where --effects of `cutover serve` "
     "records their effects, or cutover.pure names them as having none.",
     "costly": "Clients get native's answers there; shadow doesn't compare them either, while cutover.costly says so.",
 }
+_COMPARING: tuple[Mode, ...] = ("shadow", "canary", "verify")
 _READS = ("GET ", "HEAD ", "OPTIONS ", "TRACE ")
 
 
-def warnings(unproved: Unproved, *, moved: int, mode: str) -> Iterator[str]:
-    """A sentence or two for each kind, of endpoints that were moved to `mode`, so many in all."""
+def warnings(unproved: Unproved, modes: Mapping[str, EndpointMode]) -> Iterator[str]:
+    """A sentence or two for each kind, of the endpoints that were moved, to these modes."""
+    moved = len(modes)
+    if unsampled := [name for name, mode in modes.items() if mode.mode in _COMPARING and not mode.sample_rate]:
+        yield (
+            f"Warning: the sample rate is 0 ({len(unsampled)} of {moved} moved): {first_of(unsampled)}. "
+            "Nothing is compared there; with --sample-rate 1 every request is."
+        )
     never = [name for name in unproved.never_compared if name not in unproved.skipped_as]
     if never:
         # Whether the app records effects is not known here.
@@ -31,7 +39,8 @@ def warnings(unproved: Unproved, *, moved: int, mode: str) -> Iterator[str]:
             )
     if unproved.differing:
         told = [f"{each.endpoint} ({each.mismatches} of {each.compared})" for each in unproved.differing]
-        unguarded = ", and in native no guard takes them back" if mode == "native" else ""
+        has_no_guard = any(mode.mode == "native" for mode in modes.values())
+        unguarded = ", and in native no guard takes them back" if has_no_guard else ""
         yield (
             f"Warning: comparisons differed ({len(told)} of {moved} moved): {first_of(told)}. "
             f"Clients get native's answers there{unguarded}; `tradewindow cutover mismatches` shows what differed. "

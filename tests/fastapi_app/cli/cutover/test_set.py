@@ -1,6 +1,7 @@
 """`tradewindow cutover set`"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,38 @@ def test_a_server_that_starts_meanwhile_is_not_in_the_way(
 
     monkeypatch.setattr(SQLiteCutoverStore, "known_endpoints", endpoints)
     assert "GET /new" in output(store, *command)
+
+
+def overtake(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
+    """Somebody else moves an endpoint each time that `set` is about to write, so many times."""
+    change = SQLiteCutoverStore.change
+    percents = iter(range(1, times + 1))
+
+    def overtaken(own: SQLiteCutoverStore, *arguments: Any, **options: Any) -> ModeTable:
+        for percent in percents:
+            wanted = EndpointMode(mode="canary", percent=percent)
+            change(store, {OTHER.name: wanted}, author="guard", reason="x", at=INSTANT)
+            break
+        return change(own, *arguments, **options)
+
+    monkeypatch.setattr(SQLiteCutoverStore, "change", overtaken)
+
+
+def test_the_way_back_is_not_lost_to_who_moves_at_the_same_time(
+    store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtake(store, monkeypatch, times=3)
+    output(store, "set", "--all", "legacy", "--reason", "back")
+    modes = store.table().modes
+    assert {modes[endpoint.name].mode for endpoint in (BOTH, OTHER)} == {"legacy"}
+
+
+def test_a_version_that_is_given_is_not_tried_again(store: SQLiteCutoverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, version = store.table().modes[BOTH.name], str(store.version())
+    overtake(store, monkeypatch, times=1)
+    told = refusal("set", BOTH.name, "verify", "--reason=x", "--version", version, "--state", str(store.path))
+    assert told.startswith("the table of modes is at version")
+    assert store.table().modes[BOTH.name] == before
 
 
 def test_set_keeps_sample_rate_and_percent_where_none_is_given(store: SQLiteCutoverStore) -> None:

@@ -133,6 +133,17 @@ def test_set_warns_of_none_where_legacy_answers(store: SQLiteCutoverStore, mode:
     assert warned(store, BOTH.name, mode) == []
 
 
+@pytest.mark.parametrize("mode", [["shadow"], ["canary", "--percent=5"], ["verify"]], ids=lambda mode: str(mode[0]))
+def test_set_warns_where_the_sample_rate_stays_0(store: SQLiteCutoverStore, mode: list[str]) -> None:
+    counted(store, BOTH.name, "match", 1)
+    put(store, EndpointMode(mode="legacy", sample_rate=0), BOTH.name)
+    assert warned(store, BOTH.name, *mode) == [
+        "Warning: the sample rate is 0 (1 of 1 moved): GET /api/both. Nothing is compared there; with --sample-rate 1 "
+        "every request is."
+    ]
+    assert warned(store, BOTH.name, *mode, "--sample-rate=0.5") == []
+
+
 def test_set_warns_of_none_that_stays(store: SQLiteCutoverStore) -> None:
     counted(store, BOTH.name, "mismatch", 8)
     put(store, CANARY, BOTH.name, OTHER.name)
