@@ -19,6 +19,8 @@ from shared.errors import SettingsError
 Kind = Literal["ASGI", "WSGI"]
 T = TypeVar("T")
 
+_OWN_PACKAGES = frozenset({"fastapi_app", "legacy_flask", "shared"})
+
 _KINDS: dict[str, str] = {"ASGI": "an ASGI app", "WSGI": "a WSGI app"}
 _EFFECTS_METHODS = {"record": "async def record(self, scope)", "from_json": "def from_json(self, recording)"}
 
@@ -151,11 +153,28 @@ def _module(name: str, option: str) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as exc:
+    except ImportError as exc:
+        _refuse_a_name_of_ours(exc, option)
+        if not isinstance(exc, ModuleNotFoundError):
+            raise
         # One that the app itself looks for is the app's own trouble, and its traceback says where.
         if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
             raise
         raise SettingsError(f"{option}: no module {exc.name!r} in {folder} or among what is installed") from None
+
+
+def _refuse_a_name_of_ours(error: ImportError, option: str) -> None:
+    """One process has one package of a name, and the one here is in use."""
+    package = (error.name or "").partition(".")[0]
+    theirs = Path.cwd() / package
+    if package not in _OWN_PACKAGES or not (theirs.is_dir() or theirs.with_suffix(".py").exists()):
+        return
+    ours = getattr(sys.modules.get(package), "__file__", None)
+    if ours is not None and Path(ours).parent != theirs:
+        raise SettingsError(
+            f"{option}: {error.name} can't be imported: {package!r} in {theirs.parent} has the name of a package of "
+            "Trading Window's own, and one process can't have two"
+        ) from error
 
 
 def _takes(found: Any) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -321,7 +321,7 @@ def _check(modes: Mapping[str, EndpointMode], endpoints: Sequence[Endpoint]) -> 
     for name, mode in modes.items():
         endpoint = known.get(name)
         if endpoint is None:
-            raise _not_an_endpoint("modes", name)
+            raise _not_an_endpoint("modes", name, known)
         for side in sorted(mode.needs()):
             if not getattr(endpoint, side):
                 raise SettingsError(f"cutover.modes: {name!r} can't be {mode.mode!r}: it has no {side} side")
@@ -329,11 +329,11 @@ def _check(modes: Mapping[str, EndpointMode], endpoints: Sequence[Endpoint]) -> 
 
 def _check_names(named: Mapping[str, Sequence[str]], endpoints: Sequence[Endpoint]) -> None:
     """A costly endpoint with a slip in its name would be compared all the same."""
-    known = {endpoint.name for endpoint in endpoints}
+    known = [endpoint.name for endpoint in endpoints]
     for key, names in named.items():
         for name in names:
             if name not in known:
-                raise _not_an_endpoint(key, name)
+                raise _not_an_endpoint(key, name, known)
 
 
 def _check_accepted(rules: Sequence[AcceptedDifference], endpoints: Sequence[Endpoint]) -> None:
@@ -344,5 +344,5 @@ def _check_accepted(rules: Sequence[AcceptedDifference], endpoints: Sequence[End
             raise SettingsError(f"the accepted difference {rule.name!r}: {unknown_endpoint(known, rule.endpoint)}")
 
 
-def _not_an_endpoint(key: str, name: str) -> SettingsError:
-    return SettingsError(f"cutover.{key}: {name!r} is not an endpoint; see `tradewindow routes`")
+def _not_an_endpoint(key: str, name: str, known: Iterable[str]) -> SettingsError:
+    return SettingsError(f"cutover.{key}: {unknown_endpoint(known, name)}")

@@ -282,7 +282,7 @@ SLIP = [AcceptedDifference(name="newer", endpoint="GET /pi", path="status", reas
         ),
         (
             ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--config", "unknown.toml"],
-            "cutover.pure: 'POST /no' is not an endpoint; see `tradewindow routes`",
+            "cutover.pure: 'POST /no' is not an endpoint: `tradewindow cutover list` shows all",
         ),
         (
             ["--legacy", "others:legacy", "--legacy-routes", "rules.txt", "--accepted", "meant:SLIP"],

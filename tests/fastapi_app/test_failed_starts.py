@@ -38,10 +38,11 @@ def windows_in(folder: Path) -> list[str]:
     [
         (
             {"modes": {"GET /api/healt": "shadow"}},
-            "cutover.modes: 'GET /api/healt' is not an endpoint; see `tradewindow routes`",
+            "cutover.modes: 'GET /api/healt' is not an endpoint: the nearest are GET /api/health, GET /api/balances, "
+            "GET /api/status",
         ),
-        ({"pure": ["GET /a"]}, "cutover.pure: 'GET /a' is not an endpoint; see `tradewindow routes`"),
-        ({"costly": ["GET /a"]}, "cutover.costly: 'GET /a' is not an endpoint; see `tradewindow routes`"),
+        ({"pure": ["GET /a"]}, "cutover.pure: 'GET /a' is not an endpoint: the nearest are GET /docs, GET /redoc"),
+        ({"costly": ["GET /a"]}, "cutover.costly: 'GET /a' is not an endpoint: the nearest are GET /docs, GET /redoc"),
         (
             {"path": "{folder}/notes.txt"},
             "the state file {folder}/notes.txt can't be used: file is not a database (cutover.path)",

@@ -147,6 +147,24 @@ def test_a_name_that_leads_to_no_wsgi_app_is_refused(name: str, sentence: str, t
     assert str(caught.value) == f"--legacy: {sentence.format(folder=tmp_path)}"
 
 
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [("shop.common:app", "shared.texts"), ("fastapi_app.main:app", "fastapi_app.main")],
+    ids=["what the app imports", "the app itself"],
+)
+def test_a_package_that_is_called_like_one_of_this_distribution_is_told(name: str, needed: str, tmp_path: Path) -> None:
+    package = needed.partition(".")[0]
+    (tmp_path / package).mkdir()
+    (tmp_path / f"{needed.replace('.', '/')}.py").write_text("app = 1\n")
+    (tmp_path / "shop" / "common.py").write_text("from shared.texts import app\n")
+    with pytest.raises(SettingsError) as caught:
+        legacy(name)
+    assert str(caught.value) == (
+        f"--legacy: {needed} can't be imported: {package!r} in {tmp_path} has the name of a package of Trading "
+        "Window's own, and one process can't have two"
+    )
+
+
 def test_a_wsgi_app_is_no_native_one() -> None:
     with pytest.raises(
         SettingsError, match=re.escape("--native: shop.apps:flask_app is a WSGI app, and an ASGI app is")

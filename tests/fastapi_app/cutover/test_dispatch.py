@@ -130,7 +130,7 @@ def test_a_cutover_of_nothing_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "mode", "sentence"),
     [
-        ("GET /nowhere", "native", "cutover.modes: 'GET /nowhere' is not an endpoint; see `tradewindow routes`"),
+        ("GET /nowhere", "native", "cutover.modes: 'GET /nowhere' is not an endpoint: the nearest are GET /"),
         ("GET /old", "shadow", "cutover.modes: 'GET /old' can't be 'shadow': it has no native side"),
     ],
 )
@@ -144,7 +144,7 @@ def test_an_initial_mode_that_can_not_be_is_refused(name: str, mode: Any, senten
 def test_a_setting_about_an_endpoint_that_there_is_not_is_refused(key: str) -> None:
     settings = CutoverSettings.model_validate({key: ["GET /items", "GET /itmes"]})
     with pytest.raises(
-        SettingsError, match=f"^cutover.{key}: 'GET /itmes' is not an endpoint; see `tradewindow routes"
+        SettingsError, match=f"^cutover.{key}: 'GET /itmes' is not an endpoint: the nearest are GET /items$"
     ):
         cutover_of(asgi(), wsgi(), {"GET /items": "shadow"}, settings=settings)
 
