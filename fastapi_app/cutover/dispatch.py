@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.api.http import admin_app
-from fastapi_app.cutover.candidates.capture import naming
+from fastapi_app.cutover.candidates.capture import SENT_AS_FILES, naming
 from fastapi_app.cutover.candidates.comparisons import Comparisons
 from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, live_with, route_path
 from fastapi_app.cutover.candidates.watchdog import Watchdog
@@ -191,7 +191,7 @@ class Cutover:
                 nonlocal status, answered
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                elif message["type"] == "http.response.body":
+                elif message["type"] == "http.response.body" or message["type"] in SENT_AS_FILES:
                     answered = not message.get("more_body", False)
                 await send(message)
 

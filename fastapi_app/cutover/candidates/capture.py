@@ -14,6 +14,9 @@ NO_ANSWER = SeenAnswer(
 )
 """What a server sends for an app that raises before it answers."""
 
+SENT_AS_FILES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+"""Extensions of ASGI, of servers other than uvicorn."""
+
 CHUNKS_AT_ONCE = 8
 PAUSE_SECONDS = 0.01
 
@@ -105,6 +108,10 @@ class Capture:
                 # An app may fill its buffer anew for the next one.
                 self._chunks.append(bytes(chunk))
                 self._body_bytes += len(chunk)
+            self.complete = not message.get("more_body", False)
+        elif message["type"] in SENT_AS_FILES:
+            # Its bytes don't come by here.
+            self.too_large = True
             self.complete = not message.get("more_body", False)
 
     @property

@@ -183,6 +183,18 @@ async def test_a_native_side_that_gives_no_whole_answer_is_taken_back(native: An
     assert ("native failed 6 times" if not sample_rate else "mismatch 1") in change.reason
 
 
+async def test_a_file_that_the_server_sends_is_a_whole_answer() -> None:
+    async def native(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.pathsend", "path": "/files/a"})
+
+    app = cutover_of(native, wsgi(), {"GET /items": VERIFY})
+    for _ in range(7):
+        assert (await ask(app, "GET", "/items")).status == 200
+    assert await counts_of(app) == {"skipped response_too_large": 7}
+    assert mode_of(app, "GET /items") == VERIFY
+
+
 @pytest.mark.parametrize("mode", [CANARY, VERIFY])
 async def test_what_the_watchdog_finds_in_native_takes_clients_back_too(mode: EndpointMode) -> None:
     app = cutover_of(asgi(), wsgi(), {"GET /items": mode})
