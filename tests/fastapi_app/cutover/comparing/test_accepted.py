@@ -1,5 +1,6 @@
 import logging
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,13 @@ from fastapi_app.cutover.comparing.observation import Difference
 LAST_DAY, EXPIRY = date(2025, 5, 31), date(2025, 6, 1)
 
 
-def rule(**given: str) -> AcceptedDifference:
-    values = {"name": "order of trades", "endpoint": "GET /trades", "path": "body.trades.**", "reason": "nobody minds"}
+def rule(**given: Any) -> AcceptedDifference:
+    values: dict[str, Any] = {
+        "name": "order of trades",
+        "endpoint": "GET /trades",
+        "path": "body.trades.**",
+        "reason": "nobody minds",
+    }
     return AcceptedDifference(**{**values, **given}, expires=EXPIRY)
 
 
@@ -31,7 +37,14 @@ def test_an_endpoint_may_have_a_converter_with_arguments() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", " "), ("reason", ""), ("endpoint", "/trades"), ("endpoint", "get /trades"), ("path", "body..a")],
+    [
+        ("name", " "),
+        ("reason", ""),
+        ("endpoint", "/trades"),
+        ("endpoint", "get /trades"),
+        ("path", "body..a"),
+        ("same", "equal"),
+    ],
 )
 def test_a_rule_that_says_nothing_is_refused(field: str, value: str) -> None:
     with pytest.raises(ValueError, match=field):

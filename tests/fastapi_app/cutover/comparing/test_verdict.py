@@ -2,7 +2,8 @@ import gzip
 import json
 import time
 import timeit
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Difference, Observation, SeenAnswer
-from fastapi_app.cutover.comparing.verdict import MATCH, MAX_DIFFERENCES, Verdict, compare
+from fastapi_app.cutover.comparing.verdict import MATCH, MAX_DIFFERENCES, Verdict, compare, compare_small
 from shared.modes import Side
 
 JSON = (("content-type", "application/json"),)
@@ -136,6 +137,34 @@ def test_the_length_that_a_head_announces_is_no_difference() -> None:
     flask, fastapi = (seen(b"", headers=(*JSON, ("content-length", length))) for length in ("21", "20"))
     assert compare(flask, fastapi) is MATCH
     assert compare(flask, seen(b"")) is MATCH
+
+
+def with_length(length: str, body: bytes, status: int = 200) -> Observation:
+    return seen(body, status=status, headers=(*JSON, ("content-length", length)))
+
+
+def test_a_length_that_contradicts_its_own_body() -> None:
+    told = Difference(path="headers.content-length", primary="7 for 7 bytes", candidate="27 for 7 bytes")
+    assert compare(with_length("7", b'{"a":1}'), with_length("27", b'{"a":1}')).differences == (told,)
+    assert places(compare(with_length("", b"{}"), seen(b"{}"))) == ["headers.content-length"]
+    assert places(compare(with_length("9" * 5_000, b"{}"), seen(b"{}"))) == ["headers.content-length"]
+    # Each is right about its own.
+    assert compare(with_length("7", b'{"a":1}'), with_length(" 008", b'{"a": 1}')) is MATCH
+    # Both are wrong: no client got an answer from either.
+    assert compare(with_length("1", b"{}"), with_length("3", b"{}")) is MATCH
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_content_may_say_any_length(status: int) -> None:
+    assert compare(with_length("2", b"{}", status), with_length("27", b"{}", status)) is MATCH
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_the_type_of_no_content_is_not_compared(status: int) -> None:
+    flask = seen(b"", status=status, headers=(("content-type", "text/html; charset=utf-8"), ("x-a", "1")))
+    assert compare(flask, seen(b"", status=status, headers=(("x-a", "1"),))) is MATCH
+    assert places(compare(flask, seen(b"", status=status))) == ["headers.x-a"]
+    assert places(compare(flask, seen(b"", status=200))) == ["status", "headers.content-type", "headers.x-a"]
 
 
 def test_a_hostile_content_type_takes_no_time() -> None:
@@ -335,6 +364,34 @@ def test_compressed_bodies_are_compared_by_what_is_in_them() -> None:
     assert places(compare(seen("{}", headers=headers), seen('{"a":1}', headers=headers))) == ["body.a"]
 
 
+@pytest.mark.parametrize(
+    ("coding", "readable", "unreadable"),
+    [
+        ("gzip", gzip.compress(b"{}"), b"{}"),
+        ("GZIP", gzip.compress(b"{}"), zlib.compress(b"{}")),
+        ("x-gzip", gzip.compress(b"{}"), gzip.compress(b"{}")[:-1]),
+        ("gzip", gzip.compress(b""), b"x"),
+        ("deflate", zlib.compress(b"{}"), gzip.compress(b"{}")),
+        ("deflate", zlib.compress(b"{}")[2:-4], b"{}"),
+    ],
+)
+def test_a_body_that_no_client_can_unpack(coding: str, readable: bytes, unreadable: bytes) -> None:
+    headers = (*JSON, ("content-encoding", coding))
+    told = f"is no {coding.lower()}, though Content-Encoding says so"
+    assert bodies(readable, unreadable, headers) == [Difference(path="body", primary="can be read", candidate=told)]
+    assert bodies(unreadable, readable, headers) == [Difference(path="body", primary=told, candidate="can be read")]
+    claimed, plain = seen(unreadable, headers=headers), seen(b"{ }")
+    assert places(compare(claimed, plain)) == ["headers.content-encoding", "body"]
+
+
+def test_both_forms_of_deflate_and_other_codings_are_no_difference_by_themselves() -> None:
+    deflate = (*JSON, ("content-encoding", "deflate"))
+    assert bodies(zlib.compress(b"{}"), zlib.compress(b"{}")[2:-4], deflate) == []
+    assert bodies("{}", "{ }", (*JSON, ("content-encoding", "br"))) == []
+    two_members = gzip.compress(b"{}", mtime=0) + gzip.compress(b" ", mtime=0)
+    assert bodies(two_members, two_members, (*JSON, ("content-encoding", "gzip"))) == []
+
+
 def test_what_inflates_without_end_is_compared_as_it_is() -> None:
     headers = (*JSON, ("content-encoding", "gzip"))
     bombs = [seen(gzip.compress(b" " * 2**25 + tail, mtime=0), headers=headers) for tail in (b"1", b"2")]
@@ -342,6 +399,11 @@ def test_what_inflates_without_end_is_compared_as_it_is() -> None:
 
 
 # Effects and exceptions
+
+
+def test_a_number_is_no_object_that_looks_like_one() -> None:
+    assert [difference.path for difference in bodies("[1.5,9]", r'[{"\u0000number":"1.5"},9]')] == ["body[0]"]
+    assert [difference.path for difference in bodies("[1.5,9]", '[[NaN,"1.5"],9]')] == ["body[0]"]
 
 
 def test_effects_differ_under_a_path_of_theirs() -> None:
@@ -370,8 +432,8 @@ def test_who_raised_counts_also_where_both_answered_500() -> None:
 # Accepted differences
 
 
-def rule(name: str, path: str) -> AcceptedDifference:
-    return AcceptedDifference(name=name, endpoint="*", path=path, reason="known", expires=date(2030, 1, 1))
+def rule(name: str, path: str, same: Callable[[Any, Any], bool] | None = None) -> AcceptedDifference:
+    return AcceptedDifference(name=name, endpoint="*", path=path, reason="known", expires=date(2030, 1, 1), same=same)
 
 
 def test_a_comparison_is_accepted_when_every_difference_is_covered() -> None:
@@ -383,6 +445,36 @@ def test_a_comparison_is_accepted_when_every_difference_is_covered() -> None:
         outcome="mismatch", differences=(Difference(path="body.a", primary=1, candidate=2),)
     )
     assert compare(primary, primary, accepted=rules) is MATCH
+
+
+def test_a_rule_with_a_condition_covers_what_it_says_is_the_same() -> None:
+    def asked(legacy: Any, native: Any) -> bool:
+        seen_values.append((legacy, native))
+        return str(native).startswith(str(legacy))
+
+    seen_values: list[tuple[Any, Any]] = []
+    rules = [rule("date", "body.**", same=asked)]
+    legacy, native = seen('{"a":"2025-03-03","n":1.5}'), seen('{"a":"2025-03-03T00:00:00","n":1.50}', side="native")
+    assert compare(legacy, native, accepted=rules).reason == "date"
+    assert compare(native, legacy, accepted=rules).reason == "date"
+    assert places(compare(seen('{"a":"2024-03-03","n":1.5}'), native, accepted=rules)) == ["body.a"]
+    assert compare(seen('[1.5, 1e400, "x"]'), seen("[1.25, 1, {}]", side="native"), accepted=rules).differences
+    assert seen_values == [
+        *[("2025-03-03", "2025-03-03T00:00:00")] * 2,
+        ("2024-03-03", "2025-03-03T00:00:00"),
+        *[(1.5, 1.25), (float("inf"), 1), ("x", {})],
+    ]
+
+
+def test_a_condition_is_about_two_values_and_fails_safely() -> None:
+    def same(legacy: Any, native: Any) -> bool:
+        return bool(legacy[0] == native[0])
+
+    rules = [rule("first", "body.a", same=same)]
+    assert compare(seen('{"a":"xy"}'), seen('{"a":"xz"}'), accepted=rules).outcome == "accepted"
+    assert places(compare(seen('{"a":"xy"}'), seen("{}"), accepted=rules)) == ["body.a"]
+    assert places(compare(seen("{}"), seen('{"a":"xy"}'), accepted=rules)) == ["body.a"]
+    assert places(compare(seen('{"a":1}'), seen('{"a":2}'), accepted=rules)) == ["body.a"]
 
 
 def test_a_difference_behind_very_many_accepted_ones_is_found() -> None:
@@ -403,6 +495,21 @@ def test_an_equal_comparison_costs_microseconds() -> None:
     best = min(timeit.repeat(lambda: compare(primary, candidate), number=1_000, repeat=5)) / 1_000
     # About 5 µs where this was written; the bound is for a busy machine.
     assert best < 200e-6
+
+
+def test_what_is_small_is_compared_at_once_and_what_is_large_is_not() -> None:
+    body, other_body = '{"a":1}', '{"a":2}'
+    assert compare_small(seen(body), seen(other_body), below=14) is None
+    assert compare_small(seen(body), seen(other_body), below=15) == compare(seen(body), seen(other_body))
+    assert compare_small(seen("x" * 100), seen("x" * 100), below=15) is MATCH
+    effects = {"calls": list(range(100))}
+    assert compare_small(seen(effects=effects), seen(effects={"calls": []}), below=200) is None
+    assert compare_small(seen(effects=effects), seen(effects={"calls": [*range(100)]}), below=200) is MATCH
+    assert compare_small(seen(effects={"a": 1}), seen(effects={"a": 2}), below=200) == Verdict(
+        outcome="mismatch", differences=(Difference(path="effects.a", primary=1, candidate=2),)
+    )
+    # Of what size these are isn't known.
+    assert compare_small(seen(effects={"a": date(2025, 3, 3)}), seen(effects={}), below=200) is None
 
 
 # Whatever comes
