@@ -6,19 +6,24 @@ from typing import Annotated
 import typer
 
 from fastapi_app.cli.interrupts import ctrl_c_just_ends
-from fastapi_app.cli.options import Config, Host, Port, Workers, server_options
+from fastapi_app.cli.options import (
+    ACCEPTED_HELP,
+    EFFECTS_HELP,
+    LEGACY_HELP,
+    NATIVE_HELP,
+    Config,
+    Host,
+    Port,
+    Workers,
+    server_options,
+)
 
 
 def serve(
     *,
-    legacy: Annotated[
-        str, typer.Option(metavar="MODULE:APP", help="The WSGI app that is to be replaced, or what makes it.")
-    ],
+    legacy: Annotated[str, typer.Option(metavar="MODULE:APP", help=LEGACY_HELP)],
     native: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:APP", help="The ASGI app that replaces it, or what makes it. Without, legacy answers all."
-        ),
+        str | None, typer.Option(metavar="MODULE:APP", help=f"{NATIVE_HELP} Without, legacy answers all.")
     ] = None,
     state: Annotated[
         Path | None,
@@ -34,19 +39,10 @@ def serve(
         Path | None,
         typer.Option(help="Native's where it isn't Starlette or FastAPI: lines such as GET /items/{item_id:int}."),
     ] = None,
-    accepted: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:NAME",
-            help="The differences that are meant: a list of AcceptedDifference, or what makes it.",
-        ),
-    ] = None,
+    accepted: Annotated[str | None, typer.Option(metavar="MODULE:NAME", help=ACCEPTED_HELP)] = None,
     effects: Annotated[
         str | None,
-        typer.Option(
-            metavar="MODULE:NAME",
-            help="What records the effects of both apps, or what makes it. With it writes are compared, too.",
-        ),
+        typer.Option(metavar="MODULE:NAME", help=f"{EFFECTS_HELP} With it writes are compared, too."),
     ] = None,
     host: Host = None,
     port: Port = None,

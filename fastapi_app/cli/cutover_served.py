@@ -104,8 +104,8 @@ def _with_files_of(module: str, settings: Settings) -> Settings:
 
 
 def _loaded(pair: _Pair) -> _Loaded:
-    legacy = load_app(pair.legacy, kind="WSGI", option="--legacy")
-    native = None if pair.native is None else load_app(pair.native, kind="ASGI", option="--native")
+    legacy = load_app(pair.legacy, kind="WSGI", option="--legacy").value
+    native = None if pair.native is None else load_app(pair.native, kind="ASGI", option="--native").value
     return _Loaded(
         legacy=legacy,
         native=native,
@@ -116,8 +116,8 @@ def _loaded(pair: _Pair) -> _Loaded:
             legacy_routes=pair.legacy_routes,
             admin_prefix=PREFIX,
         ),
-        accepted=() if pair.accepted is None else load_accepted(pair.accepted, option="--accepted"),
-        effects=None if pair.effects is None else load_effects(pair.effects, option="--effects"),
+        accepted=() if pair.accepted is None else load_accepted(pair.accepted, option="--accepted").value,
+        effects=None if pair.effects is None else load_effects(pair.effects, option="--effects").value,
     )
 
 

@@ -8,23 +8,30 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import PathFinder
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, cast
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
 
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
 from shared.errors import SettingsError
 
 Kind = Literal["ASGI", "WSGI"]
+T = TypeVar("T")
 
 _KINDS: dict[str, str] = {"ASGI": "an ASGI app", "WSGI": "a WSGI app"}
 _EFFECTS_METHODS = {"record": "async def record(self, scope)", "from_json": "def from_json(self, recording)"}
 
 
-def load_app(name: str, *, kind: Kind, option: str) -> Any:
+class Named(NamedTuple, Generic[T]):
+    """What a name leads to."""
+
+    value: T
+    spelled: str
+    """The name with each call that was made for it, as Python needs it: `module:make_app()`."""
+
+
+def load_app(name: str, *, kind: Kind, option: str) -> Named[Any]:
     """The app that is named. What is no app itself and takes no arguments is called, and makes it.
 
     Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind, and for what the
@@ -32,57 +39,42 @@ def load_app(name: str, *, kind: Kind, option: str) -> Any:
     """
     with _showing_what_it_raises(name, option):
         found = _found(name, option, form="module:app or module:make_app()")
-        taken = _takes(found)
+        taken = _takes(found.value)
         if taken not in (kind, "anything"):
-            what = _KINDS.get(taken, f"no app ({type(found).__name__})")
+            what = _KINDS.get(taken, f"no app ({type(found.value).__name__})")
             raise SettingsError(f"{option}: {name} is {what}, and {_KINDS[kind]} is needed")
         return found
 
 
-def load_accepted(name: str, *, option: str) -> Sequence[AcceptedDifference]:
+def load_accepted(name: str, *, option: str) -> Named[Sequence[AcceptedDifference]]:
     """The list or tuple that is named, or what is called and makes one. Raises SettingsError as for an app."""
     with _showing_what_it_raises(name, option):
         found = _found(name, option, form="module:name or module:make()")
-        if not isinstance(found, list | tuple):
-            what = type(found).__name__
+        if not isinstance(found.value, list | tuple):
+            what = type(found.value).__name__
             raise SettingsError(
                 f"{option}: {name} is no list or tuple ({what}), and one of AcceptedDifference is needed"
             )
-        for index, rule in enumerate(found):
+        for index, rule in enumerate(found.value):
             if not isinstance(rule, AcceptedDifference):
                 what = type(rule).__name__
                 raise SettingsError(f"{option}: {name}[{index}] is no AcceptedDifference ({what}), and one is needed")
         return found
 
 
-def load_effects(name: str, *, option: str) -> Effects:
+def load_effects(name: str, *, option: str) -> Named[Effects]:
     """The object that is named, or what the class or the factory that is named makes without arguments. Raises
     SettingsError as for an app."""
     with _showing_what_it_raises(name, option):
         found = _found(name, option, form="module:name or module:make()")
-        if isinstance(found, type):
+        if isinstance(found.value, type):
             # One that inherits from the protocol seems to take any arguments.
-            found = found()
+            found = Named(found.value(), f"{found.spelled}()")
         for method, needed in _EFFECTS_METHODS.items():
-            if not _can(found, method):
-                what = type(found).__name__
+            if not _can(found.value, method):
+                what = type(found.value).__name__
                 raise SettingsError(f"{option}: {name} records no effects ({what}): it needs {needed}")
-        return cast(Effects, found)
-
-
-def refuse_missing_module(name: str, *, option: str) -> None:
-    """Raises SettingsError where there is no such module. It is looked for, and none of its code runs, nor that of the
-    packages it is in."""
-    folder = _searched()
-    names = name.partition(":")[0].split(".")
-    where: Sequence[str] | None = None
-    for number, _ in enumerate(names, start=1):
-        full = ".".join(names[:number])
-        spec = find_spec(full) if number == 1 else PathFinder.find_spec(full, where)
-        if spec is None:
-            raise _missing(full, folder, option)
-        # A module that is no package has nothing below it.
-        where = spec.submodule_search_locations or []
+        return cast(Named[Effects], found)
 
 
 def _can(found: Any, method: str) -> bool:
@@ -101,7 +93,7 @@ def _showing_what_it_raises(name: str, option: str) -> Iterator[None]:
         raise SettingsError(f"{option}: this came out of {name} as it was loaded:\n{_shown(exc)}") from exc
 
 
-def _found(name: str, option: str, *, form: str) -> Any:
+def _found(name: str, option: str, *, form: str) -> Named[Any]:
     """What the name leads to; called where it says so, and where that takes no arguments."""
     module_name, _, expression = name.partition(":")
     attribute, arguments = _read(expression)
@@ -114,11 +106,12 @@ def _found(name: str, option: str, *, form: str) -> Any:
         found = getattr(found, part)
     if arguments is not None and not callable(found):
         raise SettingsError(f"{option}: {module_name}:{attribute} can't be called: {type(found).__name__}")
-    if arguments is not None or _takes(found) == "nothing":
-        if inspect.iscoroutinefunction(found):
-            raise SettingsError(f"{option}: {module_name}:{attribute} is an async factory, which can't be called here")
-        found = found(*arguments or ())
-    return found
+    if arguments is None and _takes(found) != "nothing":
+        return Named(found, f"{module_name}:{attribute}")
+    if inspect.iscoroutinefunction(found):
+        raise SettingsError(f"{option}: {module_name}:{attribute} is an async factory, which can't be called here")
+    given = arguments or []
+    return Named(found(*given), f"{module_name}:{attribute}({', '.join(map(repr, given))})")
 
 
 def _shown(exc: Exception) -> str:
@@ -152,26 +145,17 @@ def _is_dotted(name: str) -> bool:
 
 
 def _module(name: str, option: str) -> ModuleType:
-    folder = _searched()
+    # The working directory is where modules are looked for first.
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         # One that the app itself looks for is the app's own trouble, and its traceback says where.
         if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
             raise
-        raise _missing(exc.name, folder, option) from None
-
-
-def _searched() -> str:
-    """The working directory, in which modules are looked for first."""
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return folder
-
-
-def _missing(module: str, folder: str, option: str) -> SettingsError:
-    return SettingsError(f"{option}: no module {module!r} in {folder} or among what is installed")
+        raise SettingsError(f"{option}: no module {exc.name!r} in {folder} or among what is installed") from None
 
 
 def _takes(found: Any) -> str:

@@ -5,10 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from fastapi_app.cli.numbers import whole_number_for
+from fastapi_app.cli.numbers import number, whole_number_for
 from shared.settings import ServerSettings
 
 _DEFAULTS = ServerSettings()
+
+MAX_SHOWN = 1_000_000
+
+LEGACY_HELP = "The WSGI app that is to be replaced, or what makes it."
+NATIVE_HELP = "The ASGI app that replaces it, or what makes it."
+ACCEPTED_HELP = "The differences that are meant: a list of AcceptedDifference, or what makes it."
+EFFECTS_HELP = "What records the effects of both apps, or what makes it."
+"""Of a pair of apps, wherever one is named: all commands take the same names."""
 
 Config = Annotated[
     Path | None, typer.Option(help="A TOML file (TRADEWINDOW_CONFIG, else tradewindow.toml where it is there).")
@@ -16,6 +24,14 @@ Config = Annotated[
 State = Annotated[
     Path | None,
     typer.Option(help="The cutover's state file, such as another app's (cutover.path of the settings)."),
+]
+Limit = Annotated[
+    int,
+    typer.Option(
+        parser=number(int, f"a whole number from 1 to {MAX_SHOWN}", low=1, high=MAX_SHOWN),
+        metavar="NUMBER",
+        help="How many, newest first.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the HTTP API.")]
 Host = Annotated[str | None, typer.Option(help=f"The address to listen on (server.host, else {_DEFAULTS.host}).")]

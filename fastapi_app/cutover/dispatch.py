@@ -30,7 +30,7 @@ from fastapi_app.cutover.inventory.since_last import changed_since
 from fastapi_app.cutover.modes.clients import client_key, is_in_canary
 from fastapi_app.cutover.modes.guard import Guard
 from fastapi_app.cutover.modes.plan import NO_PLANS, Plan, plans_of
-from fastapi_app.cutover.modes.sync import Decision, Sync
+from fastapi_app.cutover.modes.sync import Decision, DecisionKind, Sync
 from fastapi_app.cutover.store.base import CutoverStore, ModeTable
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from fastapi_app.cutover.store.rules import unknown_endpoint
@@ -178,6 +178,7 @@ class Cutover:
     def _counting_errors(self, app: ASGIApp, plan: Plan) -> ASGIApp:
         async def counting(scope: Scope, receive: Receive, send: Send) -> None:
             status = 0
+            answered = False
             left = False
 
             async def receive_and_see() -> Message:
@@ -187,19 +188,25 @@ class Cutover:
                 return message
 
             async def send_and_see(message: Message) -> None:
-                nonlocal status
+                nonlocal status, answered
                 if message["type"] == "http.response.start":
                     status = message["status"]
+                elif message["type"] == "http.response.body":
+                    answered = not message.get("more_body", False)
                 await send(message)
 
+            failed = True
             try:
                 await app(scope, receive_and_see, send_and_see)
+                failed = status >= 500 or not answered
             except Exception:
-                status = 500
+                raise
+            except BaseException:
+                failed = status >= 500
                 raise
             finally:
                 # What an app makes of a client that has left is no fault of its own.
-                if status >= 500 and not left:
+                if failed and not left:
                     self._guard.native_failed(plan)
 
         return counting
@@ -243,13 +250,14 @@ class Cutover:
         return await _off_loop(self._threads, function, *arguments, **options)
 
     def _watchdog_says(self, endpoint: str, seconds: float) -> None:
-        self._stop_comparing(endpoint, f"its native candidate has blocked the event loop for {seconds:g} s")
+        self._stop_comparing(endpoint, "native", f"its native candidate has blocked the event loop for {seconds:g} s")
 
-    def _stop_comparing(self, endpoint: str, why: str) -> None:
+    def _stop_comparing(self, endpoint: str, at_fault: Side, why: str) -> None:
         plan = self.plan(endpoint)
         if plan is not None and plan.sample_rate:
             reason = f"{why}; it is compared no more"
-            self._sync.decide(Decision(endpoint=endpoint, kind="stop comparing", author="watchdog", reason=reason))
+            kind: DecisionKind = "give up" if at_fault == "native" else "stop comparing"
+            self._sync.decide(Decision(endpoint=endpoint, kind=kind, author="watchdog", reason=reason))
 
     # Life
 
@@ -284,6 +292,11 @@ class Cutover:
     def health(self) -> Mapping[str, Any]:
         """`status` is `ok`, or `degraded` with its `problems`; the table's version; figures of this process."""
         problems = [f"{name} is in a mode that needs a side it doesn't have here" for name in self._plans.misfits]
+        problems += [
+            f"{plan.endpoint} is in {plan.mode.mode} at a sample rate of 0: no wrong answer of native's takes it back"
+            for plan in self._plans.by_name.values()
+            if plan.guarded and not plan.sample_rate
+        ]
         if not self._sync.is_running:
             problems.append("modes don't change and evidence isn't kept: the server has not started the lifespan")
         elif self._sync.problem is not None:

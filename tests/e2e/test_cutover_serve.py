@@ -16,6 +16,7 @@ import pytest
 
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.bridge.servers import ROOT
+from tests.documented import EFFECTS, write_modules
 from tests.e2e.servers import BIN, DEADLINE_SECONDS, HOST, Server, free_port, wait_for
 
 TRADEWINDOW = str(BIN / "tradewindow")
@@ -147,14 +148,8 @@ def counts(state: Path) -> dict[tuple[str, str, str], int]:
 
 def documented(folder: Path) -> list[str]:
     """Puts the modules that README.md and docs/effects.md show into the folder. The options of the command there."""
-    how = (ROOT / "docs" / "effects.md").read_text()
-    modules = re.findall(
-        r"^```python\n(# (\w+\.py)\n.*?)^```", (ROOT / "README.md").read_text() + how, re.DOTALL | re.MULTILINE
-    )
-    for source, name in modules:
-        (folder / name).write_text(source)
-    assert [name for _, name in modules] == ["meant.py", "shop.py", "shop_effects.py"]
-    (served,) = re.findall(r"^tradewindow cutover serve (.*)", how, re.MULTILINE)
+    write_modules(folder)
+    (served,) = re.findall(r"^tradewindow cutover serve (.*)", EFFECTS, re.MULTILINE)
     return shlex.split(served)
 
 

@@ -133,17 +133,21 @@ class CandidateClient:
     def __init__(self, body: bytes, *, max_bytes: int) -> None:
         self.capture = Capture(max_bytes=max_bytes)
         self._body: bytes | None = body
+        self._answered = asyncio.Event()
         self._chunks_sent = 0
 
     async def receive(self) -> Message:
         if self._body is None:
-            # It stays until the candidate ends.
-            await asyncio.get_running_loop().create_future()
+            # It leaves once it has its answer, as a server tells an app then.
+            await self._answered.wait()
+            return {"type": "http.disconnect"}
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
         self.capture.note(listed(message))
+        if self.capture.complete:
+            self._answered.set()
         if self.capture.too_large:
             # One that takes no notice, and sends on, would keep the loop for itself.
             await asyncio.sleep(PAUSE_SECONDS)

@@ -33,8 +33,14 @@ logger = logging.getLogger(__name__)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110, 9.2.1."""
 
+NOT_RUN = frozenset({"stopped", "heavy", "candidates_busy", "fault", "shutdown"})
+"""Reasons that say nothing about a candidate: it has not run, or not to its end."""
+
 CANCEL_SECONDS = 1.0
 """How long a candidate gets to end once it is cancelled."""
+
+NO_ANSWER_TOLD = "no answer"
+"""Of an app that returns without having answered as a whole."""
 
 CLOSING_SECONDS = 1.0
 """How long a process that stops waits for candidates."""
@@ -72,7 +78,7 @@ class Comparisons:
         effects: Effects | None,
         accepted: Sequence[AcceptedDifference],
         in_force: Callable[[str], Plan | None],
-        stop_comparing: Callable[[str, str], None],
+        stop_comparing: Callable[[str, Side, str], None],
         off_loop: OffLoop,
     ) -> None:
         self._candidates = candidates
@@ -123,6 +129,9 @@ class Comparisons:
         scope[TRACE] = pair.primary_trace
         try:
             await _run_noted(primary, pair, scope, request.receive, send)
+            if side == "native" and not pair.answer.complete:
+                # The server says 500, or cuts the connection. The bridge does so itself where a client leaves.
+                pair.raised = NO_ANSWER_TOLD
         except Exception as exc:
             if not pair.answer.complete:
                 pair.raised = named(exc)
@@ -241,7 +250,9 @@ class Comparisons:
     def _leave(self, task: "asyncio.Task[None]", pair: Pair, reason: SkipReason | None) -> None:
         if reason is not None:
             self._skip(pair.plan, reason)
-        self._hanging.note(pair.plan.endpoint, overdue=reason == "timed_out")
+        self._heavy.end(pair.plan.endpoint, task)
+        if reason not in NOT_RUN:
+            self._hanging.note(pair.plan.endpoint, pair.candidate_side, overdue=reason == "timed_out")
         del self._tasks[task]
         if reason != "shutdown":
             self._start_next()
@@ -262,7 +273,7 @@ class Comparisons:
 
     async def _observe(self, task: "asyncio.Task[None]", pair: Pair) -> Observation | SkipReason:
         """Runs the candidate, within its limits."""
-        side: Side = "native" if pair.side == "legacy" else "legacy"
+        side = pair.candidate_side
         endpoint = pair.plan.endpoint
         in_force = self._in_force(endpoint)
         if in_force is None or not in_force.sample_rate:
@@ -277,10 +288,10 @@ class Comparisons:
         client = CandidateClient(pair.body, max_bytes=self._settings.max_response_bytes)
         pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
         if side == "native":
-            self._heavy.begin(endpoint)
+            self._heavy.begin(endpoint, task)
             self._watchdog.watch(endpoint)
         steps = Steps(_run(self._candidates.app(side), pair.scope, client))
-        timer = loop.call_later(self._settings.timeout_seconds, self._give_up, task, pair)
+        timer = loop.call_later(self._settings.timeout_seconds, self._give_up, task, pair, client.capture)
         try:
             await steps
             await _until_finished(pair.candidate_trace)
@@ -297,18 +308,23 @@ class Comparisons:
                 self._heavy.note(endpoint, steps.longest_seconds, too_large=client.capture.too_large)
         if task in self._overdue:
             self._kept_threads.note(endpoint, pair.candidate_trace)
-            return "timed_out"
+            # What an app goes on with behind its whole answer matters where its effects are recorded.
+            if pair.replay is not None or not pair.answered_in_time:
+                return "timed_out"
+            pair.candidate_error = None
+            self._overdue.discard(task)
         if pair.candidate_trace.refused:
             return "candidates_busy"
         return _observed(side, client.capture, pair.candidate_error, pair.replay)
 
-    def _give_up(self, task: "asyncio.Task[None]", pair: Pair) -> None:
+    def _give_up(self, task: "asyncio.Task[None]", pair: Pair, capture: Capture) -> None:
+        pair.answered_in_time = capture.complete
         self._overdue.add(task)
         task.cancel()
         asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._let_go, task, pair)
 
     def _let_go(self, task: "asyncio.Task[None]", pair: Pair) -> None:
-        if task in self._tasks:
+        if task in self._tasks and task in self._overdue:
             logger.error("a candidate of %s goes on though it was cancelled", pair.plan.endpoint)
             self._loose[task] = pair
             self._leave(task, pair, "timed_out")
@@ -383,7 +399,7 @@ def _observed(
 ) -> Observation | SkipReason:
     if capture.too_large:
         return "candidate_too_large"
-    raised = "no answer" if error is None else named(error)
+    raised = NO_ANSWER_TOLD if error is None else named(error)
     return Observation(
         side=side,
         answer=capture.answer(),

@@ -1,11 +1,11 @@
 """What keeps candidates that compute for long, or never end, from holding up clients."""
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import Callable
 
 from fastapi_app.bridge.trace import Trace
+from shared.modes import Side
 
 HEAVY_SECONDS = 0.02
 HEAVY_SHARE = 0.0025
@@ -24,6 +24,9 @@ BYTES_OF_ONE = 64 * 2**10
 """From here on a mismatch stands for several: to redact so much JSON takes about a tenth of a second."""
 
 MIN_OVERDUE = 4
+
+MAX_OVERDUE_IN_ALL = 100
+"""How many native candidates of an endpoint may be overdue in a process, in a row or not."""
 
 HANGING_ENDPOINTS = 4
 """How many may have legacy candidates that never end, before the others' find no thread."""
@@ -55,19 +58,28 @@ class KeptThreads:
 
 class HeavyCandidates:
     """Endpoints whose native candidates keep the event loop for long, and until when they rest. The first one after a
-    rest runs alone: requests that waited behind it would start as many again at once."""
+    rest runs alone: requests that waited behind it would start as many again at once. A candidate is told by any object
+    of its own."""
 
     def __init__(self) -> None:
         self._heavy: set[str] = set()
         self._rests_until: dict[str, float] = {}
+        self._alone: dict[str, object] = {}
 
     def rests(self, endpoint: str) -> bool:
+        if endpoint in self._alone:
+            return True
         return bool(self._rests_until) and _now() < self._rests_until.get(endpoint, 0.0)
 
-    def begin(self, endpoint: str) -> None:
-        """Before a candidate runs that doesn't rest; `note` tells that it has ended."""
-        if endpoint in self._rests_until:
-            self._rests_until[endpoint] = math.inf
+    def begin(self, endpoint: str, candidate: object) -> None:
+        """Before a candidate runs, of an endpoint that doesn't rest."""
+        if self._rests_until.pop(endpoint, None) is not None:
+            self._alone[endpoint] = candidate
+
+    def end(self, endpoint: str, candidate: object) -> None:
+        """It has ended, or is waited for no more."""
+        if self._alone.get(endpoint) is candidate:
+            del self._alone[endpoint]
 
     def note(self, endpoint: str, longest_seconds: float, *, too_large: bool) -> None:
         """One long stretch alone may have been the collector's, unless much was built in it."""
@@ -80,31 +92,39 @@ class HeavyCandidates:
             rest_seconds = longest_seconds / HEAVY_SHARE
         else:
             self._heavy.add(endpoint)
-        before = self._rests_until.pop(endpoint, 0.0)
-        # One that ran beside it, and rests shorter, doesn't end the rest.
-        until = max(0.0 if before == math.inf else before, _now() + rest_seconds)
-        if until > _now():
-            self._rests_until[endpoint] = until
+        if rest_seconds:
+            # One that ran beside it, and rests shorter, doesn't end the rest.
+            self._rests_until[endpoint] = max(self._rests_until.get(endpoint, 0.0), _now() + rest_seconds)
 
 
 class HangingCandidates:
-    """A handler that hangs in a thread frees its place when it is given up, and keeps the thread: so after
-    `max_overdue` in a row, no more of that endpoint are run: `stop_comparing` is called with its name and a reason."""
+    """A handler that hangs in a thread frees its place when it is given up, and keeps the thread. So no more of its
+    endpoint are run after `max_overdue` in a row, or after `MAX_OVERDUE_IN_ALL` native ones, whose threads nobody can
+    count: `stop_comparing` is called with its name, the candidate's side and a reason."""
 
-    def __init__(self, stop_comparing: Callable[[str, str], None], *, concurrency: int, timeout_seconds: float) -> None:
+    def __init__(
+        self, stop_comparing: Callable[[str, Side, str], None], *, concurrency: int, timeout_seconds: float
+    ) -> None:
         self._stop_comparing = stop_comparing
         self._max_in_a_row = max_overdue(concurrency)
         self._timeout_seconds = timeout_seconds
         self._in_a_row: Counter[str] = Counter()
+        self._in_all: Counter[str] = Counter()
 
-    def note(self, endpoint: str, *, overdue: bool) -> None:
+    def note(self, endpoint: str, side: Side, *, overdue: bool) -> None:
         if not overdue:
             self._in_a_row.pop(endpoint, None)
             return
         self._in_a_row[endpoint] += 1
+        self._in_all[endpoint] += side == "native"
+        told = None
         if self._in_a_row[endpoint] >= self._max_in_a_row:
-            count = self._in_a_row.pop(endpoint)
-            self._stop_comparing(endpoint, f"{count} candidates in a row took over {self._timeout_seconds:g} s")
+            told = f"{self._in_a_row[endpoint]} candidates in a row"
+        elif self._in_all[endpoint] >= MAX_OVERDUE_IN_ALL:
+            told = f"{self._in_all[endpoint]} native candidates"
+        if told is not None:
+            del self._in_a_row[endpoint], self._in_all[endpoint]
+            self._stop_comparing(endpoint, side, f"{told} took over {self._timeout_seconds:g} s")
 
 
 class FullMismatches:

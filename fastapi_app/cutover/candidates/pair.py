@@ -33,8 +33,14 @@ class Pair:
     client stays, and a WSGI app isn't told."""
     replay: Replay | None = None
     """The candidate's stand-in for the world."""
+    answered_in_time: bool = False
+    """Of a candidate that was given up: whether its answer was whole by then."""
     candidate_error: BaseException | None = None
     """What it raised, also behind an answer that it gave all the same."""
+
+    @property
+    def candidate_side(self) -> Side:
+        return "native" if self.side == "legacy" else "legacy"
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,28 +18,37 @@ from shared.modes import EndpointMode
 
 logger = logging.getLogger(__name__)
 
-_TOLD = {"take back": "taken back to shadow", "stop comparing": "compared no more"}
+DecisionKind = Literal["take back", "stop comparing", "give up"]
+"""To `shadow`; to a sample rate of 0; to both, for a native side that must not go on."""
+
+_TOLD: Mapping[DecisionKind, str] = {
+    "take back": "taken back to shadow",
+    "stop comparing": "compared no more",
+    "give up": "compared no more",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """A move that this process makes by itself: to `shadow`, or to a sample rate of 0. It holds here at once, and
-    everywhere once it is written."""
+    """A move that this process makes by itself. It holds here at once, and everywhere once it is written."""
 
     endpoint: str
-    kind: Literal["take back", "stop comparing"]
+    kind: DecisionKind
     author: str
     reason: str
     mismatch: Mismatch | None = None
     """The one that caused it, redacted."""
 
     def after(self, before: EndpointMode) -> EndpointMode:
-        if self.kind == "stop comparing":
-            return before.model_copy(update={"sample_rate": 0.0})
-        if before.mode in GUARDED:
-            return EndpointMode(mode="shadow", sample_rate=before.sample_rate)
-        # Somebody has moved it meanwhile.
-        return before
+        rate = before.sample_rate if self.kind == "take back" else 0.0
+        if before.mode in GUARDED and self.kind != "stop comparing":
+            return EndpointMode(mode="shadow", sample_rate=rate)
+        # Of what is taken back somebody may have moved it meanwhile.
+        return before.model_copy(update={"sample_rate": rate})
+
+
+def _back_to_legacy(before: EndpointMode) -> EndpointMode:
+    return EndpointMode(mode="legacy", sample_rate=before.sample_rate)
 
 
 class Sync:
@@ -157,19 +167,29 @@ class Sync:
     def _write_decisions(self) -> None:
         while self._decisions:
             decision = self._decisions[0]
+            unkept: StoreUnavailable | None = None
             if decision.mismatch is not None:
-                (mismatch_id,) = self._keep({}, [decision.mismatch])
-                decision = replace(decision, reason=f"mismatch {mismatch_id}: {decision.reason}", mismatch=None)
-                with self._lock:
-                    self._decisions[0] = decision
+                try:
+                    (mismatch_id,) = self._keep({}, [decision.mismatch])
+                except StoreUnavailable as exc:
+                    # It may be too large for what is left of a disk, and the move isn't.
+                    unkept = exc
+                else:
+                    decision = replace(decision, reason=f"mismatch {mismatch_id}: {decision.reason}", mismatch=None)
+                    with self._lock:
+                        self._decisions[0] = decision
             with self._of_the_table:
                 table = self._written(decision)
                 with self._lock:
                     del self._decisions[0]
                 self._adopt(table)
+            if unkept is not None and decision.mismatch is not None:
+                self._evidence.give_back(Counter(), [decision.mismatch])
+                raise unkept
 
     def _written(self, decision: Decision) -> ModeTable:
         """The table with the decision in it. Somebody may move the endpoint meanwhile, or take it out."""
+        after = decision.after
         while True:
             table = self._store.table()
             before = table.modes.get(decision.endpoint)
@@ -177,7 +197,7 @@ class Sync:
                 return table
             try:
                 return self._store.change(
-                    {decision.endpoint: decision.after(before)},
+                    {decision.endpoint: after(before)},
                     author=decision.author,
                     reason=decision.reason,
                     at=datetime.now(UTC),
@@ -186,8 +206,11 @@ class Sync:
             except VersionConflict:
                 continue
             except ChangeRefused as exc:
-                logger.warning("%s", exc)
-                return table
+                if after is _back_to_legacy:
+                    logger.warning("%s", exc)
+                    return table
+                # A newer version of the app has no native side there, which shadow needs, and this one serves it yet.
+                after = _back_to_legacy
 
     def _write_evidence(self) -> None:
         counts, mismatches = self._evidence.take()

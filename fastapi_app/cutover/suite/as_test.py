@@ -41,23 +41,28 @@ def as_test(
 ) -> str:
     """A module with one test, which uses the `parity` fixture: it fails while the sides differ.
 
-    The others are import strings: `module:name`, or `module:name()` for a factory that takes no arguments. `native` and
-    `legacy` are the apps; without `legacy`, the app of `native` has the two as its attributes `legacy` and `native`.
-    With `effects`, a recording is put to both sides, so that the test needs no state. `accepted` are the rules of
-    accepted differences. What was redacted is read from variables of the environment, which the test names, and a body
-    that was cut from a file. Raises ValueError for another import string.
+    The others are import strings: `module:name`, or `module:name()` for what has to be called. `native` and `legacy`
+    are the apps; without `legacy`, the app of `native` has the two as its attributes `legacy` and `native`. With
+    `effects`, a recording is put to both sides, so that the test needs no state. Without a recording it needs what was
+    there, and fails where legacy's status is another than in the mismatch, whichever side answered the client then.
+    `accepted` are the rules of accepted differences. What was redacted is read from variables of the environment, which
+    the test names, and a body that was cut from a file. Raises ValueError for another import string.
     """
     sides = {"native": _Import.parse(native), **({"legacy": _Import.parse(legacy)} if legacy else {})}
     others: dict[str, _Import] = {}
     arguments = _arguments(mismatch.request)
     given = _apps(sides)
     recorded: list[str] = []
-    if effects and mismatch.recording is not None:
+    if effects:
         others["effects"] = _Import.parse(effects)
         given.append(f"effects={others['effects'].value('effects')}")
+    if effects and mismatch.recording is not None:
         arguments.append("recording=RECORDING")
         # As JSON, which has a word for what is no number, and takes more depth than Python's own notation.
         recorded = [f'RECORDING = json.loads(r"""\n{json.dumps(dict(mismatch.recording), indent=1)}\n""")']
+    else:
+        old = mismatch.primary if mismatch.primary.side == "legacy" else mismatch.candidate
+        arguments.append(f"legacy_answered={old.answer.status}")
     if accepted:
         others["ACCEPTED"] = _Import.parse(accepted)
         arguments.append(f"accepted={others['ACCEPTED'].value('ACCEPTED')}")
@@ -100,24 +105,25 @@ _STANDARD = {
 class _Import(NamedTuple):
     module: str
     name: str
-    attributes: str
-    is_factory: bool
+    rest: str
+    """Attributes and calls."""
 
     @classmethod
     def parse(cls, text: str) -> "_Import":
-        match = re.fullmatch(r"([\w.]+):(\w+)((?:\.\w+)*)(\(\))?", text)
+        match = re.fullmatch(r"([\w.]+):(\w+)((?:\.\w+)*(?:\(.*\))?)", text)
         if match is None:
             raise ValueError(f"{text!r} is neither module:name nor module:name()")
-        return cls(match[1], match[2], match[3], bool(match[4]))
+        return cls(match[1], match[2], match[3])
 
     def statement(self, alias: str) -> str:
         return f"from {self.module} import {self.name}" + (f" as {alias}" if alias != self.name else "")
 
     def value(self, alias: str) -> str:
-        return f"{alias}{self.attributes}{'()' if self.is_factory else ''}"
+        return f"{alias}{self.rest}"
 
     def factory(self, alias: str) -> str:
-        return f"{alias}{self.attributes}" if self.is_factory else f"lambda: {self.value(alias)}"
+        value = self.value(alias)
+        return value.removesuffix("()") if value.endswith("()") else f"lambda: {value}"
 
 
 def _apps(sides: Mapping[str, _Import]) -> list[str]:

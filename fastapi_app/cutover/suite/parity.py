@@ -15,12 +15,13 @@ from starlette.types import ASGIApp, Message, Scope
 
 from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
+from fastapi_app.bridge.trace import TRACE, Trace
 from fastapi_app.cutover.candidates.capture import CandidateClient
 from fastapi_app.cutover.candidates.stacks import head_follows_get
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, assert_none_expired
 from fastapi_app.cutover.comparing.observation import Observation, SeenAnswer
 from fastapi_app.cutover.comparing.verdict import compare
-from fastapi_app.cutover.effects import Effects
+from fastapi_app.cutover.effects import Effects, Recording, Replay
 from fastapi_app.cutover.inventory.endpoints import take_inventory
 from shared.modes import Side
 
@@ -33,6 +34,8 @@ MAX_TOLD_CHARACTERS = 600
 
 _KINDS: dict[Side, tuple[str, int]] = {"legacy": ("a WSGI", 2), "native": ("an ASGI", 3)}
 """Of a side's app, with how many arguments its server calls it."""
+
+FINISHING_POLL_SECONDS = 0.001
 
 CallableEffects = Callable[[], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -56,11 +59,19 @@ class Parities:
     ) -> "Parity":
         """Calls both factories, which may be async, once, and starts the native app's lifespan.
 
-        Raises TypeError for what is no such factory. `legacy_effects` and `native_effects` tell as JSON what each world
-        holds; it is compared after each request, as `effects`. `effects` is needed for requests with a recording. A
-        side that takes longer than `timeout_seconds` for a request fails the test. For tests that aren't async:
-        requests run on an event loop of their own.
+        Raises TypeError for what is no such factory. What each request does to the world is compared in one of two
+        ways, and ValueError is raised for both at once. `legacy_effects` and `native_effects` tell as JSON what each
+        world holds after it. Or `effects` records what legacy does, and native is replayed from that and does nothing,
+        as on live traffic; it is needed for requests with a recording, too. A side that takes longer than
+        `timeout_seconds` for a request fails the test. For tests that aren't async: requests run on an event loop of
+        their own.
         """
+        if isinstance(effects, type):
+            raise TypeError(f"effects={effects!r} is a class, and what it makes is needed: {effects.__name__}()")
+        if effects is not None and (legacy_effects or native_effects):
+            raise ValueError(
+                "effects= goes without legacy_effects= and native_effects=: native does nothing that these could tell"
+            )
         runner = self._stack.enter_context(asyncio.Runner())
         pair = Parity(
             runner,
@@ -122,6 +133,7 @@ class Parity:
         json: Any = None,
         recording: Mapping[str, Any] | None = None,
         accepted: Sequence[AcceptedDifference] = (),
+        legacy_answered: int | None = None,
     ) -> SeenAnswer:
         """Puts the request to legacy, then to native, and answers with legacy's answer.
 
@@ -129,7 +141,8 @@ class Parity:
         and for a rule of this endpoint that is expired. `target` is the path, percent-encoded, with its query.
         Content-Length and Host are added where `headers` have none; `json` is written as a body, with its Content-Type.
         With a `recording`, both sides answer from that, through the ports that it puts into the scope, and neither has
-        an effect.
+        an effect. `legacy_answered` is the status that legacy had when a difference was found: another one fails, also
+        where both sides have it, for then the data is no longer what it was.
         """
         __tracebackhide__ = True
         rules = [rule for rule in accepted if _may_apply(rule, method, target.partition("?")[0])]
@@ -140,14 +153,24 @@ class Parity:
         sent = _headers(method, headers, raw, is_json=json is not None)
 
         async def ask() -> tuple[Observation, Observation]:
-            sides: list[Side] = ["legacy", "native"]
-            legacy, native = [
-                await self._observe(side, _scope(method, target, sent, self._lifespan_state), raw, recording)
-                for side in sides
-            ]
-            return legacy, native
+            old, new = [_scope(method, target, sent, self._lifespan_state) for _ in range(2)]
+            if recording is None:
+                kept = None if self._effects is None else await self._effects.record(old)
+                legacy = await self._observe("legacy", old, raw, kept)
+            else:
+                if self._effects is None:
+                    raise ValueError("a request with a recording needs parity(..., effects=...)")
+                kept = self._effects.from_json(recording)
+                legacy = await self._replayed("legacy", old, raw, kept)
+            if kept is None:
+                return legacy, await self._observe("native", new, raw, None)
+            return legacy, await self._replayed("native", new, raw, kept)
 
         legacy, native = self._runner.run(ask())
+        if legacy_answered not in (None, legacy.answer.status):
+            changed = f"legacy answered {legacy_answered} when this was found and {legacy.answer.status} now"
+            title = f"{method} {target}: {changed}: bring its data back, or delete this test"
+            raise AssertionError("\n".join([title, *_told(legacy)]))
         verdict = compare(legacy, native, accepted=rules)
         if verdict.outcome == "mismatch":
             places = [f"  {difference.between('legacy', 'native')}" for difference in verdict.differences]
@@ -155,18 +178,25 @@ class Parity:
             raise AssertionError("\n".join([title, *places, *_told(legacy), *_told(native)]))
         return legacy.answer
 
-    async def _observe(self, side: Side, scope: Scope, body: bytes, recording: Mapping[str, Any] | None) -> Observation:
-        replay = None
-        if recording is not None:
-            if self._effects is None:
-                raise ValueError("a request with a recording needs parity(..., effects=...)")
-            replay = self._effects.from_json(recording).replay(scope)
+    async def _replayed(self, side: Side, scope: Scope, body: bytes, recording: Recording) -> Observation:
+        replay = recording.replay(scope)
+        observation = await self._observe(side, scope, body, replay)
+        if (read := replay.unrecorded_read()) is not None:
+            raise AssertionError(f"{side} read what the recording can't answer: {read}")
+        return observation
+
+    async def _observe(self, side: Side, scope: Scope, body: bytes, world: Recording | Replay | None) -> Observation:
+        """`world` is what stands in the scope between the app and the world."""
+        scope[TRACE] = trace = Trace()
         client = CandidateClient(body, max_bytes=MAX_ANSWER_BYTES)
         raised: str | None = None
         limit = asyncio.timeout(self._timeout_seconds)
         try:
             async with limit:
                 await self._apps[side](scope, client.receive, client.send)
+                # Behind an answer, what a WSGI app does in `close()`, in its thread, has effects, too.
+                while not trace.finished:  # noqa: ASYNC110
+                    await asyncio.sleep(FINISHING_POLL_SECONDS)
         except Exception as exc:
             if limit.expired():
                 raise AssertionError(f"{side} took longer than {self._timeout_seconds:g} s") from exc
@@ -174,14 +204,12 @@ class Parity:
                 raise AssertionError(f"{side} answered with more than {MAX_ANSWER_BYTES} bytes") from exc
             # A fault that was answered is raised again, for the server's log.
             raised = None if client.capture.complete else f"{type(exc).__name__}: {exc}"
-        if replay is not None and (read := replay.unrecorded_read()) is not None:
-            raise AssertionError(f"{side} read what the recording can't answer: {read}")
         tell = self._tells[side]
         told = {} if tell is None else await _settled(tell())
         return Observation(
             side=side,
             answer=client.capture.answer(),
-            effects=told if replay is None else {**replay.effects(), **told},
+            effects=told if world is None else world.effects(),
             raised=raised,
         )
 

@@ -69,11 +69,11 @@ def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def legacy(name: str) -> Any:
-    return load_app(name, kind="WSGI", option="--legacy")
+    return load_app(name, kind="WSGI", option="--legacy").value
 
 
 def native(name: str) -> Any:
-    return load_app(name, kind="ASGI", option="--native")
+    return load_app(name, kind="ASGI", option="--native").value
 
 
 @pytest.mark.parametrize("attribute", ["wsgi", "partial_wsgi", "any_wsgi", "flask_app", "Apps.legacy"])
@@ -100,6 +100,19 @@ def test_an_asgi_app_is_taken_as_it_is(attribute: str) -> None:
 )
 def test_what_makes_an_app_is_called(name: str, made: str) -> None:
     assert legacy(name).name == made
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"),
+    [
+        ("shop.apps:Apps.legacy", "shop.apps:Apps.legacy"),
+        ("shop.apps:make_flask", "shop.apps:make_flask()"),
+        ("shop.apps:make_flask()", "shop.apps:make_flask()"),
+        ('shop.apps:make_flask( "shop" )', "shop.apps:make_flask('shop')"),
+    ],
+)
+def test_a_name_is_spelled_with_the_call_that_was_made(name: str, spelled: str) -> None:
+    assert load_app(name, kind="WSGI", option="--legacy").spelled == spelled
 
 
 def test_what_makes_an_asgi_app_is_called() -> None:

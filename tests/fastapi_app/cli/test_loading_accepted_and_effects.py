@@ -96,11 +96,11 @@ def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def accepted(name: str) -> Any:
-    return load_accepted(name, option="--accepted")
+    return load_accepted(name, option="--accepted").value
 
 
 def effects(name: str) -> Any:
-    return load_effects(name, option="--effects")
+    return load_effects(name, option="--effects").value
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,20 @@ def test_what_records_effects_is_taken_or_made(attribute: str) -> None:
 @pytest.mark.parametrize(("attribute", "made"), [("Plain", "Plain"), ("Declared", "Declared"), ("make_class", "Plain")])
 def test_a_class_that_records_effects_is_called(attribute: str, made: str) -> None:
     assert type(effects(f"shop.effects:{attribute}")).__name__ == made
+
+
+@pytest.mark.parametrize(
+    ("attribute", "spelled"),
+    [
+        ("plain", "plain"),
+        ("make", "make()"),
+        ("Plain", "Plain()"),
+        ("Declared", "Declared()"),
+        ("make_class", "make_class()()"),
+    ],
+)
+def test_a_name_is_spelled_with_each_call_that_was_made(attribute: str, spelled: str) -> None:
+    assert load_effects(f"shop.effects:{attribute}", option="--effects").spelled == f"shop.effects:{spelled}"
 
 
 @pytest.mark.parametrize(

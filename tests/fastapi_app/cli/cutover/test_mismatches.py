@@ -1,16 +1,13 @@
 """`tradewindow cutover mismatches`"""
 
-import ast
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from fastapi_app.cutover.comparing.observation import Difference, SeenAnswer
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
-from tests.fastapi_app.cli.cutover.commands import WRONG_PRICE, answer, output, refusal, rows, run
-from tests.fastapi_app.cutover.store.helpers import BOTH, OTHER, migrated, mismatch
+from tests.fastapi_app.cli.cutover.commands import WRONG_PRICE, answer, output, refusal, rows
+from tests.fastapi_app.cutover.store.helpers import BOTH, OTHER, mismatch
 
 
 def test_mismatches_lists_the_newest(store: SQLiteCutoverStore) -> None:
@@ -85,63 +82,6 @@ def test_a_mismatch_as_json(store: SQLiteCutoverStore) -> None:
     assert shown["candidate"]["raised"] == "KeyError: 'price'"
 
 
-@pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`new.app` and `old.app` in the working directory, which can't be executed."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for package in ("new", "old"):
-        Path(package).mkdir()
-        for file in ("__init__.py", "app.py"):
-            (Path(package) / file).write_text("raise SystemExit('executed')\n")
-
-
-@pytest.mark.usefixtures("modules")
-def test_a_mismatch_of_other_apps_as_a_test(store: SQLiteCutoverStore) -> None:
-    store.add_evidence({}, [WRONG_PRICE])
-    test = output(store, "mismatches", "1", "--as-test", "--native", "new.app:app", "--legacy", "old.app:create()")
-    ast.parse(test)
-    assert "from new.app import app as native_app\n" in test
-    assert "from old.app import create as legacy_app\n" in test
-    assert "def test_mismatch_1_of_get_api_both(parity)" in test
-
-
-@pytest.mark.usefixtures("modules")
-@pytest.mark.parametrize(
-    ("option", "name", "module"),
-    [
-        ("--legacy", "nope:nope", "nope"),
-        ("--native", "new.nope:app", "new.nope"),
-        ("--native", "new.app.nope:app", "new.app.nope"),
-        ("--legacy", "nope.app:create()", "nope"),
-        ("--accepted", "nope:RULES", "nope"),
-    ],
-)
-def test_no_test_imports_a_module_that_there_is_not(
-    store: SQLiteCutoverStore, option: str, name: str, module: str
-) -> None:
-    store.add_evidence({}, [WRONG_PRICE])
-    given = {"--native": "new.app:app", "--legacy": "old.app:app", option: name}
-    options = [word for pair in given.items() for word in pair]
-    assert refusal("mismatches", "1", "--as-test", *options, "--state", str(store.path)) == (
-        f"{option}: no module {module!r} in {Path.cwd()} or among what is installed"
-    )
-
-
-def test_a_mismatch_of_this_app_as_a_test() -> None:
-    Path("var").mkdir()
-    own = SQLiteCutoverStore(migrated(Path("var/cutover.sqlite3")))
-    own.add_evidence({}, [replace(WRONG_PRICE, recording={"a": 1})])
-    own.close()
-    test = run("mismatches", "1", "--as-test").stdout
-    ast.parse(test)
-    for line in (
-        "from fastapi_app.sides import native as native_app",
-        "from fastapi_app.sides import legacy as legacy_app",
-        "from fastapi_app.accepted_differences import ACCEPTED_DIFFERENCES",
-    ):
-        assert line in test
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -149,18 +89,6 @@ def test_a_mismatch_of_this_app_as_a_test() -> None:
         (["1", "--as-test", "--json"], "--as-test and --json: give one of them"),
         (["1", "--native", "new.app:app"], "--native goes with --as-test"),
         (["--as-test"], "--as-test needs the id of a mismatch"),
-        (
-            ["1", "--as-test"],
-            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
-        ),
-        (
-            ["1", "--as-test", "--native", "new.app:app"],
-            "a test of other apps needs --native and --legacy: module:name, or module:factory()",
-        ),
-        (
-            ["1", "--as-test", "--native", "app", "--legacy", "old:app"],
-            "'app' is neither module:name nor module:name()",
-        ),
     ],
 )
 def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments: list[str], sentence: str) -> None:

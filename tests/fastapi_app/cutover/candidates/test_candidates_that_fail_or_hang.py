@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from fastapi_app.cutover.candidates import limits
+from fastapi_app.cutover.candidates import comparisons, limits
 from shared.modes import Mode
 from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import (
@@ -146,6 +146,55 @@ async def test_after_its_rest_a_candidate_over_the_limit_is_run_alone(monkeypatc
     await asyncio.gather(*(ask(app, "GET", "/items") for _ in range(4)))
 
     assert await counts_of(app) == {"skipped candidate_too_large": 2, "skipped heavy": 3}
+
+
+async def test_one_that_hangs_after_a_rest_and_hears_nothing_keeps_its_endpoint_from_no_comparison(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "TOO_LARGE_REST_SECONDS", 0.05)
+    monkeypatch.setattr(comparisons, "CANCEL_SECONDS", 0.05)
+    over = asyncio.Event()
+    ran = 0
+
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal ran
+        ran += 1
+        while ran == 2 and not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await over.wait()
+        await asgi(b"x" * 1_000 if ran == 1 else b"{}")(scope, receive, send)
+
+    settings = CutoverSettings(max_response_bytes=100, timeout_seconds=0.1)
+    app = cutover_of(native, wsgi(), SHADOW, settings=settings)
+    for _ in range(3):
+        await ask(app, "GET", "/items")
+        # Longer than the rest, and than one that is given up and let go.
+        await asyncio.sleep(0.3)
+    assert await counts_of(app) == {"skipped candidate_too_large": 1, "skipped timed_out": 1, "match": 1}
+    over.set()
+
+
+async def test_a_candidate_sees_its_client_leave_once_it_has_its_answer() -> None:
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        await asgi()(scope, receive, send)
+        assert await receive() == {"type": "http.disconnect"}
+
+    app = cutover_of(native, wsgi(), SHADOW)
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"match": 1}
+
+
+async def test_a_candidate_that_goes_on_behind_its_whole_answer_is_compared_by_it() -> None:
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        await asgi(b'{"a":2}')(scope, receive, send)
+        await never_ends()
+
+    settings = CutoverSettings(timeout_seconds=0.1, concurrency=4)
+    app = cutover_of(native, wsgi(b'{"a":2}'), SHADOW, settings=settings)
+    for _ in range(5):
+        await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"match": 5}
+    assert mode_of(app, "GET /items").sample_rate == 1
 
 
 async def _deaf() -> None:

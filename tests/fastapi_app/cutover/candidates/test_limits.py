@@ -1,7 +1,8 @@
 import pytest
 
 from fastapi_app.cutover.candidates import limits
-from fastapi_app.cutover.candidates.limits import FullMismatches, HeavyCandidates
+from fastapi_app.cutover.candidates.limits import FullMismatches, HangingCandidates, HeavyCandidates
+from shared.modes import Side
 
 ENDPOINT, OTHER = "GET /items", "GET /orders"
 
@@ -82,11 +83,16 @@ def test_the_first_one_after_a_rest_runs_alone(time: Time) -> None:
     heavy.note(ENDPOINT, 0.020, too_large=True)
     time.now += 8.01
 
-    heavy.begin(ENDPOINT)
+    heavy.begin(ENDPOINT, "first")
 
     assert heavy.rests(ENDPOINT)
     assert not heavy.rests(OTHER)
+    # One that began before the rest.
+    heavy.note(ENDPOINT, 0.001, too_large=False)
+    heavy.end(ENDPOINT, "earlier")
+    assert heavy.rests(ENDPOINT)
     heavy.note(ENDPOINT, 0.010, too_large=True)
+    heavy.end(ENDPOINT, "first")
     time.now += 3.99
     assert heavy.rests(ENDPOINT)
     time.now += 0.02
@@ -97,13 +103,28 @@ def test_after_a_rest_one_that_ends_soon_makes_way_for_others(time: Time) -> Non
     heavy = HeavyCandidates()
     heavy.note(ENDPOINT, 0.020, too_large=True)
     time.now += 8.01
-    heavy.begin(ENDPOINT)
+    heavy.begin(ENDPOINT, "first")
 
     heavy.note(ENDPOINT, 0.001, too_large=False)
+    heavy.end(ENDPOINT, "first")
 
     assert not heavy.rests(ENDPOINT)
-    heavy.begin(ENDPOINT)
+    heavy.begin(ENDPOINT, "second")
     assert not heavy.rests(ENDPOINT)
+
+
+def test_native_candidates_that_hang_now_and_then_stop_their_endpoint_after_a_hundred() -> None:
+    stopped: list[tuple[str, Side, str]] = []
+    hanging = HangingCandidates(lambda *told: stopped.append(told), concurrency=8, timeout_seconds=5.0)
+    for _ in range(100):
+        assert stopped == []
+        hanging.note(ENDPOINT, "legacy", overdue=True)
+        hanging.note(ENDPOINT, "native", overdue=False)
+        hanging.note(OTHER, "native", overdue=True)
+        hanging.note(OTHER, "native", overdue=False)
+    assert stopped == [(OTHER, "native", "100 native candidates took over 5 s")]
+    hanging.note(OTHER, "native", overdue=True)
+    assert len(stopped) == 1
 
 
 def test_twenty_mismatches_are_kept_at_once_and_then_so_many_a_second(time: Time) -> None:

@@ -161,6 +161,48 @@ async def test_clients_that_leave_are_no_errors_of_native() -> None:
     assert mode_of(app, "POST /items").mode == "canary"
 
 
+async def _returns_without_an_answer(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    return
+
+
+async def _returns_amid_its_answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
+@pytest.mark.parametrize("native", [_returns_without_an_answer, _returns_amid_its_answer])
+@pytest.mark.parametrize("sample_rate", [0.0, 1.0])
+async def test_a_native_side_that_gives_no_whole_answer_is_taken_back(native: Any, sample_rate: float) -> None:
+    app = cutover_of(native, wsgi(), {"GET /items": EndpointMode(mode="verify", sample_rate=sample_rate)})
+    for _ in range(6):
+        await ask(app, "GET", "/items")
+        await app.settled()
+    assert mode_of(app, "GET /items").mode == "shadow"
+    assert (await counts_of(app)).keys() <= {"mismatch"}
+    (change,) = app.store.log(limit=1)
+    assert ("native failed 6 times" if not sample_rate else "mismatch 1") in change.reason
+
+
+@pytest.mark.parametrize("mode", [CANARY, VERIFY])
+async def test_what_the_watchdog_finds_in_native_takes_clients_back_too(mode: EndpointMode) -> None:
+    app = cutover_of(asgi(), wsgi(), {"GET /items": mode})
+    app._stop_comparing("GET /items", "native", "it hangs")
+    await app.settled()
+    assert mode_of(app, "GET /items") == EndpointMode(mode="shadow", sample_rate=0)
+    (change,) = app.store.log(limit=1)
+    assert (change.author, change.reason) == ("watchdog", "it hangs; it is compared no more")
+
+
+async def test_what_it_finds_in_legacy_leaves_clients_with_native_and_health_says_that_nobody_watches() -> None:
+    app = cutover_of(asgi(), wsgi(), {"GET /items": VERIFY})
+    assert not any("sample rate" in problem for problem in app.health()["problems"])
+    app._stop_comparing("GET /items", "legacy", "it hangs")
+    await app.settled()
+    assert mode_of(app, "GET /items") == EndpointMode(mode="verify", sample_rate=0)
+    sentence = "GET /items is in verify at a sample rate of 0: no wrong answer of native's takes it back"
+    assert sentence in app.health()["problems"]
+
+
 async def test_what_a_person_did_meanwhile_stands() -> None:
     store = MemoryCutoverStore()
     app = cutover_of(asgi(b'{"a":2}'), wsgi(b'{"a":1}'), {"GET /items": VERIFY}, store=store)

@@ -105,12 +105,45 @@ async def test_evidence_that_can_not_be_kept_keeps_no_change_of_modes_away() -> 
         assert app.health()["problems"] == ["the cutover's store: the disk is full"]
 
 
+async def test_a_mismatch_that_can_not_be_kept_keeps_no_endpoint_from_being_taken_back() -> None:
+    class AlmostFull(MemoryCutoverStore):
+        full = True
+
+        def add_evidence(self, counts: Mapping[CountKey, int], mismatches: Sequence[Mismatch]) -> Sequence[int]:
+            if mismatches and self.full:
+                raise StoreUnavailable("the disk is full")
+            return super().add_evidence(counts, mismatches)
+
+    store = AlmostFull()
+    app = cutover_of(asgi(b"2"), wsgi(b"1"), {"GET /items": "verify"}, store=store)
+    await ask(app, "GET", "/items")
+    await app.settled()
+    assert store.table().modes["GET /items"] == EndpointMode(mode="shadow")
+    assert store.log()[0].reason == "body: primary 2, candidate 1"
+    assert app._sync.problem == "the disk is full"
+    store.full = False
+    await app.settled()
+    assert [mismatch.endpoint for mismatch in store.mismatches()] == ["GET /items"]
+    assert sum(store.counts().values()) == 1
+
+
+async def test_where_a_newer_version_has_no_native_side_an_older_one_is_taken_back_to_legacy() -> None:
+    store = MemoryCutoverStore()
+    older = cutover_of(asgi(b"2"), wsgi(b"1"), {"GET /items": "verify"}, store=store)
+    cutover_of(None, wsgi(b"1"), {}, store=store, legacy_alone=[("GET", "/items")])
+    assert (await ask(older, "GET", "/items")).side == "native"
+    await older.settled()
+    assert (await ask(older, "GET", "/items")).side == "legacy"
+    assert store.table().modes["GET /items"] == EndpointMode(mode="legacy")
+    assert store.log()[0].author == "guard"
+
+
 async def test_two_decisions_about_one_endpoint_both_hold() -> None:
     store = BreakableStore()
     verify = EndpointMode(mode="verify")
     app = cutover_of(asgi(), wsgi(), {"GET /items": verify}, store=store)
     store.broken = True
-    app._stop_comparing("GET /items", "it hangs")
+    app._stop_comparing("GET /items", "legacy", "it hangs")
     for _ in range(6):
         plan = app.plan("GET /items")
         assert plan is not None

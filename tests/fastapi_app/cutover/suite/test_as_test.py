@@ -174,6 +174,34 @@ def test_a_redacted_value_is_read_from_a_variable_that_the_case_names(
     run(suite, code, mended=True).assert_outcomes(passed=1)
 
 
+def test_both_sides_agree_on_data_that_is_gone_and_it_fails(suite: pytest.Pytester) -> None:
+    # The sides of the suite answer 200, as if this 201 could be had no more.
+    seen = replace(LOGIN, primary=Observation(side="legacy", answer=SeenAnswer(status=201)))
+    gone = run(suite, as_test(seen, legacy="apps:old", native="apps:create_new()"), mended=True)
+    gone.assert_outcomes(failed=1)
+    gone.stdout.fnmatch_lines(
+        [
+            "E   AssertionError: POST /login?token=a%26b: legacy answered 201 when this was found and 200 now: "
+            "bring its data back, or delete this test",
+            "E   legacy answered 200",
+        ]
+    )
+
+
+def test_where_native_answered_the_client_it_is_legacy_that_it_goes_by(suite: pytest.Pytester) -> None:
+    seen = replace(
+        LOGIN,
+        mode=EndpointMode(mode="verify"),
+        primary=Observation(side="native", answer=SeenAnswer(status=500)),
+        candidate=Observation(side="legacy", answer=SeenAnswer(status=200)),
+    )
+    code = as_test(seen, legacy="apps:old", native="apps:create_new()")
+    wrong = run(suite, code)
+    wrong.assert_outcomes(failed=1)
+    wrong.stdout.fnmatch_lines(["E     body.name: *"])
+    run(suite, code, mended=True).assert_outcomes(passed=1)
+
+
 def test_differences_that_are_accepted_let_it_pass(suite: pytest.Pytester) -> None:
     code = as_test(LOGIN, legacy="apps:old", native="apps:create_new()", accepted="apps:ACCEPTED")
     run(suite, code).assert_outcomes(passed=1)
@@ -307,7 +335,29 @@ def test_the_case_puts_the_request_that_was_seen(
     assert asked == [(method, path + (f"?{query}" if query else ""), headers, body)]
 
 
-@pytest.mark.parametrize("text", ["apps", "apps:", "apps:create(1)", "apps old", "import os:os"])
+def test_effects_without_a_recording_are_recorded_as_the_test_runs() -> None:
+    code = as_test(LOGIN, legacy="apps:old", native="apps:new", effects="apps:Recorder()")
+    assert "native=lambda: native_app, effects=effects())\n" in code
+    assert "recording=" not in code
+    assert "        legacy_answered=200,\n" in code
+
+
+@pytest.mark.parametrize(
+    ("native", "statement", "factory"),
+    [
+        ("apps:new", "from apps import new as native_app", "lambda: native_app"),
+        ("apps:Apps.new", "from apps import Apps as native_app", "lambda: native_app.new"),
+        ("apps:make()", "from apps import make as native_app", "native_app"),
+        ("apps:make('x')", "from apps import make as native_app", "lambda: native_app('x')"),
+    ],
+)
+def test_what_has_to_be_called_is_called(native: str, statement: str, factory: str) -> None:
+    code = as_test(LOGIN, legacy="apps:old", native=native)
+    assert f"{statement}\n" in code
+    assert f"    pair = parity(legacy=lambda: legacy_app, native={factory})\n" in code
+
+
+@pytest.mark.parametrize("text", ["apps", "apps:", "apps:create(1", "apps old", "import os:os"])
 def test_what_is_no_import_string(text: str) -> None:
     with pytest.raises(ValueError, match="neither module:name nor module:name"):
         as_test(LOGIN, native=text)
@@ -353,6 +403,7 @@ def test_mismatch_17_of_post_login(parity):
             + json.dumps(redacted("PARITY_PASSWORD")).encode()
             + b', "price": 1.10}'
         ),
+        legacy_answered=200,
     )
 '''[1:]
     )
