@@ -42,7 +42,8 @@ MATCH = Verdict(outcome="match")
 
 
 def compare(primary: Observation, candidate: Observation, *, accepted: Sequence[AcceptedDifference] = ()) -> Verdict:
-    """What a client could notice of an answer (see `header_differences`, `body_differences`), and effects as JSON.
+    """What a client could notice of an answer (see `header_differences`, `length_difference` and
+    `body_differences`), and effects as JSON.
 
     `accepted` are the rules that apply to the endpoint. A side that raised while the other did not is a difference,
     also where both answered 500, since one of them chose its answer and one didn't. Where both raised, the exception's

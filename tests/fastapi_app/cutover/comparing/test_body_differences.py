@@ -209,6 +209,7 @@ def test_compressed_bodies_are_compared_by_what_is_in_them() -> None:
         ("deflate", zlib.compress(b"{}"), gzip.compress(b"{}")),
         ("deflate", zlib.compress(b"{}")[2:-4], b"{}"),
     ],
+    ids=["plain", "zlib", "cut", "empty and plain", "gzip", "plain for deflate"],
 )
 def test_a_body_that_no_client_can_unpack(coding: str, readable: bytes, unreadable: bytes) -> None:
     headers = (*JSON, ("content-encoding", coding))
