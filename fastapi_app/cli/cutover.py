@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from fastapi_app.cli.cutover_forget import forget
 from fastapi_app.cli.cutover_mismatches import mismatches
 from fastapi_app.cli.cutover_named import one_known, one_seen
 from fastapi_app.cli.cutover_opened import opened
@@ -66,6 +67,7 @@ def show(
 
 
 cutover.command("set")(set_mode)
+cutover.command()(forget)
 
 
 @cutover.command()
@@ -79,7 +81,7 @@ def log(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who moved what, when, and why."""
+    """Show who moved what, or forgot its evidence, when, and why."""
     with opened(state, config) as (store, _):
         changes = store.log(limit=limit, endpoint=one_seen(store, endpoint))
         if as_json:

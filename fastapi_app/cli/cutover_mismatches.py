@@ -78,7 +78,7 @@ def mismatches(
             return
         one = store.mismatch(mismatch_id)
         if one is None:
-            raise NoSuchMismatch(f"there is no mismatch {mismatch_id}, or it was dropped for newer ones")
+            raise NoSuchMismatch(f"there is no mismatch {mismatch_id}, or it is no longer kept")
         if as_test:
             typer.echo(case_of(one, given, is_own=state is None), nl=False)
         elif as_json:

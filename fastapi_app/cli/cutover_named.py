@@ -14,7 +14,15 @@ class WrongUse(TradingWindowError):
 
 
 class NoSuchMismatch(TradingWindowError):
-    """One that never was, or that was dropped for newer ones."""
+    """One that never was, or that is no longer kept."""
+
+
+def check_named(words: Sequence[str] | None, *, every: bool) -> None:
+    """Raises WrongUse where endpoints are named beside --all, or neither is given."""
+    if every and words:
+        raise WrongUse("endpoints and --all: give one of them, not both")
+    if not every and not words:
+        raise WrongUse("give endpoints, such as GET /api/status, or --all")
 
 
 def names_of(words: Sequence[str]) -> list[str]:

@@ -1,20 +1,22 @@
 """`tradewindow cutover set`: moves endpoints."""
 
-import getpass
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, get_args
 
 import typer
 
-from fastapi_app.cli.cutover_named import WrongUse, fitting, names_of
+from fastapi_app.cli.cutover_author import author_or_user, check_reason
+from fastapi_app.cli.cutover_named import WrongUse, check_named, fitting, names_of
 from fastapi_app.cli.cutover_opened import ends_with_a_sentence, opened
-from fastapi_app.cli.cutover_shown import first_of, print_json, show_changes
+from fastapi_app.cli.cutover_shown import print_json, show_changes
+from fastapi_app.cli.cutover_warned import warnings
 from fastapi_app.cli.numbers import number
 from fastapi_app.cli.options import AsJson, Config, State
-from fastapi_app.cutover.api.answers import modes_answer
-from fastapi_app.cutover.store.base import ChangeRefused, CountKey, ModeTable
+from fastapi_app.cutover.api.answers import moved_answer
+from fastapi_app.cutover.modes.unproved import unproved
+from fastapi_app.cutover.store.base import ChangeRefused, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import listed, unknown_endpoint
 from shared.fields import validated
 from shared.modes import EndpointMode, Mode
@@ -78,50 +80,60 @@ def set_mode(
 
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.
-    Where clients get native's answers though none was ever compared, a
-    warning says so (in JSON: never_compared).
+    Where clients get native's answers though none was ever compared, or
+    though the two sides differed, a warning says so (in JSON: never_compared,
+    skipped_as, differing).
     """
     from fastapi_app.cutover.api.wire import ModesChange  # noqa: PLC0415 - the models of HTTP, which only a move needs
 
     with ends_with_a_sentence():
         _check_move(endpoints, mode, reason, every=every)
     with opened(state, config) as (store, where):
-        known = store.known_endpoints()
-        before, counts = store.table(), store.counts()
+        known, counts = store.known_endpoints(), store.counts()
         gone = {endpoint.name for endpoint in known if endpoint.is_gone}
-        # One that is gone may still be served by a process that started before: the way back takes it along.
-        within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
-        names = fitting(within, mode) if every else names_of(endpoints or [])
-        if unknown := [name for name in names if name not in before.modes]:
-            raise unknown_endpoint([endpoint.name for endpoint in known], unknown[0])
-        changes = {
-            name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
-        }
-        change = validated(ModesChange, {"changes": changes, "author": author or _user(), "reason": reason})
-        move = partial(
-            store.change,
-            author=change.author,
-            reason=change.reason,
-            at=datetime.now(UTC),
-            version=before.version if version is None else version,
-        )
-        after, refused = (_move_most if every else _move_all)(move, change.changes)
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            before = store.table()
+            # One that is gone may still be served by a process that started before: the way back takes it along.
+            within = [each for each in listed(known, before.modes) if mode == "legacy" or not each.is_gone]
+            names = fitting(within, mode) if every else names_of(endpoints or [])
+            if unknown := [name for name in names if name not in before.modes]:
+                raise unknown_endpoint([endpoint.name for endpoint in known], unknown[0])
+            changes = {
+                name: _moved(name, mode, before.modes[name], percent=percent, sample_rate=sample_rate) for name in names
+            }
+            change = validated(ModesChange, {"changes": changes, "author": author_or_user(author), "reason": reason})
+            move = partial(
+                store.change,
+                author=change.author,
+                reason=change.reason,
+                at=datetime.now(UTC),
+                version=before.version if version is None else version,
+            )
+            try:
+                after, refused = (_move_most if every else _move_all)(move, change.changes)
+            except VersionConflict:
+                # A guard, or another person, was quicker.
+                if version is not None or not attempts_left:
+                    raise
+            else:
+                break
         names = [name for name in names if refused is None or name not in refused.endpoints]
         moved = [name for name in names if after.modes[name] != before.modes[name]]
-        unproved = _never_compared(moved, before, after, counts)
+        lacking_proof = unproved(moved, before, after, counts)
         if as_json:
-            print_json({**modes_answer(after), "never_compared": unproved})
+            print_json(moved_answer(after, lacking_proof))
         else:
             lacking = sorted({endpoint.name for endpoint in within} - {*changes}) if every else []
             show_changes(names, before, after, gone=gone, lacking=lacking)
             typer.echo(f"The table is at version {after.version}, {where}.")
-            if unproved:
-                typer.echo(
-                    f"Warning: never compared so far ({len(unproved)} of {len(moved)} moved): "
-                    f"{first_of(unproved)}. Clients get native's answers there; in shadow they would be compared first."
-                )
+            for sentence in warnings(lacking_proof, {name: after.modes[name] for name in moved}):
+                typer.echo(sentence)
         if refused is not None:
             raise refused
+
+
+_ATTEMPTS = 10
+"""To move what somebody else moves at the same time."""
 
 
 def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, every: bool) -> None:
@@ -129,12 +141,8 @@ def _check_move(endpoints: Sequence[str] | None, mode: str, reason: str, *, ever
         # Where it is left out, the last endpoint stands in its place.
         wrong = "the mode is missing" if not mode or "/" in mode else f"{mode!r} is no mode"
         raise WrongUse(f"{wrong}: give one of {', '.join(get_args(Mode))}, after the endpoints")
-    if not reason.strip():
-        raise WrongUse("a reason is needed: --reason says why, for the log")
-    if every and endpoints:
-        raise WrongUse("endpoints and --all: give one of them, not both")
-    if not every and not endpoints:
-        raise WrongUse("give endpoints, such as GET /api/status, or --all")
+    check_reason(reason)
+    check_named(endpoints, every=every)
 
 
 def _move_all(move: Move, changes: Mapping[str, EndpointMode]) -> tuple[ModeTable, None]:
@@ -155,18 +163,6 @@ def _move_most(move: Move, changes: Mapping[str, EndpointMode]) -> tuple[ModeTab
         return move(movable), exc
 
 
-def _never_compared(moved: Iterable[str], before: ModeTable, after: ModeTable, counts: Iterable[CountKey]) -> list[str]:
-    """Of those that clients get native's answers from now, and got legacy's from before, the ones without evidence."""
-    compared = {key.endpoint for key in counts if key.outcome != "skipped"}
-    return [
-        name
-        for name in moved
-        if after.modes[name].mode in ("canary", "verify", "native")
-        and before.modes[name].mode != "native"
-        and name not in compared
-    ]
-
-
 def _of_all(refusal: ChangeRefused, names: Collection[str]) -> ChangeRefused:
     """As it is told where several were to move."""
     return ChangeRefused(f"{refusal}. Nothing was moved") if len(names) > 1 else refusal
@@ -184,10 +180,3 @@ def _moved(
         raise WrongUse(f"--percent goes with canary, not with {mode}")
     sample_rate = before.sample_rate if sample_rate is None else sample_rate
     return validated(EndpointMode, {"mode": mode, "percent": percent, "sample_rate": sample_rate})
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as exc:
-        raise WrongUse("nobody knows your user name here: --author says who changes it") from exc

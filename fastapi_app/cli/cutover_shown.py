@@ -145,7 +145,7 @@ def show_log(changes: Sequence[Change]) -> None:
                 str(change.version),
                 _minute(change.at),
                 change.endpoint,
-                f"{change.before} → {change.after}" if change.before else f"begins as {change.after}",
+                _what(change),
                 change.author,
                 change.reason,
             )
@@ -196,7 +196,7 @@ def show_mismatch(mismatch: Mismatch) -> None:
 
 
 _COMPARED: dict[Outcome, str] = {"match": "matched", "mismatch": "mismatched", "accepted": "accepted"}
-_NOT_MATCHED: dict[Outcome, str] = {"mismatch": "mismatched", "accepted": "accepted", "skipped": "skipped"}
+_NOT_MATCHED: dict[Outcome, str] = {"mismatch": "mismatched", "accepted": "accepted"}
 
 
 def _console() -> Console:
@@ -236,7 +236,7 @@ def _table_of_endpoints(
             _number(total["match"]),
             _number(total["mismatch"], "bold red"),
             _number(total["accepted"]),
-            _number(total["skipped"]),
+            _skipped(total["skipped"], counts, endpoint.name),
             _text(f"{_minute(change.at)} {change.author}" if change else ""),
         )
         shown.add_row(*(cell for heading, cell in zip(_HEADINGS, cells, strict=True) if heading not in without))
@@ -248,6 +248,7 @@ def _line_of(endpoint: Endpoint, table: ModeTable, counts: Mapping[CountKey, int
     words = (
         f"{_compared(total)} compared",
         *(f"{total[kind]} {word}" for kind, word in _NOT_MATCHED.items() if total[kind]),
+        *([f"{total['skipped']} skipped ({_why_skipped(counts, endpoint.name)})"] if total["skipped"] else []),
     )
     told = Text(", ".join(words) if total else "none compared", style="bold red" if total["mismatch"] else "")
     return *_head(endpoint, table), told
@@ -291,6 +292,20 @@ def _number(count: int, style: str = "") -> Text:
     return Text(str(count), style=style if count else "dim")
 
 
+def _skipped(count: int, counts: Mapping[CountKey, int], endpoint: str) -> Text:
+    return Text(f"{count} ({_why_skipped(counts, endpoint)})") if count else _number(count)
+
+
+def _why_skipped(counts: Mapping[CountKey, int], endpoint: str) -> str:
+    """The reason, or the commonest of several with its count."""
+    reasons: Counter[str] = Counter()
+    for key, count in counts.items():
+        if key.endpoint == endpoint and key.outcome == "skipped":
+            reasons[key.reason.replace("_", " ")] += count
+    [(reason, count)] = reasons.most_common(1)
+    return reason if len(reasons) == 1 else f"{count} {reason}"
+
+
 def _text(text: str, style: str = "") -> Text:
     """Without what would steer the terminal: much of it came over the network."""
     return Text(
@@ -316,6 +331,16 @@ def _compared(total: Counter[Outcome]) -> int:
 
 def _sides(endpoint: Endpoint) -> str:
     return "both" if endpoint.legacy and endpoint.native else "legacy" if endpoint.legacy else "native"
+
+
+def _what(change: Change) -> str:
+    match change.kind:
+        case "begin":
+            return f"begins as {change.after}"
+        case "forget":
+            return "evidence forgotten"
+        case "move":
+            return f"{change.before} → {change.after}"
 
 
 def _minute(instant: datetime) -> str:

@@ -4,11 +4,13 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, get_args
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, Outcome
 from fastapi_app.cutover.inventory.endpoint import Endpoint
-from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
+from fastapi_app.cutover.modes.unproved import Unproved
+from fastapi_app.cutover.store.base import Change, CountKey, Forgotten, ModeTable
 from shared.clock import utc_text
 from shared.modes import EndpointMode
 
@@ -61,9 +63,15 @@ def _endpoint_row(endpoint: Endpoint, mode: EndpointMode, counts: Counter[Outcom
     }
 
 
-def modes_answer(table: ModeTable) -> Answer:
+def moved_answer(table: ModeTable, unproved: Unproved) -> Answer:
     """`ModesAnswer`."""
-    return {"version": table.version, "modes": {name: mode.model_dump() for name, mode in table.modes.items()}}
+    return {
+        "version": table.version,
+        "modes": {name: mode.model_dump() for name, mode in table.modes.items()},
+        "never_compared": list(unproved.never_compared),
+        "skipped_as": dict(unproved.skipped_as),
+        "differing": [asdict(each) for each in unproved.differing],
+    }
 
 
 def log_answer(changes: Iterable[Change]) -> Answer:
@@ -71,6 +79,7 @@ def log_answer(changes: Iterable[Change]) -> Answer:
     return {
         "changes": [
             {
+                "kind": change.kind,
                 "version": change.version,
                 "at": utc_text(change.at),
                 "endpoint": change.endpoint,
@@ -82,6 +91,11 @@ def log_answer(changes: Iterable[Change]) -> Answer:
             for change in changes
         ]
     }
+
+
+def forgotten_answer(forgotten: Iterable[Forgotten]) -> Answer:
+    """`ForgottenAnswer`."""
+    return {"forgotten": [asdict(each) for each in forgotten]}
 
 
 def mismatches_answer(mismatches: Iterable[Mismatch]) -> Answer:

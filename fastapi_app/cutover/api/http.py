@@ -3,26 +3,31 @@
 import hmac
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
 
 from fastapi_app.cutover.api.answers import (
     Answer,
     endpoint_answer,
     endpoints_answer,
+    forgotten_answer,
     log_answer,
     mismatch_answer,
     mismatches_answer,
-    modes_answer,
+    moved_answer,
 )
 from fastapi_app.cutover.api.wire import (
     ConflictAnswer,
     EndpointAnswer,
     EndpointQuery,
     EndpointsAnswer,
+    EvidenceToForget,
+    ForgottenAnswer,
     HealthAnswer,
     LogAnswer,
     LogQuery,
@@ -31,8 +36,10 @@ from fastapi_app.cutover.api.wire import (
     MismatchesQuery,
     ModesAnswer,
     ModesChange,
+    read_evidence_to_forget,
     read_modes_change,
 )
+from fastapi_app.cutover.modes.unproved import unproved
 from fastapi_app.cutover.store.base import ChangeRefused, CutoverStore, ModeTable, VersionConflict
 from fastapi_app.cutover.store.rules import listed
 from fastapi_app.documents import BAD_REQUEST, UNAVAILABLE, UNREADABLE, Responses, query_of
@@ -136,6 +143,9 @@ async def _admit(
 
 _UNAUTHORIZED: Responses = {401: {"model": ErrorAnswer, "description": "The admin token is missing or wrong."}}
 _NOT_FOUND: Responses = {404: {"model": ErrorAnswer, "description": "There is none of this name or id."}}
+_NOT_FORGOTTEN: Responses = {
+    422: {"model": ErrorAnswer, "description": "An endpoint isn't known; nothing is forgotten."},
+}
 _NOT_CHANGED: Responses = {
     409: {
         "model": ConflictAnswer,
@@ -148,10 +158,10 @@ _NOT_CHANGED: Responses = {
 }
 
 
-def _components_body(model: type[ModesChange]) -> dict[str, Any]:
+def _components_body(model: type[BaseModel]) -> dict[str, Any]:
     """The body of an endpoint that reads it itself; models in it are those that the answers show too."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    del schema["$defs"]
+    schema.pop("$defs", None)
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -212,12 +222,37 @@ async def endpoint(request: Request) -> Response:
     openapi_extra=_components_body(ModesChange),
 )
 async def put_modes(request: Request) -> Response:
-    """Moves endpoints, all or none. Answers with the new table, which is in force in every process within a second."""
+    """Moves endpoints, all or none. Answers with the new table, which is in force in every process within a second, and
+    with what of the move is unproved."""
     change = read_modes_change(await json_body(request))
-    table = await _control(request).change(
-        change.changes, author=change.author, reason=change.reason, version=change.version
+    control = _control(request)
+    store = control.store
+    before, counts = await control.off_loop(lambda: (store.table(), store.counts()))
+    after = await control.change(change.changes, author=change.author, reason=change.reason, version=change.version)
+    return _answer(moved_answer(after, unproved(change.changes, before, after, counts)))
+
+
+@router.post(
+    "/forget",
+    response_model=ForgottenAnswer,
+    responses=BAD_REQUEST | UNREADABLE | _NOT_FORGOTTEN | UNAVAILABLE,
+    openapi_extra=_components_body(EvidenceToForget),
+)
+async def forget(request: Request) -> Response:
+    """Forgets the counts and the kept mismatches of endpoints, so that they start over; the log says who and why.
+
+    What a process has found before and not written yet, up to a second's worth and what it is just comparing, counts as
+    new."""
+    asked = read_evidence_to_forget(await json_body(request))
+    control = _control(request)
+    forgotten = await control.off_loop(
+        control.store.forget,
+        None if asked.endpoints == "all" else asked.endpoints,
+        author=asked.author,
+        reason=asked.reason,
+        at=datetime.now(UTC),
     )
-    return _answer(modes_answer(table))
+    return _answer(forgotten_answer(forgotten))
 
 
 @router.get(
@@ -227,7 +262,7 @@ async def put_modes(request: Request) -> Response:
     openapi_extra={"parameters": query_of(LogQuery)},
 )
 async def log(request: Request) -> Response:
-    """Who moved what, when and why; the newest first."""
+    """Who moved what, or forgot its evidence, when and why; the newest first."""
     query = read_query(LogQuery, request.scope["query_string"], refuses_unknown=True)
     control = _control(request)
     changes = await control.off_loop(control.store.log, limit=query.limit, endpoint=query.endpoint)

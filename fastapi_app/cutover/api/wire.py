@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fastapi_app.cutover.comparing.observation import Outcome
+from fastapi_app.cutover.modes.unproved import NeverCompared
+from fastapi_app.cutover.store.base import ChangeKind
 from shared._json_object import read_object
 from shared.errors import InvalidField
 from shared.fields import validated
@@ -26,6 +28,9 @@ def _text(low: int, high: int) -> Any:
         min_length=low, max_length=high, description=f"a text of {low} to {high} printable characters, not blank"
     )
 
+
+_Author = Annotated[str, _text(1, 100), AfterValidator(_printable)]
+_Reason = Annotated[str, _text(1, 1_000), AfterValidator(_printable)]
 
 _NAME_RULE = "an endpoint's name, its method and rule, such as GET /api/trading-window/can-trade"
 
@@ -48,9 +53,23 @@ class ModesChange(_Request):
             examples=[{"GET /api/trading-window/can-trade": {"mode": "canary", "percent": 5, "sample_rate": 1.0}}],
         ),
     ]
-    author: Annotated[str, _text(1, 100), AfterValidator(_printable)]
-    reason: Annotated[str, _text(1, 1_000), AfterValidator(_printable)]
+    author: _Author
+    reason: _Reason
     version: Annotated[int | None, Field(ge=0, description="a whole number from 0")] = None
+
+
+class EvidenceToForget(_Request):
+    """Endpoints whose counts and mismatches are to go, who says so, and why."""
+
+    endpoints: Annotated[
+        Annotated[list[str], Field(min_length=1)] | Literal["all"],
+        Field(
+            description='a list of at least one endpoint\'s name, or "all"',
+            examples=[["GET /api/trading-window/can-trade"]],
+        ),
+    ]
+    author: _Author
+    reason: _Reason
 
 
 class EndpointQuery(_Request):
@@ -80,6 +99,11 @@ def read_modes_change(body: bytes) -> ModesChange:
     if isinstance(changes := given.get("changes"), dict):
         given["changes"] = {name: _endpoint_mode(name, change) for name, change in changes.items()}
     return validated(ModesChange, given)
+
+
+def read_evidence_to_forget(body: bytes) -> EvidenceToForget:
+    """Raises MalformedBody, InvalidField."""
+    return validated(EvidenceToForget, read_object(body))
 
 
 def _endpoint_mode(endpoint: str, given: object) -> EndpointMode:
@@ -159,16 +183,31 @@ class EndpointAnswer(EndpointRow):
     mismatches: list[MismatchRow]
 
 
+class DifferingRow(BaseModel):
+    """An endpoint, and how many of its comparisons came to a mismatch that nobody accepted."""
+
+    endpoint: str
+    mismatches: int
+    compared: int
+
+
 class ModesAnswer(BaseModel):
-    """The table of modes as it is now."""
+    """The table of modes as it is now. The rest warns of endpoints whose clients get native's answers from this move
+    on, and got legacy's before: those that were never compared, why some of these are skipped in shadow, too, and
+    those whose comparisons differed."""
 
     version: int
     modes: dict[str, EndpointMode]
+    never_compared: list[str]
+    skipped_as: dict[str, NeverCompared]
+    differing: list[DifferingRow]
 
 
 class ChangeRow(BaseModel):
-    """One endpoint's move, which made `version`. `before` is null for the first mode that it had."""
+    """One endpoint's move, which made `version`, or that its evidence was forgotten, at that version. `before` is null
+    for the first mode that it had."""
 
+    kind: ChangeKind
     version: int
     at: str
     endpoint: str
@@ -182,6 +221,20 @@ class LogAnswer(BaseModel):
     """Changes, newest first."""
 
     changes: list[ChangeRow]
+
+
+class ForgottenRow(BaseModel):
+    """An endpoint, how many of its comparisons were counted, skipped ones too, and how many mismatches were kept."""
+
+    endpoint: str
+    comparisons: int
+    mismatches: int
+
+
+class ForgottenAnswer(BaseModel):
+    """What went, of those endpoints that had any evidence."""
+
+    forgotten: list[ForgottenRow]
 
 
 class MismatchesAnswer(BaseModel):

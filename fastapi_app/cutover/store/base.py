@@ -1,9 +1,9 @@
 """What the cutover keeps: the table of modes, who changed it, and the evidence. The contract of every backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Outcome
 from fastapi_app.cutover.inventory.endpoint import Endpoint
@@ -21,9 +21,13 @@ class ModeTable:
     since: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
+ChangeKind = Literal["begin", "move", "forget"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """An entry of the log: one endpoint's move, which made `version`. `before` is None for the seed."""
+    """An entry of the log: one endpoint's move, which made `version`. `before` is None for the seed. Where its evidence
+    was forgotten, at `version`, `after` is as `before`, which it is of no move."""
 
     version: int
     at: datetime
@@ -33,6 +37,12 @@ class Change:
     author: str
     reason: str
 
+    @property
+    def kind(self) -> ChangeKind:
+        if self.before is None:
+            return "begin"
+        return "forget" if self.before == self.after else "move"
+
 
 class CountKey(NamedTuple):
     """`reason` is that of a skip, or the name of an accepted difference; empty for a match and a mismatch."""
@@ -41,6 +51,16 @@ class CountKey(NamedTuple):
     mode: Mode
     outcome: Outcome
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """What went of an endpoint's evidence: how many comparisons were counted, skipped ones too, and how many of the
+    mismatches were kept."""
+
+    endpoint: str
+    comparisons: int
+    mismatches: int
 
 
 class ChangeRefused(TradingWindowError):
@@ -114,6 +134,17 @@ class CutoverStore(Protocol):
         ...
 
     def counts(self) -> Mapping[CountKey, int]: ...
+
+    def forget(
+        self, endpoints: Collection[str] | None, *, author: str, reason: str, at: datetime
+    ) -> Sequence[Forgotten]:
+        """Drops the counts and the mismatches of these endpoints, or of all for None, and writes the log, in one step.
+        Answers with what went; of an endpoint without evidence nothing is written.
+
+        Modes and version stay, and no mismatch gets an id again that another had. What a process has found before and
+        adds later is counted as new. Raises ChangeRefused for an endpoint that never was.
+        """
+        ...
 
     def mismatches(self, *, limit: int = 20, endpoint: str | None = None) -> Sequence[Mismatch]:
         """Newest first."""

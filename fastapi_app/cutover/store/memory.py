@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.inventory.endpoint import Endpoint
-from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
-from fastapi_app.cutover.store.rules import Group, Step, changing, registering, surplus
+from fastapi_app.cutover.store.base import Change, CountKey, Forgotten, ModeTable
+from fastapi_app.cutover.store.rules import Group, Step, changing, forgetting, registering, surplus
 from shared.clock import aware
 from shared.modes import EndpointMode
 
@@ -90,14 +90,24 @@ class MemoryCutoverStore:
             self._newest_id += len(kept)
             ids = range(first, self._newest_id + 1)
             self._mismatches |= zip(ids, kept, strict=True)
-            groups = ((number, Group(one.endpoint, one.mode.mode)) for number, one in self._mismatches.items())
-            for number in surplus(groups, self._kept_mismatches):
+            for number in surplus(self._groups(), self._kept_mismatches):
                 del self._mismatches[number]
             return list(ids)
 
     def counts(self) -> Mapping[CountKey, int]:
         with self._lock:
             return dict(self._counts)
+
+    def forget(
+        self, endpoints: Collection[str] | None, *, author: str, reason: str, at: datetime
+    ) -> Sequence[Forgotten]:
+        with self._lock:
+            step = forgetting(self._table, endpoints, self._counts, self._groups(), author=author, reason=reason, at=at)
+            names = {each.endpoint for each in step.forgotten}
+            self._counts = Counter({key: count for key, count in self._counts.items() if key.endpoint not in names})
+            self._mismatches = {number: one for number, one in self._mismatches.items() if one.endpoint not in names}
+            self._log += step.log
+            return step.forgotten
 
     def mismatches(self, *, limit: int = 20, endpoint: str | None = None) -> Sequence[Mismatch]:
         with self._lock:
@@ -109,6 +119,10 @@ class MemoryCutoverStore:
 
     def close(self) -> None:
         """Forgets nothing."""
+
+    def _groups(self) -> Iterable[tuple[int, Group]]:
+        """By the ids of mismatches, oldest first."""
+        return ((number, Group(one.endpoint, one.mode.mode)) for number, one in self._mismatches.items())
 
     def _take(self, step: Step) -> ModeTable:
         self._table = replace(step.table, modes=MappingProxyType(dict(step.table.modes)))

@@ -1,14 +1,14 @@
 """What a step does to the table of modes and to what is kept, the same for every backend. Does no I/O."""
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from fastapi_app.cutover.inventory.endpoint import Endpoint
-from fastapi_app.cutover.store.base import Change, ChangeRefused, ModeTable, VersionConflict
+from fastapi_app.cutover.store.base import Change, ChangeRefused, CountKey, Forgotten, ModeTable, VersionConflict
 from shared.clock import aware
 from shared.modes import EndpointMode, Mode
 
@@ -31,6 +31,14 @@ class Step:
 
     table: ModeTable
     log: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgetting:
+    """Whose evidence goes, and what the log says of it."""
+
+    forgotten: tuple[Forgotten, ...]
+    log: tuple[Change, ...]
 
 
 def registering(
@@ -80,6 +88,45 @@ def changing(
     if not moves:
         return Step(table=table)
     return _step(replace(table, modes=modes), moves, author=author, at=at)
+
+
+def forgetting(
+    table: ModeTable,
+    endpoints: Collection[str] | None,
+    counts: Mapping[CountKey, int],
+    kept: Iterable[tuple[int, Group]],
+    *,
+    author: str,
+    reason: str,
+    at: datetime,
+) -> Forgetting:
+    """See CutoverStore.forget, given all that is counted and kept."""
+    for name in endpoints or ():
+        if name not in table.modes:
+            raise unknown_endpoint(table.modes, name)
+    counted: Counter[str] = Counter()
+    for key, count in counts.items():
+        counted[key.endpoint] += count
+    mismatches = Counter(group.endpoint for _, group in kept)
+    forgotten = tuple(
+        Forgotten(endpoint=name, comparisons=counted[name], mismatches=mismatches[name])
+        for name in table.modes
+        if (endpoints is None or name in endpoints) and (counted[name] or mismatches[name])
+    )
+    instant = aware(at)
+    log = tuple(
+        Change(
+            version=table.version,
+            at=instant,
+            endpoint=each.endpoint,
+            before=table.modes[each.endpoint],
+            after=table.modes[each.endpoint],
+            author=_writable(author),
+            reason=_writable(reason),
+        )
+        for each in forgotten
+    )
+    return Forgetting(forgotten=forgotten, log=log)
 
 
 def refuse_impossible(endpoints: Mapping[str, Endpoint], name: str, wanted: EndpointMode) -> None:

@@ -32,7 +32,7 @@ changes = Table(
     Column("at", Text, nullable=False, comment="ISO 8601, UTC"),
     Column("endpoint", Text, nullable=False),
     Column("before", Text, comment="JSON"),
-    Column("after", Text, nullable=False, comment="JSON"),
+    Column("after", Text, nullable=False, comment="JSON; as before where evidence was forgotten"),
     Column("author", Text, nullable=False),
     Column("reason", Text, nullable=False),
 )

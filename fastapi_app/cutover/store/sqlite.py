@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,8 +14,8 @@ from typing import TypeVar
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store import sqlite_rows as rows
-from fastapi_app.cutover.store.base import Change, CountKey, ModeTable
-from fastapi_app.cutover.store.rules import changing, registering, surplus
+from fastapi_app.cutover.store.base import Change, CountKey, Forgotten, ModeTable
+from fastapi_app.cutover.store.rules import changing, forgetting, registering, surplus
 from fastapi_app.cutover.store.sqlite_file import OpenFile, connect
 from shared.errors import StoreUnavailable
 from shared.modes import EndpointMode
@@ -129,6 +129,25 @@ class SQLiteCutoverStore:
 
     def counts(self) -> Mapping[CountKey, int]:
         return self._read(rows.read_counts)
+
+    def forget(
+        self, endpoints: Collection[str] | None, *, author: str, reason: str, at: datetime
+    ) -> Sequence[Forgotten]:
+        def work(connection: sqlite3.Connection) -> Sequence[Forgotten]:
+            step = forgetting(
+                rows.read_table(connection),
+                endpoints,
+                rows.read_counts(connection),
+                rows.read_groups(connection),
+                author=author,
+                reason=reason,
+                at=at,
+            )
+            rows.delete_evidence(connection, [each.endpoint for each in step.forgotten])
+            rows.add_log(connection, step.log)
+            return step.forgotten
+
+        return self._written(work)
 
     def mismatches(self, *, limit: int = 20, endpoint: str | None = None) -> Sequence[Mismatch]:
         return self._read(lambda connection: rows.read_mismatches(connection, limit=limit, endpoint=endpoint))

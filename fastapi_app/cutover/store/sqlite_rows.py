@@ -32,7 +32,7 @@ _ADD_COUNT = """
 """
 _TABLE = """
     SELECT version, name, mode,
-        (SELECT version FROM changes WHERE endpoint = name ORDER BY id DESC LIMIT 1)
+        (SELECT version FROM changes WHERE endpoint = name AND before IS NOT after ORDER BY id DESC LIMIT 1)
     FROM table_version LEFT JOIN endpoints ORDER BY position < 0, position
 """
 _ENDPOINTS = """
@@ -99,6 +99,10 @@ def read_log(connection: sqlite3.Connection, *, limit: int, endpoint: str | None
     return [_change(row) for row in _newest(connection, _LOG, limit, endpoint)]
 
 
+def add_log(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    connection.executemany(_ADD_CHANGE, [_change_row(change) for change in changes])
+
+
 # Evidence
 
 
@@ -119,6 +123,12 @@ def read_groups(connection: sqlite3.Connection) -> Iterable[tuple[int, Group]]:
 
 def delete_mismatches(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     connection.executemany("DELETE FROM mismatches WHERE id = ?", [(number,) for number in ids])
+
+
+def delete_evidence(connection: sqlite3.Connection, endpoints: Sequence[str]) -> None:
+    names = [(name,) for name in endpoints]
+    connection.executemany("DELETE FROM counts WHERE endpoint = ?", names)
+    connection.executemany("DELETE FROM mismatches WHERE endpoint = ?", names)
 
 
 def read_mismatches(connection: sqlite3.Connection, *, limit: int, endpoint: str | None) -> Sequence[Mismatch]:
@@ -145,7 +155,7 @@ def _newest(connection: sqlite3.Connection, statement: str, limit: int, endpoint
 
 def _put_log(connection: sqlite3.Connection, step: Step) -> None:
     connection.execute("UPDATE table_version SET version = ?", (step.table.version,))
-    connection.executemany(_ADD_CHANGE, [_change_row(change) for change in step.log])
+    add_log(connection, step.log)
 
 
 def _endpoint_row(position: int, endpoint: Endpoint, mode: EndpointMode) -> tuple[Any, ...]:

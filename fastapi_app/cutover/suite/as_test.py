@@ -98,7 +98,8 @@ _STANDARD = {
     r"json\.(dumps|loads)\(": "import json",
     r"redacted\(": "import os",
     r"Path\(": "from pathlib import Path",
-    r"quote_plus\(": "from urllib.parse import quote_plus",
+    r"\bquote\(": "from urllib.parse import quote",
+    r"\bquote_plus\(": "from urllib.parse import quote_plus",
 }
 
 
@@ -186,8 +187,11 @@ def _pieces(text: str, name: str) -> Iterator[str | _Secret]:
         number = 2 if label["second"] else label["number"]
         suffix = f"_{number}" if number else ""
         variable = f"PARITY_{re.sub(r'[^A-Za-z0-9]+', '_', found).strip('_').upper() or 'VALUE'}{suffix}"
-        is_encoded = name == "path" or (named is not None and named["parameter"] is not None)
-        yield _Secret(variable, "json" if label["quoted"] else "quoted" if is_encoded else "plain")
+        is_parameter = name == "path" or (named is not None and named["parameter"] is not None)
+        form = "json" if label["quoted"] else "parameter" if is_parameter else "plain"
+        if name == "path" and "?" not in text[: label.start()]:
+            form = "segment"
+        yield _Secret(variable, form)
         end_of_last = label.end()
     if rest := text[end_of_last:]:
         yield rest
@@ -213,7 +217,11 @@ def _chunks(text: str, *, of_bytes: bool) -> list[str]:
 
 def _call(secret: _Secret, *, of_bytes: bool) -> list[str]:
     value = f'redacted("{secret.variable}")'
-    value = {"json": f"json.dumps({value})", "quoted": f"quote_plus({value})", "plain": value}[secret.form]
+    value = {
+        "json": f"json.dumps({value})",
+        "parameter": f"quote_plus({value})",
+        "segment": f'quote({value}, safe="")',
+    }.get(secret.form, value)
     return [f"{value}.encode()" if of_bytes else value]
 
 

@@ -80,6 +80,7 @@ def test_the_commands_of_the_cutover_need_its_store_and_no_stack(
         f"cutover|log|{state}",
         f"cutover|mismatches|{state}",
         f"cutover|mismatches|1|--json|{state}",
+        f"cutover|forget|GET /api/both|--reason|x|--author|ann|{state}",
     )
     assert "fastapi_app.cutover.store.sqlite" in loaded
     assert loaded & HEAVY == set()

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from shared.modes import Mode
 from tests.fastapi_app.cli.cutover.commands import answer, output, rows, with_evidence
 from tests.fastapi_app.cutover.store.helpers import BOTH, CANARY, INSTANT, INVENTORY, OTHER
 
@@ -25,12 +27,23 @@ def test_list_shows_each_endpoint_with_its_mode_and_what_the_comparisons_found(s
         "newest change (UTC)",
     ]
     assert shown == [
-        ["GET /api/both", "both", "canary 5%", "1235", "1230", "1", "4", "3", "2025-03-03 12:30 ann"],
-        ["POST /api/other", "both", "legacy", "0", "0", "0", "0", "7"],
+        ["GET /api/both", "both", "canary 5%", "1235", "1230", "1", "4", "3 (queue full)", "2025-03-03 12:30 ann"],
+        ["POST /api/other", "both", "legacy", "0", "0", "0", "0", "7 (unsafe)"],
         ["GET /api/old/<int:number>", "legacy", "legacy", "0", "0", "0", "0", "0"],
         ["GET /api/new", "native", "native", "0", "0", "0", "0", "0"],
         [f"4 endpoints; the table of modes is at version 2, in {store.path}."],
     ]
+
+
+def test_list_tells_the_commonest_reason_of_skips(store: SQLiteCutoverStore) -> None:
+    with_evidence(store)
+    skipped: dict[tuple[Mode, str], int] = {
+        ("canary", "timed_out"): 4,
+        ("shadow", "timed_out"): 5,
+        ("shadow", "queue_full"): 2,
+    }
+    store.add_evidence({CountKey(BOTH.name, mode, "skipped", reason): n for (mode, reason), n in skipped.items()}, [])
+    assert "14 (9 timed out)" in rows(output(store, "list"))[2]
 
 
 def test_list_on_a_terminal_that_is_not_wide_leaves_out_what_counts_least(
@@ -67,8 +80,8 @@ def test_list_on_the_narrowest_terminal_has_a_line_for_each_endpoint(
     with_evidence(store)
     monkeypatch.setenv("COLUMNS", "20")
     assert output(store, "list").splitlines() == [
-        "GET /api/both  both  legacy  1235 compared, 1 mismatched, 4 accepted, 3 skipped",
-        "POST /api/other  both  legacy  0 compared, 7 skipped",
+        "GET /api/both  both  legacy  1235 compared, 1 mismatched, 4 accepted, 3 skipped (queue full)",
+        "POST /api/other  both  legacy  0 compared, 7 skipped (unsafe)",
         "GET /api/old/<int:number>  legacy  legacy  none compared",
         "GET /api/new  native  native  none compared",
         f"4 endpoints; the table of modes is at version 1, in {store.path}.",

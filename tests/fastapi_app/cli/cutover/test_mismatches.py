@@ -100,5 +100,5 @@ def test_mismatches_refuses_in_one_sentence(store: SQLiteCutoverStore, arguments
 def test_a_mismatch_that_there_is_not(store: SQLiteCutoverStore, number: str) -> None:
     store.add_evidence({}, [WRONG_PRICE])
     assert refusal("mismatches", number, "--state", str(store.path)) == (
-        f"there is no mismatch {number}, or it was dropped for newer ones"
+        f"there is no mismatch {number}, or it is no longer kept"
     )

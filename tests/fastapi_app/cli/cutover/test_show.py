@@ -48,7 +48,9 @@ def test_an_unknown_endpoint_is_named_with_the_nearest(store: SQLiteCutoverStore
     )
 
 
-@pytest.mark.parametrize("command", [["show"], ["log"], ["mismatches", "--endpoint"], ["set", "--reason=x"]])
+@pytest.mark.parametrize(
+    "command", [["show"], ["log"], ["mismatches", "--endpoint"], ["set", "--reason=x"], ["forget", "--reason=x"]]
+)
 def test_an_endpoint_that_is_no_text_is_none(store: SQLiteCutoverStore, command: list[str]) -> None:
     mode = ["shadow"] if command[0] == "set" else []
     sentence = refusal(*command, "GET /\udcff", *mode, "--state", str(store.path))

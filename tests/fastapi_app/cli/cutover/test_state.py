@@ -28,7 +28,13 @@ def test_before_the_first_server_list_shows_what_it_would_begin_with_and_makes_n
 
 @pytest.mark.parametrize(
     "command",
-    [["show", "GET /api/health"], ["set", "GET /api/health", "verify", "--reason=x"], ["log"], ["mismatches"]],
+    [
+        ["show", "GET /api/health"],
+        ["set", "GET /api/health", "verify", "--reason=x"],
+        ["forget", "GET /api/health", "--reason=x"],
+        ["log"],
+        ["mismatches"],
+    ],
 )
 def test_before_the_first_server_there_is_nothing_to_change(tmp_path: Path, command: list[str]) -> None:
     assert refusal(*command) == (
@@ -58,7 +64,15 @@ def test_an_sqlite_file_of_something_else_is_left_as_it_was(path: Path, command:
 
 
 @pytest.mark.parametrize(
-    "command", [["list"], ["log"], ["mismatches"], ["show", "GET /a"], ["set", "--all", "legacy", "--reason=x"]]
+    "command",
+    [
+        ["list"],
+        ["log"],
+        ["mismatches"],
+        ["show", "GET /a"],
+        ["set", "--all", "legacy", "--reason=x"],
+        ["forget", "--all", "--reason=x"],
+    ],
 )
 def test_a_state_file_that_isn_t_there_is_named_and_not_made(command: list[str], path: Path) -> None:
     assert refusal(*command, "--state", str(path)) == (
@@ -82,9 +96,10 @@ def test_a_locked_store_is_read_and_a_change_says_what_is_in_the_way(
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert run("list", *which).exit_code == 0
-        assert refusal("set", BOTH.name, "shadow", "--reason", "x", *which) == (
-            f"the store can't answer: {store.path} has been locked by another process for over 0.05 s"
-        )
+        for command in (["set", BOTH.name, "shadow", "--reason", "x"], ["forget", "--all", "--reason", "x"]):
+            assert refusal(*command, *which) == (
+                f"the store can't answer: {store.path} has been locked by another process for over 0.05 s"
+            )
 
 
 def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,11 +112,11 @@ def test_what_help_shows_can_be_typed(store: SQLiteCutoverStore) -> None:
     store.add_evidence({}, [mismatch("GET /api/status") for _ in range(17)])
     typed = [
         shlex.split(line.partition("tradewindow cutover ")[2].partition(">")[0].strip("│ "))
-        for command in ("set", "mismatches")
+        for command in ("set", "mismatches", "forget")
         for line in run(command, "--help").stdout.splitlines()
         if "tradewindow cutover " in line
     ]
-    assert [words[0] for words in typed] == ["set", "set", "set", "mismatches", "mismatches", "mismatches"]
+    assert [words[0] for words in typed] == [*["set"] * 3, *["mismatches"] * 3, *["forget"] * 2]
     for words in typed:
         apps = (
             ["--native", "fastapi_app.sides:native()", "--legacy", "fastapi_app.sides:legacy()"]

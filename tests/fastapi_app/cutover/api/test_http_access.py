@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fastapi_app.cutover.api.http import admin_app
+from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.wire import ErrorAnswer
 from tests.fastapi_app.cutover.api.bench import STATUS, TOKEN, Client, Desk, on, read
@@ -45,14 +46,18 @@ async def test_every_documented_operation_needs_the_token(store: MemoryCutoverSt
     operations = [(method, path) for path, methods in document["paths"].items() for method in methods]
     async with on(admin_app(Desk(store), token=TOKEN), token=None) as http:
         statuses = {(method, path): (await http.request(method, path)).status_code for method, path in operations}
-    assert len(operations) == 7
+    assert len(operations) == 8
     assert set(statuses.values()) == {401}
 
 
 async def test_nothing_changes_without_the_token(store: MemoryCutoverStore) -> None:
+    counts = {CountKey(STATUS.name, "shadow", "match", ""): 1}
+    store.add_evidence(counts, [])
     before = store.table()
     async with on(admin_app(Desk(store), token=TOKEN), token="wrong") as http:
         await http.put(
             "/cutover/modes", json={"changes": {STATUS.name: {"mode": "native"}}, "author": "a", "reason": "r"}
         )
+        await http.post("/cutover/forget", json={"endpoints": "all", "author": "a", "reason": "r"})
     assert store.table() == before
+    assert store.counts() == counts

@@ -53,6 +53,15 @@ def test_every_operation_is_there_with_its_answers(document: Any) -> None:
             "422": "ErrorAnswer",
             **unavailable,
         },
+        "POST /cutover/forget": {
+            "200": "ForgottenAnswer",
+            **wrong,
+            **unauthorized,
+            "413": "ErrorAnswer",
+            "415": "ErrorAnswer",
+            "422": "ErrorAnswer",
+            **unavailable,
+        },
         "GET /cutover/log": {"200": "LogAnswer", **wrong, **unauthorized, **unavailable},
         "GET /cutover/mismatches": {"200": "MismatchesAnswer", **wrong, **unauthorized, **unavailable},
         "GET /cutover/mismatches/{mismatch_id}": {"200": "MismatchAnswer", **unauthorized, **none, **unavailable},
@@ -96,6 +105,18 @@ def test_the_change_s_body_shows_its_rules(document: Any) -> None:
     assert mode["required"] == ["mode"]
     assert mode["properties"]["mode"]["enum"] == ["legacy", "shadow", "canary", "verify", "native"]
     assert mode["additionalProperties"] is False
+
+
+def test_the_body_of_what_is_to_be_forgotten_shows_its_rules(document: Any) -> None:
+    body = document["paths"]["/cutover/forget"]["post"]["requestBody"]
+    assert body["required"] is True
+    schema = body["content"]["application/json"]["schema"]
+    assert schema["required"] == ["endpoints", "author", "reason"]
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["endpoints"]["anyOf"] == [
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "string", "const": "all"},
+    ]
 
 
 async def test_another_prefix_moves_everything(store: MemoryCutoverStore) -> None:

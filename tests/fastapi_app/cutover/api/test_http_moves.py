@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fastapi_app.cutover.api import wire
+from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from shared.modes import EndpointMode
 from shared.wire import ErrorAnswer
@@ -31,11 +32,15 @@ async def test_endpoints_move_and_the_log_says_who_and_why(client: Client, store
             ORDER.name: {"mode": "native", "percent": None, "sample_rate": 1.0},
             OLD.name: {"mode": "legacy", "percent": None, "sample_rate": 1.0},
         },
+        "never_compared": [STATUS.name, ORDER.name],
+        "skipped_as": {},
+        "differing": [],
     }
     assert store.version() > seeded
 
     (entry,) = (await client.get("/cutover/log", wire.LogAnswer, endpoint=STATUS.name, limit=1))["changes"]
     assert entry == {
+        "kind": "move",
         "version": store.version(),
         "at": "2025-03-03T12:00:00.000000Z",
         "endpoint": "GET /api/status",
@@ -48,6 +53,27 @@ async def test_endpoints_move_and_the_log_says_who_and_why(client: Client, store
         entry for entry in (await client.get("/cutover/log", wire.LogAnswer))["changes"] if entry["before"] is None
     ]
     assert {entry["endpoint"] for entry in seeds} == {STATUS.name, ORDER.name, OLD.name}
+
+
+async def test_a_move_to_native_s_answers_is_told_what_is_unproved(client: Client, store: MemoryCutoverStore) -> None:
+    store.add_evidence(
+        {
+            CountKey(STATUS.name, "shadow", "mismatch", ""): 3,
+            CountKey(STATUS.name, "shadow", "match", ""): 2,
+            CountKey(ORDER.name, "shadow", "skipped", "unsafe"): 4,
+        },
+        [],
+    )
+    change = {STATUS.name: {"mode": "native"}, ORDER.name: {"mode": "native"}, OLD.name: {"mode": "legacy"}}
+    told = await client.put_modes({"changes": change, "author": "ann", "reason": "why"})
+    assert {key: told[key] for key in ("never_compared", "skipped_as", "differing")} == {
+        "never_compared": [ORDER.name],
+        "skipped_as": {ORDER.name: "unsafe"},
+        "differing": [{"endpoint": STATUS.name, "mismatches": 3, "compared": 5}],
+    }
+    # Nothing moves the second time.
+    told = await client.put_modes({"changes": change, "author": "ann", "reason": "why"})
+    assert (told["never_compared"], told["skipped_as"], told["differing"]) == ([], {}, [])
 
 
 async def test_a_change_without_a_version_goes_by_the_table_as_it_is(client: Client, store: MemoryCutoverStore) -> None:

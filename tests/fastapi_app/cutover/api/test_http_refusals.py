@@ -121,6 +121,14 @@ async def test_a_change_that_can_t_be_written_is_a_503() -> None:
     assert read(response, ErrorAnswer, 503) == {"error": "the store can't answer: it is locked"}
 
 
+async def test_what_can_t_be_forgotten_for_want_of_the_store_is_a_503() -> None:
+    store = FailingStore(StoreUnavailable("it is locked"))
+    async with on(admin_app(Desk(cast("CutoverStore", store)), token=TOKEN)) as http:
+        response = await http.post("/cutover/forget", json={"endpoints": "all", "author": "ann", "reason": "why"})
+    assert read(response, ErrorAnswer, 503) == {"error": "the store can't answer: it is locked"}
+    assert store.threads == {"desk_0"}
+
+
 async def test_a_fault_shows_nothing_of_itself() -> None:
     store = FailingStore(RuntimeError("a secret"))
     async with on(admin_app(Desk(cast("CutoverStore", store)), token=TOKEN)) as http:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from fastapi_app.cutover.comparing.observation import Mismatch, Observation, See
 from fastapi_app.cutover.evidence.evidence import WAITING_MISMATCHES, Evidence
 from fastapi_app.cutover.store.base import CountKey
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
+from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.errors import StoreUnavailable
 from shared.modes import EndpointMode, Mode
 from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import asgi, ask, cutover_of, mode_of, wsgi
+from tests.fastapi_app.cutover.store.helpers import migrated
 
 NOW = datetime(2025, 3, 3, 12, tzinfo=UTC)
 MODE = EndpointMode(mode="shadow")
@@ -240,6 +243,27 @@ async def test_a_round_that_is_asked_for_waits_for_the_one_that_runs() -> None:
         await app.settled()
     assert [change.author for change in store.log()].count("guard") == 2
     assert sorted(mismatch.endpoint for mismatch in store.mismatches()) == ["GET /items", "GET /others"]
+
+
+async def test_evidence_starts_over_once_it_is_forgotten_and_no_plan_is_made_anew(tmp_path: Path) -> None:
+    store = SQLiteCutoverStore(migrated(tmp_path / "cutover.db"))
+    modes: dict[str, Mode] = {"GET /items": "shadow", "GET /others": "shadow"}
+    app = cutover_of(asgi(b"1"), wsgi(b"2"), modes, store=store, settings=CutoverSettings(poll_seconds=0.05))
+    store.change({"GET /others": EndpointMode(mode="legacy")}, author="ada", reason="back", at=NOW)
+    async with app.running():
+        for _ in range(2):
+            await ask(app, "GET", "/items")
+        await app.settled()
+        plan = app.plan("GET /items")
+        (forgotten,) = store.forget(["GET /items"], author="ada", reason="mended", at=NOW)
+        assert (forgotten.comparisons, forgotten.mismatches) == (2, 2)
+        # The process reads the table again.
+        store.change({"GET /others": EndpointMode(mode="verify")}, author="ada", reason="on", at=NOW)
+        wait_until(lambda: mode_of(app, "GET /others") == EndpointMode(mode="verify"))
+        assert app.plan("GET /items") is plan
+        await ask(app, "GET", "/items")
+        await app.settled()
+        assert list(store.counts().values()) == [1]
 
 
 def test_evidence_that_waits_is_bounded_and_loses_no_count() -> None:

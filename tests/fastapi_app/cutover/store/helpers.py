@@ -1,6 +1,6 @@
 """What the tests of the cutover's store share: endpoints, modes and mismatches that are quickly written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
 from fastapi_app.cutover.inventory.endpoint import Endpoint
-from fastapi_app.cutover.store.base import CountKey
+from fastapi_app.cutover.store.base import CountKey, CutoverStore, ModeTable
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.modes import EndpointMode
 
@@ -34,6 +34,8 @@ NEW = endpoint("GET /api/new", legacy=False)
 INVENTORY: Sequence[Endpoint] = (BOTH, OTHER, OLD, NEW)
 SEEDED = {BOTH.name: LEGACY, OTHER.name: LEGACY, OLD.name: LEGACY, NEW.name: NATIVE}
 
+OpenStore = Callable[..., CutoverStore]
+
 MATCH = CountKey(BOTH.name, "shadow", "match", "")
 
 
@@ -49,6 +51,15 @@ def mismatch(name: str = BOTH.name, *, mode: EndpointMode = SHADOW, candidate: s
         "differences": (Difference(path="body", primary=42, candidate=candidate),),
     }
     return Mismatch(**{**given, **changes})
+
+
+def move(store: CutoverStore, *names: str, to: EndpointMode = SHADOW, **options: Any) -> ModeTable:
+    given = {"author": "ann", "reason": "to see", "at": INSTANT, **options}
+    return store.change(dict.fromkeys(names or (BOTH.name,), to), **given)
+
+
+def ids(store: CutoverStore, **options: Any) -> list[int | None]:
+    return [one.id for one in store.mismatches(**options)]
 
 
 def migrated(path: Path) -> Path:

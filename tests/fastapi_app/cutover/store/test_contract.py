@@ -1,18 +1,20 @@
 """What every store of the cutover promises: one suite for all backends."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from threading import Barrier
-from typing import Any
 
 import pytest
 
 from fastapi_app.cutover.comparing.observation import Difference, Mismatch, Observation, SeenAnswer, SeenRequest
-from fastapi_app.cutover.store.base import Change, ChangeRefused, CountKey, CutoverStore, ModeTable, VersionConflict
-from fastapi_app.cutover.store.memory import MemoryCutoverStore
-from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
+from fastapi_app.cutover.store.base import (
+    Change,
+    ChangeRefused,
+    CountKey,
+    CutoverStore,
+    ModeTable,
+    VersionConflict,
+)
 from shared.modes import EndpointMode
 from tests.fastapi_app.cutover.store.helpers import (
     BOTH,
@@ -28,53 +30,13 @@ from tests.fastapi_app.cutover.store.helpers import (
     SEEDED,
     SHADOW,
     VERIFY,
+    OpenStore,
     endpoint,
-    migrated,
+    ids,
     mismatch,
+    move,
 )
 from tests.shared.store.helpers import DEADLINE_SECONDS, in_thread
-
-BACKENDS: dict[str, Callable[..., CutoverStore]] = {
-    "memory": lambda _path, **options: MemoryCutoverStore(**options),
-    "sqlite": lambda path, **options: SQLiteCutoverStore(migrated(path), **options),
-}
-
-OpenStore = Callable[..., CutoverStore]
-
-
-@pytest.fixture(params=list(BACKENDS))
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
-    opened: list[CutoverStore] = []
-
-    def open_one(**options: Any) -> CutoverStore:
-        opened.append(BACKENDS[request.param](tmp_path / "cutover.db", **options))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def empty(open_store: OpenStore) -> CutoverStore:
-    return open_store()
-
-
-@pytest.fixture
-def store(empty: CutoverStore) -> CutoverStore:
-    """With the inventory, at version 1."""
-    empty.register(INVENTORY, {}, at=INSTANT)
-    return empty
-
-
-def move(store: CutoverStore, *names: str, to: EndpointMode = SHADOW, **options: Any) -> ModeTable:
-    given = {"author": "ann", "reason": "to see", "at": INSTANT, **options}
-    return store.change(dict.fromkeys(names or (BOTH.name,), to), **given)
-
-
-def ids(store: CutoverStore, **options: Any) -> list[int | None]:
-    return [one.id for one in store.mismatches(**options)]
-
 
 # The inventory
 

@@ -216,7 +216,11 @@ def test_stores_on_one_file_see_each_other(store: SQLiteCutoverStore, open_store
 def test_a_locked_file_still_answers_reads_and_refuses_writes_in_time(store: SQLiteCutoverStore) -> None:
     with locked(store.path):
         assert (store.version(), store.table().modes) == (1, SEEDED)
-        for write in (lambda: move(store), lambda: store.add_evidence({MATCH: 1}, [mismatch()])):
+        for write in (
+            lambda: move(store),
+            lambda: store.add_evidence({MATCH: 1}, [mismatch()]),
+            lambda: store.forget(None, author="ann", reason="x", at=INSTANT),
+        ):
             with pytest.raises(StoreUnavailable) as raised:
                 write()
             assert str(raised.value) == (
@@ -234,6 +238,7 @@ CALLS: dict[str, Callable[[SQLiteCutoverStore], object]] = {
     "change": move,
     "log": lambda store: store.log(),
     "add_evidence": lambda store: store.add_evidence({MATCH: 1}, [mismatch()]),
+    "forget": lambda store: store.forget([BOTH.name], author="ann", reason="x", at=INSTANT),
     "counts": lambda store: store.counts(),
     "mismatches": lambda store: store.mismatches(),
     "mismatch": lambda store: store.mismatch(1),

@@ -253,6 +253,16 @@ def test_secrets_in_bodies(content_type: str, body: bytes, expected: str) -> Non
     compile(code, "case", "exec")
 
 
+def test_a_secret_in_a_path_is_written_as_a_segment_and_one_in_the_query_as_a_parameter() -> None:
+    request = replace(LOGIN.request, path="/reset/a%2Fb%20c", query="token=d%2Fe", headers=(), body=b"")
+    mismatch = replace(LOGIN, endpoint="GET /reset/<key>", request=request)
+    code = as_test(redacted(mismatch, fields=["key", "token"]), native="apps:Both")
+    assert '+ quote(redacted("PARITY_PATH"), safe="")' in code
+    assert '+ quote_plus(redacted("PARITY_TOKEN"))' in code
+    assert "from urllib.parse import quote\nfrom urllib.parse import quote_plus\n" in code
+    compile(code, "case", "exec")
+
+
 def test_a_recording_is_put_to_both_sides_and_no_state_is_needed(suite: pytest.Pytester) -> None:
     live_ports = LivePorts(store=MemoryStore(), clock=FrozenClock(LOGIN.at), ids=FrozenIds())
     live_ports.store.create("default", WindowConfig(max_trades_per_day=7))
