@@ -13,7 +13,7 @@ from fastapi_app.cutover.candidates.pair import Pair
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SkipReason
 from fastapi_app.cutover.comparing.raised import place_of
-from fastapi_app.cutover.comparing.verdict import Verdict, compare
+from fastapi_app.cutover.comparing.verdict import Verdict, compare, compare_small
 from fastapi_app.cutover.effects import Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.evidence.redaction import redacted, without_content
@@ -23,8 +23,8 @@ from fastapi_app.cutover.modes.plan import Plan
 logger = logging.getLogger(__name__)
 
 LARGE_BYTES = 4 * 2**10
-"""From here on two bodies that aren't equal are compared in a thread: two megabytes of JSON take a second, and 50 KB of
-lists that have to be aligned half a second."""
+"""From here on two bodies that aren't equal, or effects, are compared in a thread: two megabytes of JSON take a second,
+and 50 KB of lists that have to be aligned half a second."""
 
 GUARD_PATIENCE_SECONDS = 0.25
 """How long the guard waits for a mismatch to be redacted; within a second every process is to know what it decides."""
@@ -64,13 +64,11 @@ class Judge:
         plan = pair.plan
         rules = [rule for rule in self._accepted if rule.applies_to(plan.endpoint)]
         if pair.replay is not None and pair.replay.unrecorded_read() is not None:
-            verdict = _proven(pair.replay, primary, rules)
+            verdict = await self._compared(*_proven(pair.replay, primary), rules)
             if verdict.outcome != "mismatch":
                 return "unrecorded_read"
-        elif _is_quick(primary.answer.body, candidate.answer.body):
-            verdict = compare(primary, candidate, accepted=rules)
         else:
-            verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
+            verdict = await self._compared(primary, candidate, rules)
         self._evidence.count(plan.endpoint, plan.mode.mode, verdict.outcome, verdict.reason)
         if candidate.side == "native" and candidate.answer.status >= 500:
             self._guard.native_failed(plan)
@@ -94,6 +92,14 @@ class Judge:
         )
         await self._keep(plan, found, rules, error=error)
         return None
+
+    async def _compared(
+        self, primary: Observation, candidate: Observation, rules: Sequence[AcceptedDifference]
+    ) -> Verdict:
+        verdict = compare_small(primary, candidate, accepted=rules, below=LARGE_BYTES)
+        if verdict is None:
+            verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
+        return verdict
 
     async def _keep(
         self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference], *, error: BaseException | None
@@ -131,11 +137,8 @@ class Judge:
         return mismatch
 
 
-def _is_quick(primary: bytes, candidate: bytes) -> bool:
-    return len(primary) + len(candidate) < LARGE_BYTES or primary == candidate
-
-
-def _proven(replay: Replay, primary: Observation, rules: Sequence[AcceptedDifference]) -> Verdict:
-    """By what the candidate had left before it read what the recording can't answer. Its answer says nothing."""
+def _proven(replay: Replay, primary: Observation) -> tuple[Observation, Observation]:
+    """What the candidate had left before it read what the recording can't answer, against what the primary had. Its
+    answer says nothing."""
     ours, theirs = replay.until_unrecorded()
-    return compare(replace(primary, effects=ours), replace(primary, effects=theirs), accepted=rules)
+    return replace(primary, effects=ours), replace(primary, effects=theirs)

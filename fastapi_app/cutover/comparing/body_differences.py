@@ -12,6 +12,9 @@ PATH = "body"
 MAX_INFLATED_BYTES = 16 * 2**20
 """A compressed body that becomes larger is compared as it is."""
 
+_WINDOW_BITS = {"gzip": (16 + zlib.MAX_WBITS,), "x-gzip": (16 + zlib.MAX_WBITS,), "deflate": (15, -15)}
+"""Of a deflate body clients take both forms: RFC 9110, 8.4.1.2, and without the zlib header."""
+
 _BEFORE, _AFTER = 40, 120
 _BYTES_AROUND = 16
 
@@ -24,10 +27,18 @@ def body_differences(primary: SeenAnswer, candidate: SeenAnswer) -> Iterator[Dif
     difference, and neither is 0.1 against 0.10; 1 against 1.0 is, and 1 against true. Numbers are compared exactly, as
     decimals; NaN is NaN. With a key that comes twice in one object, or nested more deeply than the interpreter can
     follow, it is compared as text.
+
+    Where one body can't be unpacked as its Content-Encoding says, and the other can, that is the difference: no client
+    can read it. A coding other than gzip and deflate is not undone.
     """
     if primary.body == candidate.body:
         return
-    ours, theirs = _inflated(primary), _inflated(candidate)
+    unpacked, other_unpacked = _inflated(primary), _inflated(candidate)
+    if (unpacked is None) is not (other_unpacked is None):
+        yield Difference(path=PATH, primary=_packing(primary, unpacked), candidate=_packing(candidate, other_unpacked))
+        return
+    ours = primary.body if unpacked is None else unpacked
+    theirs = candidate.body if other_unpacked is None else other_unpacked
     if ours == theirs:
         return
     if not ours or not theirs:
@@ -45,17 +56,30 @@ def body_differences(primary: SeenAnswer, candidate: SeenAnswer) -> Iterator[Dif
     yield _difference_of_texts(ours, theirs)
 
 
-def _inflated(answer: SeenAnswer) -> bytes:
-    coding = next((value.strip().lower() for name, value in answer.headers if name == "content-encoding"), "")
-    if coding not in {"gzip", "deflate"} or not answer.body:
+def _inflated(answer: SeenAnswer) -> bytes | None:
+    """None where no client can unpack it."""
+    sizes = _WINDOW_BITS.get(_coding(answer), ())
+    if not sizes or not answer.body:
         return answer.body
-    # With 32 it reads the header of either.
-    inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-    try:
-        body = inflater.decompress(answer.body, MAX_INFLATED_BYTES)
-    except zlib.error:
-        return answer.body
-    return body if inflater.eof and not inflater.unused_data else answer.body
+    for bits in sizes:
+        inflater = zlib.decompressobj(wbits=bits)
+        try:
+            body = inflater.decompress(answer.body, MAX_INFLATED_BYTES)
+        except zlib.error:
+            continue
+        if inflater.eof:
+            return answer.body if inflater.unused_data else body
+        if len(body) >= MAX_INFLATED_BYTES:
+            return answer.body
+    return None
+
+
+def _coding(answer: SeenAnswer) -> str:
+    return next((value.strip().lower() for name, value in answer.headers if name == "content-encoding"), "")
+
+
+def _packing(answer: SeenAnswer, unpacked: bytes | None) -> str:
+    return "can be read" if unpacked is not None else f"is no {_coding(answer)}, though Content-Encoding says so"
 
 
 def _difference_of_texts(ours: bytes, theirs: bytes) -> Difference:

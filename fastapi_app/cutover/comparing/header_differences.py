@@ -18,7 +18,7 @@ UNCOMPARED_HEADERS = frozenset(
 )
 """Those of servers and connections; of proxies; those that differ from one request to the next by their nature, or name
 the side. Content-Length follows from the body, which two sides may write differently, also that of a GET which a HEAD
-leaves out. All others are compared."""
+leaves out; where it contradicts the body, `length_difference` says so. All others are compared."""
 
 PATH = "headers"
 
@@ -28,8 +28,9 @@ MAX_PARSED_CHARACTERS = 1_000
 Headers = Sequence[tuple[str, str]]
 
 
-def header_differences(primary: Headers, candidate: Headers) -> Iterator[Difference]:
-    """In the order of the primary. Of equal meaning are
+def header_differences(primary: Headers, candidate: Headers, *, have_content: bool = True) -> Iterator[Difference]:
+    """In the order of the primary. Where neither answer can have content (204, 304), its Content-Type isn't compared:
+    each framework sends a default of its own. Of equal meaning are
 
     - Content-Type: other case, and a charset of UTF-8 on JSON, which has no other (RFC 8259, 8.1);
     - Allow, Vary, Cache-Control and the lists of CORS: another order;
@@ -42,6 +43,9 @@ def header_differences(primary: Headers, candidate: Headers) -> Iterator[Differe
     ours, theirs = _by_name(primary), _by_name(candidate)
     if ours == theirs:
         return
+    if not have_content:
+        ours.pop("content-type", None)
+        theirs.pop("content-type", None)
     for name in ours | theirs:
         if ours.get(name) != theirs.get(name):
             if name == "set-cookie":

@@ -117,6 +117,11 @@ def only_candidate(path: str, value: Any) -> Difference:
     return Difference(path=path, candidate=value, primary_has=False)
 
 
+def plain(value: Any) -> Any:
+    """A value of a difference as `json.loads` has it, with floats."""
+    return json.loads(json.dumps(value, default=lambda number: float(number.text)))
+
+
 def shown(value: Any) -> Any:
     """A value as it is kept: JSON as it is while it is short, otherwise the beginning of its text."""
     if isinstance(value, str):
@@ -162,7 +167,8 @@ def _canonical(value: Any) -> str:
 
 
 def _number_as_json(number: _Number) -> Any:
-    return {"\0number": number.text}
+    # No value that was parsed is written like this: its NaN is a number, too.
+    return [float("nan"), number.text]
 
 
 # Made once: to make one takes longer than to read a small answer.

@@ -1,6 +1,7 @@
 """Two observations of one request, held against each other."""
 
 import marshal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from fastapi_app.cutover.comparing.json_differences import (
     parse_effects,
     shown,
 )
+from fastapi_app.cutover.comparing.length_difference import WITHOUT_CONTENT, length_difference
 from fastapi_app.cutover.comparing.observation import Difference, Observation
 
 MAX_DIFFERENCES = 50
@@ -40,16 +42,33 @@ MATCH = Verdict(outcome="match")
 
 
 def compare(primary: Observation, candidate: Observation, *, accepted: Sequence[AcceptedDifference] = ()) -> Verdict:
-    """What a client could notice of an answer (see `header_differences`, `body_differences`), and effects as JSON.
+    """What a client could notice of an answer (see `header_differences`, `length_difference` and
+    `body_differences`), and effects as JSON.
 
     `accepted` are the rules that apply to the endpoint. A side that raised while the other did not is a difference,
     also where both answered 500, since one of them chose its answer and one didn't. Where both raised, the exception's
     type is compared and its message is not, which may hold addresses.
     """
+    return _judged(primary, candidate, accepted, _unlike_effects_bytes(primary.effects, candidate.effects))
+
+
+def compare_small(
+    primary: Observation, candidate: Observation, *, accepted: Sequence[AcceptedDifference] = (), below: int
+) -> Verdict | None:
+    """As `compare`; None where bodies that aren't equal, and effects that aren't written alike, have so many bytes."""
+    ours, theirs = primary.answer.body, candidate.answer.body
+    body_bytes = 0 if ours == theirs else len(ours) + len(theirs)
+    effects_bytes = _unlike_effects_bytes(primary.effects, candidate.effects)
+    return _judged(primary, candidate, accepted, effects_bytes) if body_bytes + effects_bytes < below else None
+
+
+def _judged(
+    primary: Observation, candidate: Observation, accepted: Sequence[AcceptedDifference], unlike_effects_bytes: int
+) -> Verdict:
     found, covered = _Bounded(), _Bounded()
     reason = ""
-    for difference in _differences(primary, candidate):
-        rule = next((rule for rule in accepted if rule.covers(difference)), None)
+    for difference in _differences(primary, candidate, unlike_effects_bytes):
+        rule = next((rule for rule in accepted if rule.covers(difference, primary=primary.side)), None)
         if rule is None:
             found.add(difference)
             if found.count > MAX_COUNTED:
@@ -83,14 +102,18 @@ class _Bounded:
         return (*self.kept, Difference(path=f"and {more} more", primary_has=False, candidate_has=False))
 
 
-def _differences(primary: Observation, candidate: Observation) -> Iterator[Difference]:
+def _differences(primary: Observation, candidate: Observation, unlike_effects_bytes: int) -> Iterator[Difference]:
     ours, theirs = primary.answer, candidate.answer
     if ours.status != theirs.status:
         yield Difference(path="status", primary=ours.status, candidate=theirs.status)
     yield from _raised(primary.raised, candidate.raised)
-    yield from header_differences(ours.headers, theirs.headers)
+    have_content = ours.status not in WITHOUT_CONTENT or ours.status != theirs.status
+    yield from header_differences(ours.headers, theirs.headers, have_content=have_content)
+    if (length := length_difference(ours, theirs)) is not None:
+        yield length
     yield from body_differences(ours, theirs)
-    yield from _effect_differences(primary.effects, candidate.effects)
+    if unlike_effects_bytes:
+        yield from _effect_differences(primary.effects, candidate.effects)
 
 
 def _raised(primary: str | None, candidate: str | None) -> Iterator[Difference]:
@@ -105,18 +128,20 @@ def _raised(primary: str | None, candidate: str | None) -> Iterator[Difference]:
 
 
 def _effect_differences(primary: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[Difference]:
-    if not (primary or candidate) or _are_written_alike(primary, candidate):
-        return
     try:
         yield from differences("effects", parse_effects(primary), parse_effects(candidate))
     except RecursionError:
         yield Difference(path="effects", primary="nested too deeply", candidate="nested too deeply")
 
 
-def _are_written_alike(primary: Any, candidate: Any) -> bool:
-    """Quick, for the usual case: if so they are equal. Unlike `==` it tells 1, 1.0 and True apart."""
+def _unlike_effects_bytes(primary: Any, candidate: Any) -> int:
+    """How many they are together; 0 where both are written alike, and so are equal, which is quick to tell, for the
+    usual case. Unlike `==` it tells 1, 1.0 and True apart."""
+    if not (primary or candidate):
+        return 0
     try:
         # Later versions write an object that is met again as a reference.
-        return marshal.dumps(primary, 2) == marshal.dumps(candidate, 2)
+        ours, theirs = marshal.dumps(primary, 2), marshal.dumps(candidate, 2)
     except ValueError:
-        return False
+        return sys.maxsize
+    return 0 if ours == theirs else len(ours) + len(theirs)

@@ -4,10 +4,10 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fastapi_app.cutover.evidence.secrets import Secrets
-from fastapi_app.cutover.evidence.texts import looks_like_json, redacted_form, redacted_json
+from fastapi_app.cutover.evidence.texts import looks_like_json, redacted_form, redacted_json, without_parameters
 
 MAX_PART_HEAD_BYTES = 1_024
 """Of a part of a multipart form."""
@@ -33,8 +33,7 @@ def masked_body(body: bytes, headers: Headers, secrets: Secrets) -> bytes:
 
 
 def _masked(body: bytes, _headers: Headers, secrets: Secrets) -> bytes:
-    # What is detected is that of JSON; bytes that are none can look like any.
-    for encoding in dict.fromkeys((json.detect_encoding(body), "utf-8")):
+    for encoding in _encodings(body):
         text = body.decode(encoding, _errors(encoding))
         shown = secrets.values.masked_json(text) if looks_like_json(text) else secrets.values.masked(text)
         if shown != text:
@@ -75,13 +74,44 @@ def _plain_body(body: bytes, headers: Headers, secrets: Secrets) -> bytes:
     if content_type.startswith("multipart/"):
         return _multipart(body, content_type, secrets)
     encoding = json.detect_encoding(body)
-    text = shown = body.decode(encoding, _errors(encoding))
+    text = body.decode(encoding, _errors(encoding))
+    shown = _redacted_document(text, content_type, secrets)
+    if shown != text:
+        return shown.encode(encoding, _errors(encoding))
+    return body if _is_json(text) else _without_parameters(body, secrets)
+
+
+def _redacted_document(text: str, content_type: str, secrets: Secrets) -> str:
+    shown = text
     # A form's content type is what some clients send with JSON, unless they are told.
     if "json" in content_type or looks_like_json(text):
         shown = redacted_json(text, secrets)
     if shown == text and content_type.startswith("application/x-www-form-urlencoded"):
         shown = redacted_form(text, secrets)
-    return body if shown == text else shown.encode(encoding, _errors(encoding))
+    return shown
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _without_parameters(body: bytes, secrets: Secrets) -> bytes:
+    """Of a form that doesn't say so, a log, a page with links."""
+    for encoding in _encodings(body):
+        text = body.decode(encoding, _errors(encoding))
+        shown = without_parameters(text, secrets)
+        if shown != text:
+            body = shown.encode(encoding, _errors(encoding))
+    return body
+
+
+def _encodings(body: bytes) -> Iterable[str]:
+    """What is detected is that of JSON; bytes that are none can look like any."""
+    return dict.fromkeys((json.detect_encoding(body), "utf-8"))
 
 
 def _errors(encoding: str) -> str:
@@ -94,9 +124,9 @@ def _header(headers: Headers, wanted: str) -> str:
 
 def _multipart(body: bytes, content_type: str, secrets: Secrets) -> bytes:
     """The fields of a form between its boundaries, each with headers, an empty line and its value."""
-    boundary = re.search(r'boundary="?([^";]+)', content_type)
+    boundary = re.search(r'boundary\s*=\s*"?([^";]+)', content_type)
     if boundary is None:
-        return body
+        return _unreadable(body, secrets)
     # The content type is in lower case by now, the boundary is not.
     parts = re.split(rb"(?i)(\r?\n?--" + re.escape(boundary[1].strip().encode(errors="replace")) + rb")", body)
     return b"".join(_part(part, secrets) for part in parts)

@@ -35,11 +35,12 @@ def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[
     enough to be kept: bodies are cut and end in a note of their size and their digest, effects become the beginning of
     their JSON, and a recording that is too large is left out, which a last difference says.
 
-    Names count in any case, with `-` or `_`: as headers, parameters of the path, the query and of URLs, fields of
-    forms, and keys of JSON at any depth, in the effects and the recording too. Equal values of one name look equal
-    afterwards, and different ones different: `[redacted]`, `[redacted, another value]`, `[redacted, value 3]`. A body
-    that is neither JSON nor a form is kept, unless it is packed and can't be unpacked. Of an exception the type is
-    kept.
+    Names count in any case, with `-`, `_` or neither, and as a part of one such as `user[password]` or `user.password`:
+    as headers, parameters of the path, the query and of URLs, fields of forms, and keys of JSON at any depth, in the
+    effects and the recording too. Equal values of one name look equal afterwards, and different ones different:
+    `[redacted]`, `[redacted, another value]`, `[redacted, value 3]`. Of a body that is neither JSON nor a form all is
+    kept but what stands in it as `name=value`; one that is packed and can't be unpacked isn't kept. Of an exception the
+    type is kept.
 
     A value that was met so, of `MIN_SECRET_CHARACTERS` or more, is taken out wherever else it stands, in any part of
     the mismatch and under any name: each cookie's by itself, and of `Authorization` what comes after the scheme. Raises

@@ -8,7 +8,14 @@ from typing import Any
 
 from fastapi_app.cutover.evidence.values import SecretValues, numbered
 
-SECRET_NAMES = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"})
+SECRET_NAMES = frozenset(
+    {
+        *("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-csrf-token"),
+        *("password", "passwd", "pwd", "passphrase", "new-password", "old-password", "current-password"),
+        *("secret", "client-secret", "api-secret", "private-key", "api-key"),
+        *("token", "access-token", "refresh-token", "id-token", "auth-token", "csrf-token"),
+    }
+)
 """Always redacted, beside the names that the settings give. Of a Set-Cookie it is the cookie's value alone."""
 
 
@@ -21,9 +28,13 @@ class Secrets:
         self.values = SecretValues()
 
     def named(self, name: str) -> str | None:
-        """The secret that goes by this name, in which it may be one part of several, as in `user[password]`."""
-        parts = re.split(r"[\[\]]+", name) if "[" in name else (name,)
-        return next((part for part in parts if _plain(part) in self._names), None)
+        """The secret that goes by this name, in which it may be one part of several, as in `user[password]` and
+        `user.password`."""
+        if _plain(name) in self._names:
+            return name
+        if "[" not in name and "." not in name:
+            return None
+        return next((part for part in re.split(r"[\[\].]+", name) if _plain(part) in self._names), None)
 
     def label(self, name: str, value: object) -> str:
         """What stands for the value: the same for an equal value of this name, in the whole mismatch."""
@@ -31,12 +42,13 @@ class Secrets:
         key = _key(value)
         if key not in met:
             met[key] = len(met) + 1
-            self.values.learn(_plain(name), value)
+            self.values.learn(name.lower(), value)
         return numbered(met[key])
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
+    """The same for `api_key`, `Api-Key` and `apiKey`."""
+    return name.strip().lower().replace("_", "").replace("-", "")
 
 
 def _key(value: Any) -> str | bytes:

@@ -90,7 +90,7 @@ def _parameters_in(text: str, secrets: Secrets) -> Iterator[tuple[int, int, str]
     while match := _PARAMETER.search(text, position):
         position = match.end()
         name = secrets.named(unquote_plus(match[1]))
-        if name is not None and (value := _VALUE.match(text, position)):
+        if name is not None and (value := _VALUE.match(text, position)) and value[0]:
             yield *value.span(), secrets.label(name, unquote_plus(value[0]))
             position = value.end()
 

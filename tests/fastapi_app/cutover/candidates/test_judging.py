@@ -3,12 +3,14 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from starlette.types import Scope
 
-from fastapi_app.cutover.comparing.observation import Mismatch
+from fastapi_app.cutover.comparing.observation import Mismatch, Observation
+from fastapi_app.cutover.comparing.verdict import Verdict, compare
 from fastapi_app.cutover.evidence.redaction import redacted
 from shared.modes import EndpointMode
 from shared.settings import CutoverSettings
@@ -94,3 +96,58 @@ async def test_bodies_that_take_long_to_compare_do_not_hold_up_the_loop() -> Non
         longest = max(longest, loop.time() - begun)
     assert longest < 0.2
     assert await counts_of(app) == {"mismatch": 1}
+
+
+class Many:
+    """Effects of many calls, of which the candidate leaves one out."""
+
+    def __init__(self, *, unrecorded_read: str | None) -> None:
+        self._calls = [f"call {index}" for index in range(1_000)]
+        self._unrecorded_read = unrecorded_read
+
+    async def record(self, _scope: Scope) -> Any:
+        return self
+
+    def from_json(self, _recording: Mapping[str, Any]) -> Any:
+        raise AssertionError
+
+    def replay(self, _scope: Scope) -> Any:
+        return Many._Replay(self)
+
+    def effects(self) -> Mapping[str, Any]:
+        return {"calls": self._calls}
+
+    def to_json(self) -> Mapping[str, Any]:
+        return {}
+
+    class _Replay:
+        def __init__(self, recorded: "Many") -> None:
+            self._recorded = recorded
+
+        def effects(self) -> Mapping[str, Any]:
+            return {"calls": self._recorded._calls[1:]}
+
+        def unrecorded_read(self) -> str | None:
+            return self._recorded._unrecorded_read
+
+        def until_unrecorded(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+            return self._recorded.effects(), self.effects()
+
+
+@pytest.mark.parametrize("unrecorded_read", [None, "what time it was"])
+async def test_effects_that_take_long_to_compare_do_not_hold_up_the_loop(
+    unrecorded_read: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared_in: list[threading.Thread] = []
+
+    def noted(*observations: Observation, **options: Any) -> Verdict:
+        compared_in.append(threading.current_thread())
+        return compare(*observations, **options)
+
+    monkeypatch.setattr("fastapi_app.cutover.candidates.judging.compare", noted)
+    app = cutover_of(asgi(), wsgi(), {"GET /items": SHADOW}, effects=Many(unrecorded_read=unrecorded_read))
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"mismatch": 1}
+    assert app.store.mismatches()[0].differences[0].path == "effects.calls[0]"
+    assert compared_in
+    assert threading.current_thread() not in compared_in

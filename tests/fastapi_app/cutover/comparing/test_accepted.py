@@ -1,16 +1,25 @@
 import logging
+import runpy
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWatch, assert_none_expired
 from fastapi_app.cutover.comparing.observation import Difference
+from tests.documented import write_modules
 
 LAST_DAY, EXPIRY = date(2025, 5, 31), date(2025, 6, 1)
 
 
-def rule(**given: str) -> AcceptedDifference:
-    values = {"name": "order of trades", "endpoint": "GET /trades", "path": "body.trades.**", "reason": "nobody minds"}
+def rule(**given: Any) -> AcceptedDifference:
+    values: dict[str, Any] = {
+        "name": "order of trades",
+        "endpoint": "GET /trades",
+        "path": "body.trades.**",
+        "reason": "nobody minds",
+    }
     return AcceptedDifference(**{**values, **given}, expires=EXPIRY)
 
 
@@ -31,7 +40,14 @@ def test_an_endpoint_may_have_a_converter_with_arguments() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", " "), ("reason", ""), ("endpoint", "/trades"), ("endpoint", "get /trades"), ("path", "body..a")],
+    [
+        ("name", " "),
+        ("reason", ""),
+        ("endpoint", "/trades"),
+        ("endpoint", "get /trades"),
+        ("path", "body..a"),
+        ("same", "equal"),
+    ],
 )
 def test_a_rule_that_says_nothing_is_refused(field: str, value: str) -> None:
     with pytest.raises(ValueError, match=field):
@@ -57,3 +73,24 @@ def test_each_expired_rule_is_warned_of_once(caplog: pytest.LogCaptureFixture) -
         watch.warn(EXPIRY)
         watch.warn(EXPIRY)
     assert [message.split("'")[1] for message in caplog.messages] == ["order of trades", "other"]
+
+
+@pytest.mark.parametrize(
+    ("native", "covered"),
+    [
+        ("2025-03-03T12:00:00Z", True),
+        ("2025-03-03T13:00:00+01:00", True),
+        ("2025-03-03T12:00:01Z", False),
+        (None, False),
+    ],
+)
+def test_the_rule_of_the_readme_covers_the_same_instant(native: str | None, covered: bool, tmp_path: Path) -> None:
+    write_modules(tmp_path)
+    (rule,) = [each for each in runpy.run_path(str(tmp_path / "meant.py"))["ACCEPTED"] if each.same is not None]
+    date_of_http = "Mon, 03 Mar 2025 12:00:00 GMT"
+    for path in ("body.added", "body.items[0].added"):
+        assert rule.covers(Difference(path=path, primary=date_of_http, candidate=native)) is covered
+        assert not rule.covers(Difference(path=path, primary=date_of_http, candidate_has=False))
+        swapped = Difference(path=path, primary=native, candidate=date_of_http)
+        assert rule.covers(swapped, primary="native") is covered
+    assert not rule.covers(Difference(path="body.price", primary=date_of_http, candidate=native))

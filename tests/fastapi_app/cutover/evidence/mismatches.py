@@ -11,6 +11,7 @@ from shared.modes import EndpointMode
 FIELDS = ["password", "Api-Token", "pin"]
 JSON = (("content-type", "application/json"),)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
+TEXT = (("content-type", "text/plain"),)
 MULTIPART = (("content-type", "multipart/form-data; boundary=x"),)
 
 Headers = tuple[tuple[str, str], ...]

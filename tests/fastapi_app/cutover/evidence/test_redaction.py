@@ -57,6 +57,12 @@ def test_headers_that_carry_secrets_are_redacted_without_being_configured() -> N
         ),
         ("password&pinned=1&=2&&", "password&pinned=1&=2&&"),
         ("password=a=b", "password=[redacted]"),
+        (
+            "a=1&+password=x&%20pin+=1& pin=2",
+            "a=1&+password=[redacted]&%20pin+=[redacted]& pin=[redacted, another value]",
+        ),
+        ("user.password=x&password.confirm=x", "user.password=[redacted]&password.confirm=[redacted]"),
+        ("apiToken=x&pass-Word=y&pass.word=z", "apiToken=[redacted]&pass-Word=[redacted]&pass.word=z"),
     ],
 )
 def test_parameters_of_the_query_and_fields_of_forms(query: str, shown: str) -> None:
@@ -94,6 +100,7 @@ def test_parameters_of_the_query_and_fields_of_forms(query: str, shown: str) -> 
         ('["pin", "password", "name"]', '["pin", "password", "name"]'),
         ('{"größe": "ü", "pin": 1}', '{"größe": "ü", "pin": "[redacted]"}'),
         ('{"a": "unfinished', '{"a": "unfinished'),
+        ('{"a": "base64/pin=", "b": 1}', '{"a": "base64/pin=", "b": 1}'),
         ("{}", "{}"),
     ],
 )  # fmt: skip
@@ -111,13 +118,43 @@ def test_json_is_known_without_a_content_type() -> None:
         (b"the password: x, {pin: 1}", (("content-type", "text/plain"),)),
         (b"\xff\x00\xfe", ()),
         (b"", JSON),
-        (b"password=x", (("content-type", "text/html"),)),
+        (b"<b>password</b> = x, pin=", (("content-type", "text/html"),)),
         (b"not gzip", (*JSON, ("content-encoding", "gzip"))),
         (b"\xff\xfe{", ()),
     ],
 )
 def test_a_body_that_is_neither_json_nor_a_form_is_kept(body: bytes, headers: Headers) -> None:
     assert request_body(body, headers) == body
+
+
+@pytest.mark.parametrize("headers", [(), (("content-type", "text/plain"),), (("content-type", ""), *FORM), JSON])
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"user=a&password=x", b"user=a&password=[redacted]"),
+        (b"user=a;+user.password=x\n", b"user=a;+user.password=[redacted]\n"),
+        (b"[log] 12:00 pin=1 tried", b"[log] 12:00 pin=[redacted] tried"),
+        (b'<a href="/reset?pin=1&b=2">', b'<a href="/reset?pin=[redacted]&b=2">'),
+        (b"\xff\x00 pin=1 \xfe", b"\xff\x00 pin=[redacted] \xfe"),
+    ],
+)
+def test_parameters_in_any_text(body: bytes, shown: bytes, headers: Headers) -> None:
+    assert request_body(body, headers) == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "Passwd", "client_secret", "clientSecret", "accessToken", "refresh-token", "api_key", "apikey"]
+)
+def test_well_known_names_are_secret_without_being_configured(name: str) -> None:
+    given = mismatch(
+        query=f"{name}=x",
+        body=f'{{"user": {{"{name}": "x"}}}}'.encode(),
+        headers=(("x-auth-token", "x"), ("X-CSRF-Token", "x")),
+    )
+    request = redacted(given, fields=()).request
+    assert request.query == f"{name}=[redacted]"
+    assert request.body == f'{{"user": {{"{name}": "[redacted]"}}}}'.encode()
+    assert [value for _, value in request.headers] == ["[redacted]", "[redacted]"]
 
 
 def test_bytes_that_are_no_text_survive_beside_a_secret() -> None:
@@ -127,11 +164,18 @@ def test_bytes_that_are_no_text_survive_beside_a_secret() -> None:
 def test_the_fields_of_a_multipart_form() -> None:
     parts = (
         b'--Bo+1\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
-        b'--Bo+1\r\nContent-Disposition: form-data; name="file"; filename="pin"\r\n\r\npin=1\r\n--Bo+1--\r\n'
+        b'--Bo+1\r\nContent-Disposition: form-data; name="file"; filename="pin"\r\n\r\npin=%s\r\n--Bo+1--\r\n'
     )
-    headers = (("content-type", "multipart/form-data; boundary=Bo+1"),)
-    assert request_body(parts % (b"password", b"x\r\ny"), headers) == parts % (b"password", b"[redacted]")
-    assert request_body(parts % (b"name", b"x"), headers) == parts % (b"name", b"x")
+    for boundary in ("boundary=Bo+1", 'boundary = "Bo+1"'):
+        headers = (("content-type", f"multipart/form-data; {boundary}"),)
+        shown = parts % (b"password", b"[redacted]", b"[redacted]")
+        assert request_body(parts % (b"password", b"x\r\ny", b"1"), headers) == shown
+        assert request_body(parts % (b"name", b"x", b""), headers) == parts % (b"name", b"x", b"")
+
+
+def test_a_multipart_form_without_a_boundary_is_not_kept() -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\nsecret\r\n--x--'
+    assert request_body(part, (("content-type", "multipart/form-data"),)) == b"[redacted]"
 
 
 @pytest.mark.parametrize("head", ["form-data; name=user[password]", 'a;\r\n NAME = "pin"', "a" * 1_025])

@@ -18,6 +18,7 @@ from tests.fastapi_app.cutover.evidence.mismatches import (
     FORM,
     JSON,
     MULTIPART,
+    TEXT,
     Headers,
     mismatch,
     request_body,
@@ -27,10 +28,9 @@ from tests.fastapi_app.cutover.evidence.mismatches import (
 
 def test_a_long_body_is_cut_and_says_so() -> None:
     whole = b"x" * MAX_BODY_BYTES
-    text = (("content-type", "text/plain"),)
-    assert request_body(whole, text) == whole
-    assert request_body(whole + b"y", text) == whole + b"\n[cut: 65537 bytes in all, SHA-256 8eb0d57cc018]"
-    assert request_body(whole + b"y", text) != request_body(whole + b"z", text)
+    assert request_body(whole, TEXT) == whole
+    assert request_body(whole + b"y", TEXT) == whole + b"\n[cut: 65537 bytes in all, SHA-256 8eb0d57cc018]"
+    assert request_body(whole + b"y", TEXT) != request_body(whole + b"z", TEXT)
 
 
 def test_a_long_body_is_not_cut_within_a_character() -> None:
@@ -166,6 +166,13 @@ def test_json_in_very_many_texts() -> None:
         (b'"' + b"pin='" * 60_000, JSON),
         (b"pin=" * 100_000, FORM),
         (b"[" * 300_000 + b"=1", FORM),
+        (b"a" * 300_000, TEXT),
+        (b"pin=" * 100_000, TEXT),
+        (b"pin='" * 60_000, TEXT),
+        (b"a.a[" * 75_000 + b"=1", TEXT),
+        (b"a.a=" * 75_000, TEXT),
+        (b"\xff" * 300_000, TEXT),
+        (b'"' + b"a." * 150_000 + b'"', JSON),
         (b"content-disposition:" * 3_200, MULTIPART),
         (b"content-disposition:" * 50_000 + b"\r\n\r\n", MULTIPART),
         (b"--x" * 100_000, MULTIPART),

@@ -219,6 +219,7 @@ def test_a_body_that_was_cut_is_read_from_a_file(
     file.write_text(json.dumps(form))
     monkeypatch.setenv("PARITY_BODY_FILE", str(file))
     monkeypatch.setenv("PARITY_AUTHORIZATION", "Bearer x")
+    monkeypatch.setenv("PARITY_TOKEN", "a&b")
     run(suite, code).assert_outcomes(failed=1)
     run(suite, code, mended=True).assert_outcomes(passed=1)
 
