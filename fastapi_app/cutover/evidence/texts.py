@@ -44,7 +44,9 @@ def _secrets_in(text: str, secrets: Secrets, nested: int) -> Iterator[tuple[int,
         if colon := _COLON.match(text, position):
             start = colon.end()
             value, position = _decoded(text, start)
-            yield start, position, json.dumps(secrets.label(name, value))
+            # Whether there is one is no secret, and often what differs.
+            if value is not None and not isinstance(value, bool):
+                yield start, position, json.dumps(secrets.label(name, value))
         elif before.rstrip().endswith("[") and (pair := _REST_OF_PAIR.match(text, position)):
             start, position = pair.span(1)
             yield start, position, json.dumps(secrets.label(name, _decoded(pair[1], 0)[0]))

@@ -117,7 +117,7 @@ def test_effects_and_recording() -> None:
                 "password": "[redacted, another value]",
             }
         ],
-        "state": {"pin": "[redacted, another value]", "count": 3, "open": True},
+        "state": {"pin": None, "count": 3, "open": True},
     }
     assert shown.primary.effects == {"ledger": [{"password": "[redacted]"}]}
 
