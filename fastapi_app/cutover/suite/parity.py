@@ -20,6 +20,7 @@ from fastapi_app.cutover.candidates.capture import CandidateClient
 from fastapi_app.cutover.candidates.stacks import head_follows_get
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, assert_none_expired
 from fastapi_app.cutover.comparing.observation import Observation, SeenAnswer
+from fastapi_app.cutover.comparing.raised import named, place_of
 from fastapi_app.cutover.comparing.verdict import compare
 from fastapi_app.cutover.effects import Effects, Recording, Replay
 from fastapi_app.cutover.inventory.endpoints import take_inventory
@@ -190,6 +191,7 @@ class Parity:
         scope[TRACE] = trace = Trace()
         client = CandidateClient(body, max_bytes=MAX_ANSWER_BYTES)
         raised: str | None = None
+        raised_at: str | None = None
         limit = asyncio.timeout(self._timeout_seconds)
         try:
             async with limit:
@@ -203,7 +205,8 @@ class Parity:
             if client.capture.too_large:
                 raise AssertionError(f"{side} answered with more than {MAX_ANSWER_BYTES} bytes") from exc
             # A fault that was answered is raised again, for the server's log.
-            raised = None if client.capture.complete else f"{type(exc).__name__}: {exc}"
+            raised = None if client.capture.complete else named(exc)
+            raised_at = place_of(exc)
         tell = self._tells[side]
         told = {} if tell is None else await _settled(tell())
         return Observation(
@@ -211,6 +214,7 @@ class Parity:
             answer=client.capture.answer(),
             effects=told if world is None else world.effects(),
             raised=raised,
+            raised_at=raised_at,
         )
 
 
@@ -325,7 +329,8 @@ def _told(observation: Observation) -> list[str]:
     headers = "".join(f"\n  {name}: {value}" for name, value in answer.headers)
     body = answer.body[:MAX_TOLD_CHARACTERS].decode(errors="backslashreplace").rstrip("\n")
     cut = f"… ({len(answer.body)} bytes)" if len(answer.body) > MAX_TOLD_CHARACTERS else ""
-    raised = "" if observation.raised is None else f"; it raised {observation.raised}"
+    told = ", ".join(filter(None, (observation.raised, observation.raised_at)))
+    raised = f"; it raised {told}" if told else ""
     return [
         f"{observation.side} answered {answer.status}{raised}{headers}",
         *([indent(f"{body}{cut}", "  ")] if body else ()),

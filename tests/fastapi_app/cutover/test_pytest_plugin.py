@@ -251,6 +251,7 @@ def test_hangs(parity):
     )
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["E     raised: legacy nothing, native \"KeyError: 'gone'\""])
+    result.stdout.fnmatch_lines(["E   native answered 500; it raised KeyError: 'gone', KeyError in broken (*.py:*)"])
     result.stdout.fnmatch_lines(["E   AssertionError: native took longer than 0.2 s"])
 
 
