@@ -26,6 +26,9 @@ LARGE_BYTES = 4 * 2**10
 """From here on two bodies that aren't equal, or effects, are compared in a thread: two megabytes of JSON take a second,
 and 50 KB of lists that have to be aligned half a second."""
 
+MAX_TOLD = 1_000
+"""Places of which a traceback is logged."""
+
 GUARD_PATIENCE_SECONDS = 0.25
 """How long the guard waits for a mismatch to be redacted; within a second every process is to know what it decides."""
 
@@ -58,6 +61,7 @@ class Judge:
         self._redacted_fields = redacted_fields
         self._full = FullMismatches(per_second=full_mismatches_per_second)
         self._off_loop = off_loop
+        self._told: set[tuple[str, str]] = set()
 
     async def judge(self, pair: Pair, primary: Observation, candidate: Observation) -> SkipReason | None:
         """Or the reason why it can't be judged."""
@@ -90,7 +94,9 @@ class Judge:
             differences=verdict.differences,
             recording=None if pair.recording is None else pair.recording.to_json(),
         )
-        await self._keep(plan, found, rules, error=error)
+        await self._keep(plan, found, rules)
+        if error is not None:
+            await self._tell(plan.endpoint, error)
         return None
 
     async def _compared(
@@ -101,9 +107,7 @@ class Judge:
             verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
         return verdict
 
-    async def _keep(
-        self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference], *, error: BaseException | None
-    ) -> None:
+    async def _keep(self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference]) -> None:
         redaction = asyncio.create_task(self._redacted(found, rules))
         is_kept = False
         try:
@@ -118,10 +122,18 @@ class Judge:
             if is_kept:
                 return
             mismatch = self._bare(found)
-        # The server logs what a primary raises; nobody else does so for a candidate.
-        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0], exc_info=error)
+        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
         if is_kept or not self._guard.mismatched(plan, mismatch):
             self._evidence.add(mismatch)
+
+    async def _tell(self, endpoint: str, error: BaseException) -> None:
+        """The server logs what a primary raises; nobody else does so for a candidate. Each place once: to write a
+        traceback takes a hundred times what a comparison does."""
+        told = (endpoint, place_of(error))
+        if told in self._told or len(self._told) >= MAX_TOLD:
+            return
+        self._told.add(told)
+        await self._off_loop(logger.warning, "%s: the candidate raised %s", *told, exc_info=error)
 
     def _bare(self, found: Mismatch) -> Mismatch:
         return without_content(found, fields=self._redacted_fields)
