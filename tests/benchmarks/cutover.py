@@ -47,22 +47,22 @@ def cutover(bench: Bench) -> Section:
     # The progress counts the rounds of what comes then.
     in_between = replace(bench, round_done=lambda: None)
     loads = measure(in_between, [spec for pair in _PAIRS for spec in pair], _REQUESTS, turns=_TURNS)
-    rounds = [_round(bench, round_number) for round_number in range(bench.rounds)]
-    answered = ratios([each.shadow.load.rate for each in rounds], [each.both_rate for each in rounds])
-    compared = ratios([each.both_microseconds for each in rounds], [each.shadow.per_pair for each in rounds])
-    waits = ratios([each.sampled.p50_ms for each in rounds], [each.legacy.p50_ms for each in rounds])
+    turns = [turn for round_number in range(bench.rounds) for turn in _turns(bench, round_number)]
+    answered = ratios([each.shadow.load.rate for each in turns], [each.both_rate for each in turns])
+    compared = ratios([each.both_microseconds for each in turns], [each.shadow.per_pair for each in turns])
+    waits = ratios([each.sampled.p50_ms for each in turns], [each.legacy.p50_ms for each in turns])
     return Section(
         title="The cutover",
         blocks=(
             _METHOD,
             *(rate_table(spec, [peer], loads, request) for spec, peer in _PAIRS for request in _REQUESTS),
-            _OPEN_METHOD.format(seconds=bench.seconds, rate=median(each.rate for each in rounds)),
-            _open_table(rounds),
+            _OPEN_METHOD.format(seconds=bench.seconds, rate=median(each.rate for each in turns)),
+            _open_table(turns),
             _FULL_METHOD,
-            _full_table(rounds),
+            _full_table(turns),
             _FULL_MEANING.format(
                 answered=answered.median,
-                shed=median(each.shadow.shed_share for each in rounds),
+                shed=median(each.shadow.shed_share for each in turns),
                 compared=compared.median,
                 least=compared.low,
             ),
@@ -91,7 +91,7 @@ returns a small JSON object; POST has a body of four fields, which pydantic chec
 _OPEN_METHOD = f"""\
 wrk sends when it has an answer, so a server that slows down is asked less. To see what a comparison costs the
 client, GETs are sent at times that are fixed in advance: {{rate:,.0f}} a second at equal distances, which is
-{SHARE_OF_CAPACITY:g} of the rate at which wrk saturates mode `legacy` in the same round. Times count from when a
+{SHARE_OF_CAPACITY:g} of the rate at which wrk saturates mode `legacy` just before. Times count from when a
 request was due, over {CONNECTIONS} connections; {{seconds}} s a measurement. The last column is how late the client
 itself was."""
 
@@ -134,7 +134,7 @@ class _Used:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Round:
+class _Turn:
     used: Mapping[str, _Used]
     rate: float
     legacy: OpenLoad
@@ -154,8 +154,9 @@ class _Round:
         return 1e6 / self.both_microseconds
 
 
-def _round(bench: Bench, round_number: int) -> _Round:
+def _turns(bench: Bench, round_number: int) -> Sequence[_Turn]:
     """Raises WrongAnswers, ServerFailed."""
+    turns = []
     with ExitStack() as running:
         servers = {}
         for number, spec in enumerate((LEGACY, NATIVE, SHADOW, SAMPLED)):
@@ -163,20 +164,22 @@ def _round(bench: Bench, round_number: int) -> _Round:
             state = bench.folder / f"compared-{round_number}-{number}.sqlite3"
             port = running.enter_context(serving(spec, state=state, core=bench.pins.server))
             servers[spec.name] = (port, SQLiteCutoverStore(cutover_path(state)))
-        used = {}
-        for spec in in_turn((LEGACY, SHADOW, NATIVE), round_number):
-            bench.step(f"processor time: {spec.name}")
-            used[spec.name] = _used(bench, spec, *servers[spec.name])
-        rate = used[LEGACY.name].load.rate * SHARE_OF_CAPACITY
-        opens = {}
-        for spec in in_turn((LEGACY, SAMPLED), round_number):
-            bench.step(f"half of capacity: {spec.name}")
-            port, _ = servers[spec.name]
-            warm_up(port, GET)
-            order = Order(port=port, path=GET.path, rate=rate, seconds=bench.seconds)
-            opens[spec.name] = run_open_loop(order, core=bench.pins.load)
+        for turn in range(_TURNS):
+            used = {}
+            for spec in in_turn((LEGACY, SHADOW, NATIVE), round_number + turn):
+                bench.step(f"processor time: {spec.name}")
+                used[spec.name] = _used(bench, spec, *servers[spec.name])
+            rate = used[LEGACY.name].load.rate * SHARE_OF_CAPACITY
+            opens = {}
+            for spec in in_turn((LEGACY, SAMPLED), round_number + turn):
+                bench.step(f"half of capacity: {spec.name}")
+                port, _ = servers[spec.name]
+                warm_up(port, GET)
+                order = Order(port=port, path=GET.path, rate=rate, seconds=bench.seconds)
+                opens[spec.name] = run_open_loop(order, core=bench.pins.load)
+            turns.append(_Turn(used=used, rate=rate, legacy=opens[LEGACY.name], sampled=opens[SAMPLED.name]))
     bench.round_done()
-    return _Round(used=used, rate=rate, legacy=opens[LEGACY.name], sampled=opens[SAMPLED.name])
+    return turns
 
 
 def _used(bench: Bench, spec: ServerSpec, port: int, store: CutoverStore) -> _Used:
@@ -213,13 +216,13 @@ def _processor_seconds(port: int) -> float:
     return seconds
 
 
-def _open_table(rounds: Sequence[_Round]) -> Table:
+def _open_table(turns: Sequence[_Turn]) -> Table:
     rows = []
     for name, loads in (
-        (LEGACY.name, [each.legacy for each in rounds]),
-        (SAMPLED.name, [each.sampled for each in rounds]),
+        (LEGACY.name, [each.legacy for each in turns]),
+        (SAMPLED.name, [each.sampled for each in turns]),
     ):
-        p50 = ratios([load.p50_ms for load in loads], [each.legacy.p50_ms for each in rounds])
+        p50 = ratios([load.p50_ms for load in loads], [each.legacy.p50_ms for each in turns])
         rows.append(
             (
                 name,
@@ -232,10 +235,10 @@ def _open_table(rounds: Sequence[_Round]) -> Table:
     return Table(head=("GET at half of capacity", "p50, ms", "p99, ms", "p50 to legacy", "client, p99, ms"), rows=rows)
 
 
-def _full_table(rounds: Sequence[_Round]) -> Table:
+def _full_table(turns: Sequence[_Turn]) -> Table:
     rows = []
     for spec in (LEGACY, NATIVE, SHADOW):
-        of_mode = [each.used[spec.name] for each in rounds]
+        of_mode = [each.used[spec.name] for each in turns]
         compares = spec is SHADOW
         rows.append(
             (
@@ -246,8 +249,8 @@ def _full_table(rounds: Sequence[_Round]) -> Table:
                 f"{median(used.shed_share for used in of_mode):.0%}" if compares else "",
             )
         )
-    both = f"{median(each.both_microseconds for each in rounds):,.0f}"
-    both_rate = f"{median(each.both_rate for each in rounds):,.0f}"
+    both = f"{median(each.both_microseconds for each in turns):,.0f}"
+    both_rate = f"{median(each.both_rate for each in turns):,.0f}"
     rows.insert(2, ("the two together", both_rate, both, "", ""))
     head = ("GET, saturated", "requests/s", "processor, µs a request or pair", "compared", "shed")
     return Table(head=head, rows=rows)
