@@ -5,7 +5,7 @@ import contextvars
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastapi_app.bridge.trace import TRACE, Trace
 from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
 from fastapi_app.cutover.candidates.exits import contain_exits
+from fastapi_app.cutover.candidates.going_on import forget
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
 from fastapi_app.cutover.candidates.steps import Steps
-from fastapi_app.cutover.candidates.watchdog import Watchdog, candidate_of
+from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Observation, SkipReason
 from fastapi_app.cutover.comparing.raised import named
@@ -349,7 +350,7 @@ class Comparisons:
             _, going_on = await asyncio.wait(ending, timeout=CANCEL_SECONDS)
             for task in going_on & self._tasks.keys():
                 self._leave(task, self._tasks[task], "shutdown")
-            _forget(going_on)
+            forget(going_on)
         if self._let_exits_out is not None:
             self._let_exits_out()
             self._let_exits_out = None
@@ -381,17 +382,6 @@ async def _until_finished(trace: Trace) -> None:
     while not trace.finished and time.monotonic() < deadline:  # noqa: ASYNC110
         # It ends in a thread, which knows no asyncio.Event.
         await asyncio.sleep(FINISHING_POLL_SECONDS)
-
-
-def _forget(candidates: Collection["asyncio.Task[None]"]) -> None:
-    """asyncio.run ends by waiting for every task that it knows, so one that can't be cancelled would keep the process
-    from ending."""
-    owners = {candidate_of(task) for task in candidates}
-    for task in asyncio.all_tasks():
-        if candidate_of(task) in owners - {None}:
-            asyncio._unregister_task(task)
-            # The log has said so already.
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def _observed(

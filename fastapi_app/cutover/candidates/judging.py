@@ -61,7 +61,7 @@ class Judge:
         self._redacted_fields = redacted_fields
         self._full = FullMismatches(per_second=full_mismatches_per_second)
         self._off_loop = off_loop
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str | None]] = set()
 
     async def judge(self, pair: Pair, primary: Observation, candidate: Observation) -> SkipReason | None:
         """Or the reason why it can't be judged."""
@@ -84,19 +84,21 @@ class Judge:
         if not self._guard.watches(plan) and not self._full.take(plan.endpoint, body_bytes=body_bytes):
             return None
         error = pair.candidate_error
+        if error is not None:
+            candidate = replace(candidate, raised_at=place_of(error))
         found = Mismatch(
             endpoint=plan.endpoint,
             at=datetime.now(UTC),
             mode=plan.mode,
             request=seen_request(pair.scope, pair.body),
             primary=primary,
-            candidate=candidate if error is None else replace(candidate, raised_at=place_of(error)),
+            candidate=candidate,
             differences=verdict.differences,
             recording=None if pair.recording is None else pair.recording.to_json(),
         )
         await self._keep(plan, found, rules)
         if error is not None:
-            await self._tell(plan.endpoint, error)
+            await self._tell(plan.endpoint, candidate.raised_at, error)
         return None
 
     async def _compared(
@@ -126,10 +128,10 @@ class Judge:
         if is_kept or not self._guard.mismatched(plan, mismatch):
             self._evidence.add(mismatch)
 
-    async def _tell(self, endpoint: str, error: BaseException) -> None:
+    async def _tell(self, endpoint: str, place: str | None, error: BaseException) -> None:
         """The server logs what a primary raises; nobody else does so for a candidate. Each place once: to write a
         traceback takes a hundred times what a comparison does."""
-        told = (endpoint, place_of(error))
+        told = (endpoint, place)
         if told in self._told or len(self._told) >= MAX_TOLD:
             return
         self._told.add(told)

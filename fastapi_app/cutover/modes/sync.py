@@ -39,9 +39,12 @@ class Decision:
     mismatch: Mismatch | None = None
     """The one that caused it, redacted."""
 
+    def takes_clients_back(self, before: EndpointMode) -> bool:
+        return before.mode in GUARDED and self.kind != "stop comparing"
+
     def after(self, before: EndpointMode) -> EndpointMode:
         rate = before.sample_rate if self.kind == "take back" else 0.0
-        if before.mode in GUARDED and self.kind != "stop comparing":
+        if self.takes_clients_back(before):
             return EndpointMode(mode="shadow", sample_rate=rate)
         # Of what is taken back somebody may have moved it meanwhile.
         return before.model_copy(update={"sample_rate": rate})
@@ -206,7 +209,7 @@ class Sync:
             except VersionConflict:
                 continue
             except ChangeRefused as exc:
-                if after is _back_to_legacy:
+                if after is _back_to_legacy or not decision.takes_clients_back(before):
                     logger.warning("%s", exc)
                     return table
                 # A newer version of the app has no native side there, which shadow needs, and this one serves it yet.

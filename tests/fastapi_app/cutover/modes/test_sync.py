@@ -141,6 +141,16 @@ async def test_where_a_newer_version_has_no_native_side_an_older_one_is_taken_ba
     assert store.log()[0].author == "guard"
 
 
+async def test_where_legacy_hangs_no_client_is_sent_to_it_also_where_a_newer_version_has_no_native_side() -> None:
+    store = MemoryCutoverStore()
+    older = cutover_of(asgi(), wsgi(), {"GET /items": "verify"}, store=store)
+    cutover_of(None, wsgi(), {}, store=store, legacy_alone=[("GET", "/items")])
+    older._stop_comparing("GET /items", "legacy", "it hangs")
+    await older.settled()
+    assert store.table().modes["GET /items"].mode == "verify"
+    assert (await ask(older, "GET", "/items")).side == "native"
+
+
 async def test_two_decisions_about_one_endpoint_both_hold() -> None:
     store = BreakableStore()
     verify = EndpointMode(mode="verify")
