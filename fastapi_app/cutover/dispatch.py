@@ -93,6 +93,7 @@ class Cutover:
         _check_names({"pure": settings.pure, "costly": settings.costly}, self.inventory.endpoints)
         _check_accepted(accepted, self.inventory.endpoints)
         self.store = store or MemoryCutoverStore()
+        self._native = native
         if native is not None:
             native = head_follows_get(native, self.inventory)
         self._native_paths = tuple(native_paths)
@@ -100,6 +101,7 @@ class Cutover:
         self._candidates = CandidateStacks(native, legacy, bridge_options, concurrency=settings.concurrency)
         self._evidence = Evidence()
         self._plans = NO_PLANS
+        self._decided: Mapping[tuple[str, str], tuple[ASGIApp, tuple[bytes, bytes]]] = {}
         self._client_key_headers = [name.lower().encode("latin-1") for name in settings.client_key_headers]
         # Threads of its own: candidates can fill those of asyncio, and then nothing could be taken back.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cutover")
@@ -136,6 +138,13 @@ class Cutover:
     # Serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope.get("root_path"):
+            # The shortest way that there is: each endpoint that has been moved pays for what lies on it.
+            decided = self._decided.get((scope["method"], scope["path"]))
+            if decided is not None:
+                app, header = decided
+                await app(scope, receive, naming(send, header))
+                return
         if scope["type"] == "lifespan":
             await live_with(self._stacks.native, self.running(), scope, receive, send)
             return
@@ -143,7 +152,7 @@ class Cutover:
             await self._stacks.app("native" if self._stacks.native is not None else "legacy")(scope, receive, send)
             return
         path = scope["path"] if not scope.get("root_path") else route_path(scope)
-        if self._admin is not None and path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/"):
+        if self._admin is not None and self._is_of_admin(path):
             await self._admin(scope, receive, send)
             return
         plans = self._plans
@@ -164,6 +173,9 @@ class Cutover:
             await self._comparisons.serve(app, side, plan, scope, receive, named)
         else:
             await app(scope, receive, named)
+
+    def _is_of_admin(self, path: str) -> bool:
+        return path.startswith(PREFIX) and path[len(PREFIX) :][:1] in ("", "/")
 
     def _side_of_unclaimed(self, path: str) -> Side:
         if self._stacks.native is None or self._stacks.bridge is None:
@@ -234,6 +246,16 @@ class Cutover:
     def _put_in_force(self, table: ModeTable) -> None:
         """Swaps the whole table. Called from several threads, one at a time."""
         self._plans = plans_of(self.inventory, table, self._plans)
+        self._decided = {
+            (method, path): self._answers(plan.side, method)
+            for (method, path), plan in self._plans.by_path.items()
+            if plan.side is not None and not plan.sample_rate and not plan.guarded and not self._is_of_admin(path)
+        }
+
+    def _answers(self, side: Side, method: str) -> tuple[ASGIApp, tuple[bytes, bytes]]:
+        """The app for a request about which there is nothing to decide, and its side's name for the answer."""
+        needs_head = side == "legacy" or method == "HEAD"
+        return self._stacks.app(side) if needs_head else self._native, SIDE_HEADERS[side]
 
     def plan(self, endpoint: str) -> Plan | None:
         """How an endpoint is served in this process, by its name such as `GET /api/health`."""

@@ -105,6 +105,7 @@ class Comparisons:
         self._kept_threads = KeptThreads(concurrency=settings.concurrency)
         self._waiting: deque[Pair] = deque()
         self._waiting_bytes = 0
+        self._is_starting = False
         # Those that hold a place; one that is let go may run on, and then it is among the loose ones.
         self._tasks: dict[asyncio.Task[None], Pair] = {}
         self._loose: dict[asyncio.Task[None], Pair] = {}
@@ -117,8 +118,9 @@ class Comparisons:
 
     async def serve(self, primary: ASGIApp, side: Side, plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the request as `primary` alone would, and leaves a comparison or the reason why there is none."""
-        skip = self._reason_to_skip(plan.endpoint, scope)
+        skip = "queue_full" if self._is_full(0) else self._reason_to_skip(plan.endpoint, scope)
         if skip is not None:
+            # Under load this is most of them, and costs them nothing.
             self._skip(plan, skip)
             await primary(scope, receive, send)
             return
@@ -206,10 +208,7 @@ class Comparisons:
             skip = "primary_busy"
         elif pair.client_left or (not pair.answer.complete and pair.raised is None):
             skip = "client_left"
-        elif (
-            len(self._waiting) >= self._settings.max_queued
-            or self._waiting_bytes + pair.size > self._settings.max_queued_bytes
-        ):
+        elif self._is_full(pair.size):
             skip = "queue_full"
         if skip is not None:
             self._skip(pair.plan, skip)
@@ -218,18 +217,38 @@ class Comparisons:
         self._waiting.append(pair)
         self._start_next()
 
+    def _is_full(self, more_bytes: int) -> bool:
+        settings = self._settings
+        return (
+            len(self._waiting) >= settings.max_queued or self._waiting_bytes + more_bytes > settings.max_queued_bytes
+        )
+
     def _start_next(self) -> None:
-        if self._waiting and self._let_exits_out is None:
+        """One for each turn of the loop, so that a busy loop, whose turns are long, goes on with clients first."""
+        if self._is_starting or not self._waiting or len(self._tasks) >= self._settings.concurrency:
+            return
+        if self._let_exits_out is None:
             # Not before the first candidate: each task of the loop pays for it, and so does each request.
             self._let_exits_out = contain_exits(asyncio.get_running_loop())
-        while self._waiting and len(self._tasks) < self._settings.concurrency:
-            pair = self._waiting.popleft()
-            self._waiting_bytes -= pair.size
-            self._tasks[asyncio.create_task(self._settle(pair), context=pair.context)] = pair
+        pair = self._waiting.popleft()
+        self._waiting_bytes -= pair.size
+        task = asyncio.create_task(self._settle(pair), context=pair.context)
+        task.add_done_callback(self._never_began)
+        self._tasks[task] = pair
+        self._is_starting = True
+
+    def _never_began(self, task: "asyncio.Task[None]") -> None:
+        """One that is cancelled before its first step, by whatever cancels all tasks, would keep its place."""
+        pair = self._tasks.get(task)
+        if pair is not None:
+            self._is_starting = False
+            self._leave(task, pair, "fault")
 
     async def _settle(self, pair: Pair) -> None:
         """All in one task, the candidate's own: threads that are busy leave the loop few turns, and each pair that
         took several would be starved."""
+        self._is_starting = False
+        self._start_next()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - it is what runs this
         reason: SkipReason | None = "fault"
@@ -341,6 +360,7 @@ class Comparisons:
             self._skip(pair.plan, "shutdown")
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._is_starting = False
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
         ending = {*self._tasks, *self._loose}

@@ -1,0 +1,72 @@
+"""When candidates begin: one each turn of the loop, and none for a request that finds the line full."""
+
+import asyncio
+
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.settings import CutoverSettings
+from tests.fastapi_app.cutover.pairs import SHADOW, asgi, ask, counts_of, cutover_of, never_ends, wsgi
+
+
+async def test_of_those_that_wait_one_begins_each_turn_of_the_loop() -> None:
+    begun: list[Scope] = []
+    app = cutover_of(asgi(seen=begun, first=never_ends), wsgi(), SHADOW, settings=CutoverSettings(timeout_seconds=0.5))
+    await asyncio.gather(*(ask(app, "GET", "/items") for _ in range(12)))
+    seen = [len(begun)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+        seen.append(len(begun))
+    assert seen[-1] == 8  # the default `concurrency`: none waits for one that waits for something else
+    assert max(later - earlier for earlier, later in zip(seen, seen[1:], strict=False)) == 1
+    await app.settled()
+
+
+async def test_what_finds_the_line_full_is_counted() -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> None:
+        await gate.wait()
+
+    app = cutover_of(asgi(first=wait), wsgi(), SHADOW, settings=CutoverSettings(concurrency=1, max_queued=1))
+    for _ in range(5):
+        assert (await ask(app, "GET", "/items")).status == 200
+    gate.set()
+    assert await counts_of(app) == {"match": 2, "skipped queue_full": 3}
+
+
+async def test_a_request_that_finds_the_line_full_is_not_read_before_its_primary() -> None:
+    heard = asyncio.Event()
+
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_and_say() -> Message:
+            message = await receive()
+            heard.set()
+            return message
+
+        await asgi()(scope, receive_and_say, send)
+
+    async def serve(scope: Scope, _receive: Receive, send: Send) -> None:
+        parts = [b"1", b"2"]
+
+        async def receive() -> Message:
+            if len(parts) == 1:
+                await heard.wait()
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        await app(scope, receive, send)
+
+    settings = CutoverSettings(pure=["POST /items"], max_queued=0)
+    app = cutover_of(native, wsgi(), {"POST /items": "verify"}, settings=settings)
+    assert (await asyncio.wait_for(ask(serve, "POST", "/items"), timeout=10)).status == 200
+    assert await counts_of(app) == {"skipped queue_full": 1}
+
+
+async def test_one_that_is_cancelled_before_it_began_costs_no_place() -> None:
+    app = cutover_of(asgi(), wsgi(), SHADOW, settings=CutoverSettings(concurrency=1))
+    for _ in range(2):
+        await ask(app, "GET", "/items")
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"match": 1, "skipped fault": 2}
