@@ -254,8 +254,10 @@ class Cutover:
 
     def _answers(self, side: Side, method: str) -> tuple[ASGIApp, tuple[bytes, bytes]]:
         """The app for a request about which there is nothing to decide, and its side's name for the answer."""
-        needs_head = side == "legacy" or method == "HEAD"
-        return self._stacks.app(side) if needs_head else self._native, SIDE_HEADERS[side]
+        app = self._stacks.app(side)
+        if side == "native" and self._native is not None and method != "HEAD":
+            app = self._native
+        return app, SIDE_HEADERS[side]
 
     def plan(self, endpoint: str) -> Plan | None:
         """How an endpoint is served in this process, by its name such as `GET /api/health`."""

@@ -4,7 +4,10 @@ import http.client
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from tests.benchmarks.machine import pinned
@@ -80,6 +83,15 @@ def parse_load(output: str) -> Load:
         p50_ms=found["p50"] / 1e3,
         p99_ms=found["p99"] / 1e3,
     )
+
+
+@contextmanager
+def still_answering(name: str) -> Iterator[None]:
+    """A server that goes away is no figure either. Raises WrongAnswers."""
+    try:
+        yield
+    except (OSError, HTTPException) as exc:
+        raise WrongAnswers(f"{name} stopped answering: {exc!r}") from exc
 
 
 def warm_up(port: int, request: Request) -> None:

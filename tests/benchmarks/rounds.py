@@ -3,14 +3,23 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
 
 from tests.benchmarks.filling import Filling, fill, newest_sequence, reset
-from tests.benchmarks.load import CONNECTIONS, Load, Request, WrongAnswers, run_load, wait_until_idle, warm_up
+from tests.benchmarks.load import (
+    CONNECTIONS,
+    Load,
+    Request,
+    WrongAnswers,
+    run_load,
+    still_answering,
+    wait_until_idle,
+    warm_up,
+)
 from tests.benchmarks.machine import Pins
 from tests.benchmarks.servers import ServerSpec, serving
 
@@ -39,10 +48,8 @@ def measure(
     requests: Sequence[Request],
     *,
     fillings: Mapping[str, Filling] | None = None,
-    turns: int = 1,
 ) -> Loads:
-    """All servers of a round are up at once and idle but the one that is measured, whose place in the row changes;
-    each gets every request's load so many times a round.
+    """All servers of a round are up at once and idle but the one that is measured, whose place in the row changes.
 
     Each has a fresh state file in each round, or, by its name in `fillings`, one that is filled once and has the round
     before taken out again. Raises WrongAnswers, ServerFailed.
@@ -56,12 +63,45 @@ def measure(
                 bench.step(f"starting {spec.name}")
                 ports[spec.name] = running.enter_context(serving(spec, state=states[spec.name], core=bench.pins.server))
             for request in requests:
-                for turn in range(turns):
-                    for spec in in_turn(servers, round_number + turn):
-                        bench.step(f"{request.name}: {spec.name}")
-                        load = _checked_load(bench, spec, request, port=ports[spec.name], state=states[spec.name])
-                        loads[spec.name, request.name].append(load)
+                for spec in in_turn(servers, round_number):
+                    bench.step(f"{request.name}: {spec.name}")
+                    load = _checked_load(bench, spec, request, port=ports[spec.name], state=states[spec.name])
+                    loads[spec.name, request.name].append(load)
         bench.round_done()
+    return loads
+
+
+def measure_at_once(bench: Bench, servers: Sequence[ServerSpec], requests: Sequence[Request], *, starts: int) -> Loads:
+    """Servers that are loaded at the same time and share one processor, so that what disturbs the machine slows them
+    alike: for a few percent between servers that keep nothing. As one process may be some percent faster than another
+    of the same program, all are started anew so many times a round.
+
+    Raises WrongAnswers, ServerFailed.
+    """
+    loads: defaultdict[tuple[str, str], list[Load]] = defaultdict(list)
+    for number in range(bench.rounds * starts):
+        with ExitStack() as running, ThreadPoolExecutor(len(servers)) as threads:
+            ports = {}
+            for spec in in_turn(servers, number):
+                bench.step(f"starting {spec.name}")
+                state = _state_file(bench, spec, number, None)
+                ports[spec.name] = running.enter_context(serving(spec, state=state, core=bench.pins.server))
+            for request in requests:
+                names = " and ".join(ports)
+                bench.step(f"{request.name}: {names}")
+                with still_answering(names):
+                    for port in ports.values():
+                        warm_up(port, request)
+                    started = {
+                        name: threads.submit(run_load, port, request, seconds=bench.seconds, core=bench.pins.load)
+                        for name, port in ports.items()
+                    }
+                    for name, load in started.items():
+                        loads[name, request.name].append(load.result())
+                    for port in ports.values():
+                        wait_until_idle(port)
+        if (number + 1) % starts == 0:
+            bench.round_done()
     return loads
 
 
@@ -86,13 +126,11 @@ def _state_file(bench: Bench, spec: ServerSpec, round_number: int, fillings: Map
 def _checked_load(bench: Bench, spec: ServerSpec, request: Request, *, port: int, state: Path) -> Load:
     """Holds what was acknowledged against what the file has got. Raises WrongAnswers."""
     keeps = request.body is not None and spec.keeps
-    try:
+    with still_answering(spec.name):
         warm_up(port, request)
         before = newest_sequence(state) if keeps else 0
         load = run_load(port, request, seconds=bench.seconds, core=bench.pins.load)
         wait_until_idle(port)
-    except (OSError, HTTPException) as exc:
-        raise WrongAnswers(f"{spec.name} stopped answering: {exc!r}") from exc
     if keeps:
         kept = newest_sequence(state) - before
         # Those that wrk didn't wait for may be kept as well.

@@ -4,6 +4,7 @@ of one."""
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
+from functools import partial
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -184,15 +185,15 @@ def listed(message: Message) -> Message:
 
 
 def naming(send: Send, header: tuple[bytes, bytes]) -> Send:
-    """Adds the header to the answer."""
+    """Adds the header to the answer. Every answer goes out by here, and neither a coroutine of its own nor a closure,
+    which is twice as dear to make, is on its way."""
+    return partial(_send_named, send, header)
 
-    def named(message: Message) -> Awaitable[None]:
-        # No coroutine of its own: every answer goes out by here.
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), header]}
-        return send(message)
 
-    return named
+def _send_named(send: Send, header: tuple[bytes, bytes], message: Message) -> Awaitable[None]:
+    if message["type"] == "http.response.start":
+        message = {**message, "headers": [*message.get("headers", ()), header]}
+    return send(message)
 
 
 def without_body(send: Send) -> Send:

@@ -219,9 +219,7 @@ class Comparisons:
 
     def _is_full(self, more_bytes: int) -> bool:
         settings = self._settings
-        return (
-            len(self._waiting) >= settings.max_queued or self._waiting_bytes + more_bytes > settings.max_queued_bytes
-        )
+        return len(self._waiting) >= settings.max_queued or self._waiting_bytes + more_bytes > settings.max_queued_bytes
 
     def _start_next(self) -> None:
         """One for each turn of the loop, so that a busy loop, whose turns are long, goes on with clients first."""

@@ -1,6 +1,7 @@
 """When candidates begin: one each turn of the loop, and none for a request that finds the line full."""
 
 import asyncio
+from itertools import pairwise
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,7 +18,7 @@ async def test_of_those_that_wait_one_begins_each_turn_of_the_loop() -> None:
         await asyncio.sleep(0)
         seen.append(len(begun))
     assert seen[-1] == 8  # the default `concurrency`: none waits for one that waits for something else
-    assert max(later - earlier for earlier, later in zip(seen, seen[1:], strict=False)) == 1
+    assert max(later - earlier for earlier, later in pairwise(seen)) == 1
     await app.settled()
 
 
