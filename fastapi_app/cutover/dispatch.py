@@ -101,6 +101,7 @@ class Cutover:
         self._candidates = CandidateStacks(native, legacy, bridge_options, concurrency=settings.concurrency)
         self._evidence = Evidence()
         self._plans = NO_PLANS
+        # By method and path: requests about which there is nothing to decide.
         self._decided: Mapping[tuple[str, str], tuple[ASGIApp, tuple[bytes, bytes]]] = {}
         self._client_key_headers = [name.lower().encode("latin-1") for name in settings.client_key_headers]
         # Threads of its own: candidates can fill those of asyncio, and then nothing could be taken back.
@@ -245,19 +246,16 @@ class Cutover:
 
     def _put_in_force(self, table: ModeTable) -> None:
         """Swaps the whole table. Called from several threads, one at a time."""
-        self._plans = plans_of(self.inventory, table, self._plans)
-        self._decided = {
-            (method, path): self._answers(plan.side, method)
-            for (method, path), plan in self._plans.by_path.items()
-            if plan.side is not None and not plan.sample_rate and not plan.guarded and not self._is_of_admin(path)
+        plans = plans_of(self.inventory, table, self._plans)
+        # A HEAD may be its GET.
+        sides: Mapping[Side | None, ASGIApp | None] = {"native": self._native, "legacy": self._stacks.bridge}
+        decided = {
+            (method, path): (app, SIDE_HEADERS[plan.side])
+            for (method, path), plan in plans.by_path.items()
+            if plan.side is not None and not plan.sample_rate and not plan.guarded
+            if method != "HEAD" and not self._is_of_admin(path) and (app := sides[plan.side]) is not None
         }
-
-    def _answers(self, side: Side, method: str) -> tuple[ASGIApp, tuple[bytes, bytes]]:
-        """The app for a request about which there is nothing to decide, and its side's name for the answer."""
-        app = self._stacks.app(side)
-        if side == "native" and self._native is not None and method != "HEAD":
-            app = self._native
-        return app, SIDE_HEADERS[side]
+        self._plans, self._decided = plans, decided
 
     def plan(self, endpoint: str) -> Plan | None:
         """How an endpoint is served in this process, by its name such as `GET /api/health`."""

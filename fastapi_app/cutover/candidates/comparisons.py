@@ -236,11 +236,12 @@ class Comparisons:
         self._is_starting = True
 
     def _never_began(self, task: "asyncio.Task[None]") -> None:
-        """One that is cancelled before its first step, by whatever cancels all tasks, would keep its place."""
+        """One that is cancelled before its first step, by whatever cancels all tasks, would keep its place. As in
+        `_settle`, none is started then: the loop may be about to end."""
         pair = self._tasks.get(task)
         if pair is not None:
             self._is_starting = False
-            self._leave(task, pair, "fault")
+            self._leave(task, pair, "shutdown")
 
     async def _settle(self, pair: Pair) -> None:
         """All in one task, the candidate's own: threads that are busy leave the loop few turns, and each pair that
