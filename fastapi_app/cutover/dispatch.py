@@ -248,7 +248,7 @@ class Cutover:
         """Swaps the whole table. Called from several threads, one at a time."""
         plans = plans_of(self.inventory, table, self._plans)
         # A HEAD may be its GET.
-        sides: Mapping[Side | None, ASGIApp | None] = {"native": self._native, "legacy": self._stacks.bridge}
+        sides: Mapping[Side, ASGIApp | None] = {"native": self._native, "legacy": self._stacks.bridge}
         decided = {
             (method, path): (app, SIDE_HEADERS[plan.side])
             for (method, path), plan in plans.by_path.items()
