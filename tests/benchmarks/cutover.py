@@ -98,9 +98,9 @@ def cutover(bench: Bench) -> Section:
 
 _METHOD = f"""\
 A small Flask app on the {THREADS} threads of a bridge, and a FastAPI app, as its tutorial would have it, that has
-taken over two of its routes. FastAPI, and the bridge, in a cutover and alone are loaded at the same time and share
-one processor, {_STARTS} times a round with fresh servers; each would answer twice as often by itself. GET returns a
-small JSON object; POST has a body of four fields, which pydantic checks on the native side."""
+taken over two of its routes. FastAPI, and the bridge, in a cutover and alone are loaded at the same time,
+{_STARTS} times a round with fresh servers: each would answer about twice as often by itself. GET returns a small JSON
+object; POST has a body of four fields, which pydantic checks on the native side."""
 
 _OPEN_METHOD = f"""\
 wrk sends when it has an answer, so a server that slows down is asked less. To see what a comparison costs the

@@ -1,4 +1,4 @@
-"""Rounds over servers: in each round every server is started, gets each request's load in turn, and is ended."""
+"""Rounds over servers: each is started, gets each request's load, in turn or at once with the others, and is ended."""
 
 import re
 from collections import defaultdict
@@ -24,7 +24,7 @@ from tests.benchmarks.machine import Pins
 from tests.benchmarks.servers import ServerSpec, serving
 
 Loads = Mapping[tuple[str, str], Sequence[Load]]
-"""By the names of server and request: one load a turn."""
+"""By the names of server and request: one load each time that it was measured."""
 
 T = TypeVar("T")
 
@@ -72,9 +72,9 @@ def measure(
 
 
 def measure_at_once(bench: Bench, servers: Sequence[ServerSpec], requests: Sequence[Request], *, starts: int) -> Loads:
-    """Servers that are loaded at the same time and share one processor, so that what disturbs the machine slows them
-    alike: for a few percent between servers that keep nothing. As one process may be some percent faster than another
-    of the same program, all are started anew so many times a round.
+    """Servers that are loaded at the same time, pinned to one processor where there are two, so that what disturbs the
+    machine slows them alike: for a few percent between servers that keep nothing. As one process may be some percent
+    faster than another of the same program, all are started anew so many times a round.
 
     Raises WrongAnswers, ServerFailed.
     """

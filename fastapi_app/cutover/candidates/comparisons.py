@@ -118,9 +118,8 @@ class Comparisons:
 
     async def serve(self, primary: ASGIApp, side: Side, plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the request as `primary` alone would, and leaves a comparison or the reason why there is none."""
-        skip = "queue_full" if self._is_full(0) else self._reason_to_skip(plan.endpoint, scope)
+        skip = self._reason_to_skip(plan.endpoint, scope)
         if skip is not None:
-            # Under load this is most of them, and costs them nothing.
             self._skip(plan, skip)
             await primary(scope, receive, send)
             return
@@ -192,6 +191,9 @@ class Comparisons:
         if any(name == b"expect" for name, _ in scope["headers"]):
             # To read the body first would say 100 Continue where the app may refuse by the head alone.
             return "expect_continue"
+        if len(self._waiting) >= self._settings.max_queued:
+            # Under load this is most of them, and it has to cost them nothing.
+            return "queue_full"
         return None
 
     def _skip(self, plan: Plan, reason: SkipReason) -> None:
@@ -208,7 +210,10 @@ class Comparisons:
             skip = "primary_busy"
         elif pair.client_left or (not pair.answer.complete and pair.raised is None):
             skip = "client_left"
-        elif self._is_full(pair.size):
+        elif (
+            len(self._waiting) >= self._settings.max_queued
+            or self._waiting_bytes + pair.size > self._settings.max_queued_bytes
+        ):
             skip = "queue_full"
         if skip is not None:
             self._skip(pair.plan, skip)
@@ -217,20 +222,18 @@ class Comparisons:
         self._waiting.append(pair)
         self._start_next()
 
-    def _is_full(self, more_bytes: int) -> bool:
-        settings = self._settings
-        return len(self._waiting) >= settings.max_queued or self._waiting_bytes + more_bytes > settings.max_queued_bytes
-
     def _start_next(self) -> None:
         """One for each turn of the loop, so that a busy loop, whose turns are long, goes on with clients first."""
         if self._is_starting or not self._waiting or len(self._tasks) >= self._settings.concurrency:
             return
+        loop = asyncio.get_running_loop()
         if self._let_exits_out is None:
             # Not before the first candidate: each task of the loop pays for it, and so does each request.
-            self._let_exits_out = contain_exits(asyncio.get_running_loop())
+            self._let_exits_out = contain_exits(loop)
         pair = self._waiting.popleft()
         self._waiting_bytes -= pair.size
-        task = asyncio.create_task(self._settle(pair), context=pair.context)
+        # Not by the loop's factory, which may be an eager one: the candidate would run in its client's request.
+        task = asyncio.Task(self._settle(pair), loop=loop, context=pair.context)
         task.add_done_callback(self._never_began)
         self._tasks[task] = pair
         self._is_starting = True
@@ -350,8 +353,10 @@ class Comparisons:
 
     async def settled(self) -> None:
         """Returns when no comparison waits or runs."""
+        self._start_next()
         while self._tasks:
             await asyncio.wait(self._tasks)
+            self._start_next()
 
     async def aclose(self) -> None:
         """Lets those that run end for a moment; the others are counted as skipped."""

@@ -333,6 +333,22 @@ async def test_under_a_root_path_rules_are_about_what_is_below_it() -> None:
         assert (await ask(app, "GET", path)).side == side
 
 
+async def test_under_a_root_path_a_rule_that_begins_like_it_is_another_one() -> None:
+    app = cutover_of(asgi(NATIVE), wsgi(LEGACY), {"GET /items": "native", "GET /svc/items": "legacy"})
+
+    async def under_svc(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "root_path": "/svc"}, receive, send)
+
+    assert (await ask(under_svc, "GET", "/svc/items")).side == "native"
+    assert (await ask(app, "GET", "/svc/items")).side == "legacy"
+
+
+@pytest.mark.parametrize("path", ["/cutover", "/cutover/modes"])
+async def test_no_endpoint_takes_a_path_of_the_admin_s(path: str) -> None:
+    app = cutover_of(asgi(NATIVE), wsgi(LEGACY), {f"GET {path}": "native"}, admin_token=lambda: "s3cret")
+    assert "x-cutover-side" not in (await ask(app, "GET", path)).headers
+
+
 async def test_an_app_s_own_messages_stay_as_they_are() -> None:
     start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
 

@@ -26,6 +26,7 @@ from tests.fastapi_app.cutover.pairs import SHADOW, asgi, ask, counts_of, cutove
         (CutoverSettings(pure=["POST /items"], max_request_bytes=4), "request_too_large"),
         (CutoverSettings(pure=["POST /items"], max_response_bytes=4), "response_too_large"),
         (CutoverSettings(pure=["POST /items"], max_queued=0), "queue_full"),
+        (CutoverSettings(max_queued=0), "unsafe"),
         (CutoverSettings(pure=["POST /items"], max_queued_bytes=10), "queue_full"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -80,4 +81,22 @@ async def test_one_that_is_cancelled_before_it_began_costs_no_place() -> None:
             task.cancel()
         await asyncio.sleep(0)
     await ask(app, "GET", "/items")
-    assert await counts_of(app) == {"match": 1, "skipped shutdown": 2}
+    assert await asyncio.wait_for(counts_of(app), timeout=10) == {"match": 1, "skipped shutdown": 2}
+
+
+async def test_a_task_factory_that_runs_tasks_at_once_does_not_run_candidates_in_their_clients_requests() -> None:
+    """Such as `asyncio.eager_task_factory`, of Python 3.12."""
+    made: list[object] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    app = cutover_of(asgi(), wsgi(), SHADOW)
+    asyncio.get_running_loop().set_task_factory(factory)
+    for _ in range(3):
+        await ask(app, "GET", "/items")
+    counts = await counts_of(app)
+    asyncio.get_running_loop().set_task_factory(None)
+    assert counts == {"match": 3}
+    assert made == []
