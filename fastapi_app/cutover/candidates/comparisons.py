@@ -4,7 +4,6 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
 from fastapi_app.cutover.candidates.steps import Steps
+from fastapi_app.cutover.candidates.waiting_line import WaitingLine
 from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Observation, SkipReason
@@ -103,8 +103,7 @@ class Comparisons:
             stop_comparing, concurrency=settings.concurrency, timeout_seconds=settings.timeout_seconds
         )
         self._kept_threads = KeptThreads(concurrency=settings.concurrency)
-        self._waiting: deque[Pair] = deque()
-        self._waiting_bytes = 0
+        self._waiting = WaitingLine(max_pairs=settings.max_queued, max_bytes=settings.max_queued_bytes)
         self._is_starting = False
         # Those that hold a place; one that is let go may run on, and then it is among the loose ones.
         self._tasks: dict[asyncio.Task[None], Pair] = {}
@@ -114,7 +113,7 @@ class Comparisons:
 
     def figures(self) -> Mapping[str, int]:
         """Of this moment: comparisons that wait, the bytes that they hold, and those that run."""
-        return {"queued": len(self._waiting), "queued_bytes": self._waiting_bytes, "running": len(self._tasks)}
+        return {"queued": len(self._waiting), "queued_bytes": self._waiting.bytes, "running": len(self._tasks)}
 
     async def serve(self, primary: ASGIApp, side: Side, plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the request as `primary` alone would, and leaves a comparison or the reason why there is none."""
@@ -191,7 +190,7 @@ class Comparisons:
         if any(name == b"expect" for name, _ in scope["headers"]):
             # To read the body first would say 100 Continue where the app may refuse by the head alone.
             return "expect_continue"
-        if len(self._waiting) >= self._settings.max_queued:
+        if self._waiting.is_full:
             # Under load this is most of them, and it has to cost them nothing.
             return "queue_full"
         return None
@@ -210,16 +209,11 @@ class Comparisons:
             skip = "primary_busy"
         elif pair.client_left or (not pair.answer.complete and pair.raised is None):
             skip = "client_left"
-        elif (
-            len(self._waiting) >= self._settings.max_queued
-            or self._waiting_bytes + pair.size > self._settings.max_queued_bytes
-        ):
+        elif not self._waiting.join(pair):
             skip = "queue_full"
         if skip is not None:
             self._skip(pair.plan, skip)
             return
-        self._waiting_bytes += pair.size
-        self._waiting.append(pair)
         self._start_next()
 
     def _start_next(self) -> None:
@@ -230,8 +224,7 @@ class Comparisons:
         if self._let_exits_out is None:
             # Not before the first candidate: each task of the loop pays for it, and so does each request.
             self._let_exits_out = contain_exits(loop)
-        pair = self._waiting.popleft()
-        self._waiting_bytes -= pair.size
+        pair = self._waiting.take()
         # Not by the loop's factory, which may be an eager one: the candidate would run in its client's request.
         task = asyncio.Task(self._settle(pair), loop=loop, context=pair.context)
         task.add_done_callback(self._never_began)
@@ -360,10 +353,8 @@ class Comparisons:
 
     async def aclose(self) -> None:
         """Lets those that run end for a moment; the others are counted as skipped."""
-        for pair in self._waiting:
+        for pair in self._waiting.leave():
             self._skip(pair.plan, "shutdown")
-        self._waiting.clear()
-        self._waiting_bytes = 0
         self._is_starting = False
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
