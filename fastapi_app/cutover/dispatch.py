@@ -250,10 +250,10 @@ class Cutover:
         # A HEAD may be its GET.
         sides: Mapping[Side, ASGIApp | None] = {"native": self._native, "legacy": self._stacks.bridge}
         decided = {
-            (method, path): (app, SIDE_HEADERS[plan.side])
+            (method, path): (app, SIDE_HEADERS[side])
             for (method, path), plan in plans.by_path.items()
-            if plan.side is not None and not plan.sample_rate and not plan.guarded
-            if method != "HEAD" and not self._is_of_admin(path) and (app := sides[plan.side]) is not None
+            if method != "HEAD" and not self._is_of_admin(path)
+            if (side := plan.only_side) is not None and (app := sides[side]) is not None
         }
         self._plans, self._decided = plans, decided
 

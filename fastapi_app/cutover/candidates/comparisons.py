@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapi_app.bridge.trace import TRACE, Trace
-from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes, listed
+from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes
 from fastapi_app.cutover.candidates.exits import contain_exits
 from fastapi_app.cutover.candidates.going_on import forget
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
+from fastapi_app.cutover.candidates.primary import run_noted
 from fastapi_app.cutover.candidates.steps import Steps
 from fastapi_app.cutover.candidates.waiting_line import WaitingLine
 from fastapi_app.cutover.candidates.watchdog import Watchdog
@@ -129,7 +130,7 @@ class Comparisons:
             return
         scope[TRACE] = pair.primary_trace
         try:
-            await _run_noted(primary, pair, scope, request.receive, send)
+            await run_noted(primary, pair, scope, request.receive, send)
             if side == "native" and not pair.answer.complete:
                 # The server says 500, or cuts the connection. The bridge does so itself where a client leaves.
                 pair.raised = NO_ANSWER_TOLD
@@ -373,23 +374,6 @@ class Comparisons:
 
 async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
     await app(scope, client.receive, client.send)
-
-
-async def _run_noted(primary: ASGIApp, pair: Pair, scope: Scope, receive: Receive, send: Send) -> None:
-    async def send_and_note(message: Message) -> None:
-        message = listed(message)
-        # Events that nobody will compare may come for days.
-        if not pair.answer.is_event_stream:
-            pair.answer.note(message)
-        await send(message)
-
-    async def receive_and_note() -> Message:
-        message = await receive()
-        if message["type"] == "http.disconnect" and pair.side == "native" and not pair.answer.complete:
-            pair.client_left = True
-        return message
-
-    await primary(scope, receive_and_note, send_and_note)
 
 
 async def _until_finished(trace: Trace) -> None:

@@ -30,6 +30,11 @@ class Plan:
     sample_rate: float
     guarded: bool
 
+    @property
+    def only_side(self) -> Side | None:
+        """To which each request goes, and nothing is compared or counted; None where there is something to decide."""
+        return None if self.sample_rate or self.guarded else self.side
+
 
 class Plans(NamedTuple):
     """`by_path` has the rules without parameters. `misfits` are endpoints whose mode needs a side that they lack here,

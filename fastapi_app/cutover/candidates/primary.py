@@ -1,0 +1,25 @@
+"""A primary's answer, taken down as it goes out to its client."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fastapi_app.cutover.candidates.capture import listed
+from fastapi_app.cutover.candidates.pair import Pair
+
+
+async def run_noted(primary: ASGIApp, pair: Pair, scope: Scope, receive: Receive, send: Send) -> None:
+    """Notes in the pair what is answered, and whether the client left before."""
+
+    async def send_and_note(message: Message) -> None:
+        message = listed(message)
+        # Events that nobody will compare may come for days.
+        if not pair.answer.is_event_stream:
+            pair.answer.note(message)
+        await send(message)
+
+    async def receive_and_note() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect" and pair.side == "native" and not pair.answer.complete:
+            pair.client_left = True
+        return message
+
+    await primary(scope, receive_and_note, send_and_note)
