@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from email.message import Message
 from typing import Any
 
+from fastapi_app.cutover.comparing.instants import same_but_for_when_signed, same_date
 from fastapi_app.cutover.comparing.json_differences import only_candidate, only_primary
 from fastapi_app.cutover.comparing.observation import Difference
 from fastapi_app.cutover.comparing.paths import under_key
@@ -34,8 +35,9 @@ def header_differences(primary: Headers, candidate: Headers, *, have_content: bo
 
     - Content-Type: other case, and a charset of UTF-8 on JSON, which has no other (RFC 8259, 8.1);
     - Allow, Vary, Cache-Control and the lists of CORS: another order;
-    - Set-Cookie: another order of cookies with different names, or of one's attributes, and an Expires beside the
-      Max-Age that overrules it (RFC 6265, 5.3);
+    - Set-Cookie: another order of cookies with different names, or of one's attributes, an Expires beside the Max-Age
+      that overrules it (RFC 6265, 5.3), and a value that says when it was signed, at another instant;
+    - Expires, also a cookie's: a minute earlier or later, for it is counted from now;
     - any other header: lines of its own instead of commas.
     """
     if primary == candidate:
@@ -83,7 +85,8 @@ def _difference(name: str, ours: list[str] | None, theirs: list[str] | None) -> 
     else:
         our_text, their_text = ", ".join(ours), ", ".join(theirs)
         meaning = _MEANINGS.get(name, str)
-        if meaning(our_text) != meaning(their_text):
+        is_same = same_date(our_text, their_text) if name == "expires" else meaning(our_text) == meaning(their_text)
+        if not is_same:
             yield Difference(path=path, primary=our_text, candidate=their_text)
 
 
@@ -93,7 +96,7 @@ def _by_cookie(ours: list[str], theirs: list[str]) -> Iterator[Difference]:
         path = under_key(f"{PATH}.set-cookie", name)
         ours, theirs = our_cookies.get(name, []), their_cookies.get(name, [])
         # Of one name in their order: the last wins.
-        if [_cookie(line) for line in ours] != [_cookie(line) for line in theirs]:
+        if len(ours) != len(theirs) or not all(map(_same_cookie, ours, theirs)):
             yield from _difference_of_cookie(path, ", ".join(ours), ", ".join(theirs))
 
 
@@ -111,6 +114,18 @@ def _cookies(lines: list[str]) -> dict[str, list[str]]:
     for line in lines:
         cookies.setdefault(line.partition(";")[0].partition("=")[0].strip(), []).append(line)
     return cookies
+
+
+def _same_cookie(ours: str, theirs: str) -> bool:
+    (our_pair, our_attributes), (their_pair, their_attributes) = _cookie(ours), _cookie(theirs)
+    # Whether there is one counts: without it a cookie goes with the session.
+    if our_attributes.keys() != their_attributes.keys():
+        return False
+    if not same_date(our_attributes.pop("expires", None), their_attributes.pop("expires", None)):
+        return False
+    if our_attributes != their_attributes:
+        return False
+    return our_pair == their_pair or same_but_for_when_signed(our_pair, their_pair)
 
 
 def _cookie(line: str) -> tuple[str, dict[str, str]]:
