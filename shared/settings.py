@@ -155,6 +155,7 @@ class CutoverSettings(_Section):
     block_seconds: Annotated[float, seconds(0.1, 60)] = 1.0
     max_queued: Annotated[int, whole(0, 1_000_000)] = 1_000
     max_queued_bytes: Annotated[int, whole(0, 1_099_511_627_776)] = 67_108_864
+    max_queued_seconds: Annotated[float, seconds(0.1, 86_400)] = 5.0
     max_request_bytes: Annotated[int, whole(0, 1_073_741_824)] = 1_048_576
     max_response_bytes: Annotated[int, whole(0, 1_073_741_824)] = 1_048_576
     max_native_errors: Annotated[int, whole(0, 1_000_000)] = 5

@@ -2,13 +2,12 @@
 of one."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable
 from functools import partial
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Scope, Send
 
-from fastapi_app.cutover.comparing.observation import SeenAnswer, SeenRequest, SkipReason
+from fastapi_app.cutover.comparing.observation import SeenAnswer, SeenRequest
 
 NO_ANSWER = SeenAnswer(
     status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=b"Internal Server Error"
@@ -28,49 +27,6 @@ def announced_bytes(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return 0
-
-
-class RequestBody:
-    """The body of a request, read before the primary runs, so that the candidate can have it, too."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._messages: deque[Message] = deque()
-        self.body = b""
-        self.cut_by: SkipReason | None = None
-        """Why the body isn't there as a whole."""
-
-    async def read(self, *, max_bytes: int) -> None:
-        """Reads to the end, or until there are more bytes than that, or the client leaves."""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                self.cut_by = "client_left"
-                break
-            chunk = message.get("body", b"")
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > max_bytes:
-                self.cut_by = "request_too_large"
-                break
-            if not message.get("more_body", False):
-                break
-        self.body = b"".join(chunks)
-        if self.cut_by != "client_left":
-            # The last one says whether there is more to come; those before it are told as one with it.
-            self._messages.append({**message, "body": self.body})
-        else:
-            if chunks:
-                self._messages.append({"type": "http.request", "body": self.body, "more_body": True})
-            self._messages.append(message)
-
-    async def receive(self) -> Message:
-        """For the primary: what was read, then what comes after."""
-        if self._messages:
-            return self._messages.popleft()
-        return await self._receive()
 
 
 class Capture:

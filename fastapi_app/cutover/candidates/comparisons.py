@@ -5,18 +5,22 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapi_app.bridge.trace import TRACE, Trace
-from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, RequestBody, announced_bytes
+from fastapi_app.cutover.candidates.capture import CandidateClient, Capture, announced_bytes
 from fastapi_app.cutover.candidates.exits import contain_exits
+from fastapi_app.cutover.candidates.finishing import has_finished, until_finished
 from fastapi_app.cutover.candidates.going_on import forget
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
+from fastapi_app.cutover.candidates.patience import Patience
 from fastapi_app.cutover.candidates.primary import run_noted
+from fastapi_app.cutover.candidates.request_body import RequestBody, Room
 from fastapi_app.cutover.candidates.steps import Steps
 from fastapi_app.cutover.candidates.waiting_line import WaitingLine
 from fastapi_app.cutover.candidates.watchdog import Watchdog
@@ -35,7 +39,7 @@ logger = logging.getLogger(__name__)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110, 9.2.1."""
 
-NOT_RUN = frozenset({"stopped", "heavy", "candidates_busy", "fault", "shutdown"})
+NOT_RUN = frozenset({"stopped", "stale", "unfinished", "heavy", "candidates_busy", "fault", "shutdown"})
 """Reasons that say nothing about a candidate: it has not run, or not to its end."""
 
 CANCEL_SECONDS = 1.0
@@ -46,10 +50,6 @@ NO_ANSWER_TOLD = "no answer"
 
 CLOSING_SECONDS = 1.0
 """How long a process that stops waits for candidates."""
-
-FINISHING_SECONDS = 1.0
-"""How long a comparison waits for an app to finish behind its answer."""
-FINISHING_POLL_SECONDS = 0.001
 
 
 class Candidates(Protocol):
@@ -105,6 +105,7 @@ class Comparisons:
         )
         self._kept_threads = KeptThreads(concurrency=settings.concurrency)
         self._waiting = WaitingLine(max_pairs=settings.max_queued, max_bytes=settings.max_queued_bytes)
+        self._room = Room(settings.max_queued_bytes)
         self._is_starting = False
         # Those that hold a place; one that is let go may run on, and then it is among the loose ones.
         self._tasks: dict[asyncio.Task[None], Pair] = {}
@@ -123,14 +124,13 @@ class Comparisons:
             self._skip(plan, skip)
             await primary(scope, receive, send)
             return
-        request = await self._read(plan, receive)
-        pair = await self._paired(side, plan, scope, request)
+        pair = await self._paired(side, plan, scope, receive)
         if pair is None:
-            await primary(scope, request.receive, send)
+            await primary(scope, receive, send)
             return
         scope[TRACE] = pair.primary_trace
         try:
-            await run_noted(primary, pair, scope, request.receive, send)
+            await run_noted(primary, pair, scope, send)
             if side == "native" and not pair.answer.complete:
                 # The server says 500, or cuts the connection. The bridge does so itself where a client leaves.
                 pair.raised = NO_ANSWER_TOLD
@@ -141,24 +141,13 @@ class Comparisons:
             raise
         except BaseException:
             # The server cancels what is still open when its drain time is over.
+            pair.request.leave()
             self._skip(plan, "shutdown")
             raise
         self._line_up(pair)
 
-    async def _read(self, plan: Plan, receive: Receive) -> RequestBody:
-        request = RequestBody(receive)
-        try:
-            await request.read(max_bytes=self._settings.max_request_bytes)
-        except BaseException:
-            self._skip(plan, "shutdown")
-            raise
-        return request
-
-    async def _paired(self, side: Side, plan: Plan, scope: Scope, request: RequestBody) -> Pair | None:
+    async def _paired(self, side: Side, plan: Plan, scope: Scope, receive: Receive) -> Pair | None:
         """Begins to record the request; None where that can't be, and the reason is counted."""
-        if request.cut_by is not None:
-            self._skip(plan, request.cut_by)
-            return None
         # Handlers write into context variables, too.
         candidate_scope = scope_of_candidate(scope)
         context = contextvars.copy_context()
@@ -168,13 +157,16 @@ class Comparisons:
             logger.exception("a request to %s can't be recorded", plan.endpoint)
             self._skip(plan, "fault")
             return None
+        except BaseException:
+            self._skip(plan, "shutdown")
+            raise
         candidate_trace = candidate_scope[TRACE] = Trace()
         return Pair(
             plan=plan,
             side=side,
             scope=candidate_scope,
             context=context,
-            body=request.body,
+            request=RequestBody(scope, receive, max_bytes=self._settings.max_request_bytes, room=self._room),
             recording=recording,
             answer=Capture(max_bytes=self._settings.max_response_bytes),
             primary_trace=Trace(),
@@ -191,7 +183,7 @@ class Comparisons:
         if any(name == b"expect" for name, _ in scope["headers"]):
             # To read the body first would say 100 Continue where the app may refuse by the head alone.
             return "expect_continue"
-        if self._waiting.is_full:
+        if self._waiting.is_full_for(endpoint):
             # Under load this is most of them, and it has to cost them nothing.
             return "queue_full"
         return None
@@ -202,6 +194,7 @@ class Comparisons:
     def _line_up(self, pair: Pair) -> None:
         """Puts the pair into the line, or counts why not."""
         skip: SkipReason | None = None
+        body = pair.request.leave()
         if pair.answer.is_event_stream:
             skip = "stream"
         elif pair.answer.too_large:
@@ -210,12 +203,16 @@ class Comparisons:
             skip = "primary_busy"
         elif pair.client_left or (not pair.answer.complete and pair.raised is None):
             skip = "client_left"
-        elif not self._waiting.join(pair):
-            skip = "queue_full"
+        elif isinstance(body, str):
+            skip = body
+        else:
+            pair.body = body
+            pair.since = time.monotonic()
+            for other in self._waiting.join(pair):
+                self._skip(other.plan, "queue_full")
+            self._start_next()
         if skip is not None:
             self._skip(pair.plan, skip)
-            return
-        self._start_next()
 
     def _start_next(self) -> None:
         """One for each turn of the loop, so that a busy loop, whose turns are long, goes on with clients first."""
@@ -274,11 +271,14 @@ class Comparisons:
             self._start_next()
 
     async def _settled_in(self, task: "asyncio.Task[None]", pair: Pair) -> SkipReason | None:
+        # Behind an answer, what the app does in `close()` has effects, too, and the candidate is to find them recorded.
+        if pair.recording is not None and not await has_finished(
+            pair.primary_trace, within_seconds=self._settings.timeout_seconds
+        ):
+            return "unfinished"
         outcome = await self._observe(task, pair)
         if isinstance(outcome, str):
             return outcome
-        # Behind an answer, what the app does in `close()` has effects, too.
-        await _until_finished(pair.primary_trace)
         primary = Observation(
             side=pair.side,
             answer=pair.answer.answer(),
@@ -287,30 +287,37 @@ class Comparisons:
         )
         return await self._judge.judge(pair, primary, outcome)
 
-    async def _observe(self, task: "asyncio.Task[None]", pair: Pair) -> Observation | SkipReason:
-        """Runs the candidate, within its limits."""
-        side = pair.candidate_side
-        endpoint = pair.plan.endpoint
+    def _reason_not_to_run(self, pair: Pair) -> SkipReason | None:
+        """What has come up since the primary was through."""
+        endpoint, side = pair.plan.endpoint, pair.candidate_side
         in_force = self._in_force(endpoint)
         if in_force is None or not in_force.sample_rate:
             return "stopped"
-        loop = asyncio.get_running_loop()
+        if pair.recording is None and time.monotonic() - pair.since > self._settings.max_queued_seconds:
+            return "stale"
         if side == "native" and self._heavy.rests(endpoint):
             return "heavy"
         loose = sum(endpoint == other.plan.endpoint for other in self._loose.values())
         has_its_share = loose >= self._settings.concurrency or self._kept_threads.are_too_many(endpoint)
-        if has_its_share or self._candidates.are_busy(side):
-            return "candidates_busy"
+        return "candidates_busy" if has_its_share or self._candidates.are_busy(side) else None
+
+    async def _observe(self, task: "asyncio.Task[None]", pair: Pair) -> Observation | SkipReason:
+        """Runs the candidate, within its limits."""
+        side = pair.candidate_side
+        endpoint = pair.plan.endpoint
+        reason = self._reason_not_to_run(pair)
+        if reason is not None:
+            return reason
         client = CandidateClient(pair.body, max_bytes=self._settings.max_response_bytes)
         pair.replay = None if pair.recording is None else pair.recording.replay(pair.scope)
         if side == "native":
             self._heavy.begin(endpoint, task)
-            self._watchdog.watch(endpoint)
+        candidate = self._watchdog.watch(endpoint) if side == "native" else None
         steps = Steps(_run(self._candidates.app(side), pair.scope, client))
-        timer = loop.call_later(self._settings.timeout_seconds, self._give_up, task, pair, client.capture)
+        patience = Patience(self._settings.timeout_seconds, partial(self._give_up, task, pair, client.capture))
         try:
             await steps
-            await _until_finished(pair.candidate_trace)
+            await until_finished(pair.candidate_trace)
         except BaseException as exc:
             # Also what no handler should raise: a panic of an extension, SystemExit, a cancellation of its own. But
             # the end of the process is one.
@@ -319,13 +326,14 @@ class Comparisons:
                 raise
             pair.candidate_error = exc
         finally:
-            timer.cancel()
-            if side == "native":
-                self._heavy.note(endpoint, steps.longest_seconds, too_large=client.capture.too_large)
+            patience.end()
+            if candidate is not None:
+                longest = max(steps.longest_seconds, candidate.longest_seconds)
+                self._heavy.note(endpoint, longest, too_large=client.capture.too_large)
         if task in self._overdue:
             self._kept_threads.note(endpoint, pair.candidate_trace)
             # What an app goes on with behind its whole answer matters where its effects are recorded.
-            if pair.replay is not None or not pair.answered_in_time:
+            if pair.replay is not None or not pair.answered_in_time or task in self._loose:
                 return "timed_out"
             pair.candidate_error = None
             self._overdue.discard(task)
@@ -337,7 +345,7 @@ class Comparisons:
         pair.answered_in_time = capture.complete
         self._overdue.add(task)
         task.cancel()
-        asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._let_go, task, pair)
+        Patience(CANCEL_SECONDS, partial(self._let_go, task, pair))
 
     def _let_go(self, task: "asyncio.Task[None]", pair: Pair) -> None:
         if task in self._tasks and task in self._overdue:
@@ -356,7 +364,6 @@ class Comparisons:
         """Lets those that run end for a moment; the others are counted as skipped."""
         for pair in self._waiting.leave():
             self._skip(pair.plan, "shutdown")
-        self._is_starting = False
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
         ending = {*self._tasks, *self._loose}
@@ -374,13 +381,6 @@ class Comparisons:
 
 async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
     await app(scope, client.receive, client.send)
-
-
-async def _until_finished(trace: Trace) -> None:
-    deadline = time.monotonic() + FINISHING_SECONDS
-    while not trace.finished and time.monotonic() < deadline:  # noqa: ASYNC110
-        # It ends in a thread, which knows no asyncio.Event.
-        await asyncio.sleep(FINISHING_POLL_SECONDS)
 
 
 def _observed(

@@ -1,10 +1,11 @@
-"""Keeps the process up when a task that a candidate has started wants it to end."""
+"""The tasks that a candidate starts: none ends the process, and what each computes is the candidate's."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi_app.cutover.candidates.watchdog import candidate_in
+from fastapi_app.cutover.candidates.steps import Steps
+from fastapi_app.cutover.candidates.watchdog import Candidate, candidate_in
 
 
 class CandidateExitedError(RuntimeError):
@@ -21,9 +22,10 @@ def contain_exits(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
     make: Any = before or _new_task
 
     def of_a_candidate_or_not(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
-        if candidate_in(options.get("context")) is None or not asyncio.iscoroutine(coroutine):
+        candidate = candidate_in(options.get("context"))
+        if candidate is None or not asyncio.iscoroutine(coroutine):
             return make(loop, coroutine, **options)
-        task = make(loop, _contained(coroutine), **options)
+        task = make(loop, _contained(coroutine, candidate), **options)
         # One that is cancelled before its first step was never awaited.
         task.add_done_callback(lambda _: coroutine.close())
         return task
@@ -41,8 +43,11 @@ def _new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, An
     return asyncio.Task(coroutine, loop=loop, **options)
 
 
-async def _contained(coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def _contained(coroutine: Coroutine[Any, Any, Any], candidate: Candidate) -> Any:
+    steps = Steps(coroutine)
     try:
-        return await coroutine
+        return await steps
     except (SystemExit, KeyboardInterrupt) as exc:
         raise CandidateExitedError(f"{type(exc).__name__}: {exc}") from exc
+    finally:
+        candidate.longest_seconds = max(candidate.longest_seconds, steps.longest_seconds)

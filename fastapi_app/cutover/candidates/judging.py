@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from fastapi_app.cutover.comparing.accepted import AcceptedDifference, ExpiryWat
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SkipReason
 from fastapi_app.cutover.comparing.raised import place_of
 from fastapi_app.cutover.comparing.verdict import Verdict, compare, compare_small
-from fastapi_app.cutover.effects import Replay
+from fastapi_app.cutover.effects import Recording, Replay
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.evidence.redaction import redacted, without_content
 from fastapi_app.cutover.modes.guard import Guard
@@ -94,7 +94,7 @@ class Judge:
             primary=primary,
             candidate=candidate,
             differences=verdict.differences,
-            recording=None if pair.recording is None else pair.recording.to_json(),
+            recording=_written(plan.endpoint, pair.recording),
         )
         await self._keep(plan, found, rules)
         if error is not None:
@@ -149,6 +149,15 @@ class Judge:
             logger.error(sentence, found.endpoint, type(exc).__name__)  # noqa: TRY400
             return self._bare(found)
         return mismatch
+
+
+def _written(endpoint: str, recording: Recording | None) -> Mapping[str, Any] | None:
+    try:
+        return None if recording is None else recording.to_json()
+    except Exception:
+        # An app's own code must not switch the guard off.
+        logger.exception("a recording of %s can't be written, and its mismatch is kept without", endpoint)
+        return None
 
 
 def _proven(replay: Replay, primary: Observation) -> tuple[Observation, Observation]:

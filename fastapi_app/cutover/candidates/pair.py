@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from fastapi_app.bridge.trace import Trace
 from fastapi_app.cutover.candidates.capture import Capture
+from fastapi_app.cutover.candidates.request_body import RequestBody
 from fastapi_app.cutover.effects import Recording, Replay
 from fastapi_app.cutover.modes.plan import Plan
 from shared.modes import Side
@@ -22,11 +23,15 @@ class Pair:
     scope: Scope
     """As it was before the primary ran; the candidate's own."""
     context: contextvars.Context
-    body: bytes
+    request: RequestBody
     recording: Recording | None
     answer: Capture
     primary_trace: Trace
     candidate_trace: Trace
+    body: bytes = b""
+    """Of the request, once the primary is through."""
+    since: float = 0.0
+    """When it joined the line, by the monotonic clock."""
     raised: str | None = None
     client_left: bool = False
     """Whether a native primary was told so before its answer was out, and answered by it, perhaps. The candidate's

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextvars import Context, ContextVar
+from functools import partial
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -14,11 +16,24 @@ PAUSE_SECONDS = 0.2
 IDLE_SECONDS = 1.0
 
 
+BLAME_SECONDS = 5.0
+"""How long a candidate that has ended stands for the tasks that it has left; later they may be the app's as a whole,
+which whoever comes first happens to start."""
+
+
 class Candidate:
     """One candidate, as the tasks that run for it know it by their context."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
+        self.ended_at: float | None = None
+        """By the monotonic clock."""
+        self.longest_seconds = 0.0
+        """Processor time of the longest step of the tasks that it has started and that have ended."""
+
+    def is_to_blame(self) -> bool:
+        """For what runs in its name."""
+        return self.ended_at is None or time.monotonic() - self.ended_at < BLAME_SECONDS
 
 
 _candidate: ContextVar[Candidate | None] = ContextVar("candidate", default=None)
@@ -65,17 +80,20 @@ class Watchdog:
             self._wanted.set()
             thread.join()
 
-    def watch(self, endpoint: str) -> None:
+    def watch(self, endpoint: str) -> Candidate:
         """The task that calls it is a candidate of this endpoint, until it ends."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - it is what calls
-        _candidate.set(Candidate(endpoint))
+        candidate = Candidate(endpoint)
+        _candidate.set(candidate)
         self._watched.add(task)
         if not self._wanted.is_set():
             self._wanted.set()
-        task.add_done_callback(self._forget)
+        task.add_done_callback(partial(self._forget, candidate))
+        return candidate
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, candidate: Candidate, task: asyncio.Task[None]) -> None:
+        candidate.ended_at = time.monotonic()
         self._watched.discard(task)
         if not self._watched:
             self._wanted.clear()
@@ -103,7 +121,7 @@ class Watchdog:
     def _report(self, loop: asyncio.AbstractEventLoop) -> None:
         task = asyncio.current_task(loop)
         candidate = None if task is None else candidate_of(task)
-        if candidate is None:
+        if candidate is None or not candidate.is_to_blame():
             logger.warning("the event loop has been silent for %.1f s, and no candidate runs", self._block_seconds)
         else:
             self._on_blocked(candidate.endpoint, self._block_seconds)

@@ -11,6 +11,7 @@ Outcome = Literal["match", "mismatch", "accepted", "skipped"]
 
 SkipReason = Literal[
     "request_too_large",
+    "request_unread",
     "response_too_large",
     "candidate_too_large",
     "stream",
@@ -25,12 +26,16 @@ SkipReason = Literal[
     "expect_continue",
     "stopped",
     "heavy",
+    "stale",
+    "unfinished",
     "fault",
     "shutdown",
 ]
 """Why a comparison was not made: `unsafe` is a method with effects that no ports record, `costly` is declared,
-`primary_busy` is the bridge's own 503, `expect_continue` a client that waits for leave to send its body, `stopped`
-waited when its endpoint was compared no more, and `heavy` came too soon after two that kept the event loop for long."""
+`primary_busy` is the bridge's own 503, `request_unread` was answered before its body had come, `expect_continue` a
+client that waits for leave to send its body, `stopped` waited when its endpoint was compared no more, `heavy` came too
+soon after two that kept the event loop for long, `stale` waited so long, with nothing recorded, that the world may have
+changed, and `unfinished` is a primary that goes on behind its answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,11 @@ _NOT_THE_APP = (*_LIBRARIES, str(Path(__file__).parents[1]))
 
 def named(error: BaseException) -> str:
     """Such as `KeyError: 'price'`."""
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as exc:
+        # An app's own class may have no words for itself.
+        return f"{type(error).__name__}, whose message raises {type(exc).__name__}"
 
 
 def place_of(error: BaseException) -> str:

@@ -67,6 +67,31 @@ def asgi(
     return app
 
 
+class NoEffects:
+    """Recorded, of an app that has none."""
+
+    async def record(self, _scope: Scope) -> "NoEffects":
+        return self
+
+    def from_json(self, _recording: Mapping[str, Any]) -> "NoEffects":
+        return self
+
+    def effects(self) -> Mapping[str, Any]:
+        return {}
+
+    def replay(self, _scope: Scope) -> "NoEffects":
+        return self
+
+    def unrecorded_read(self) -> None:
+        return None
+
+    def until_unrecorded(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        return {}, {}
+
+    def to_json(self) -> Mapping[str, Any]:
+        return {}
+
+
 async def never_ends() -> None:
     """The `first` of an app that hangs."""
     await asyncio.Event().wait()

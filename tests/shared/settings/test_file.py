@@ -67,6 +67,7 @@ def test_every_key_can_come_from_the_file() -> None:
         block_seconds = 60
         max_queued = 0
         max_queued_bytes = 0
+        max_queued_seconds = 0.1
         max_request_bytes = 0
         max_response_bytes = 0
         max_native_errors = 0
@@ -166,6 +167,7 @@ def test_every_key_can_come_from_the_file() -> None:
             "block_seconds": 60.0,
             "max_queued": 0,
             "max_queued_bytes": 0,
+            "max_queued_seconds": 0.1,
             "max_request_bytes": 0,
             "max_response_bytes": 0,
             "max_native_errors": 0,

@@ -61,6 +61,7 @@ def test_defaults() -> None:
             "block_seconds": 1.0,
             "max_queued": 1_000,
             "max_queued_bytes": 67_108_864,
+            "max_queued_seconds": 5.0,
             "max_request_bytes": 1_048_576,
             "max_response_bytes": 1_048_576,
             "max_native_errors": 5,

@@ -1,5 +1,6 @@
 """What the sides' effects are compared by: those behind an answer too, and none that a recording lacks."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Scope
 
-from tests.fastapi_app.cutover.pairs import SHADOW, asgi, ask, counts_of, cutover_of, wsgi
+from tests.fastapi_app.cutover.pairs import SHADOW, NoEffects, asgi, ask, counts_of, cutover_of, mode_of, wsgi
 
 
 class Broken:
@@ -108,3 +109,29 @@ async def test_a_read_that_was_not_recorded_hides_no_effect_before_it(left_befor
     paths = [difference.path for mismatch in app.store.mismatches() for difference in mismatch.differences]
     # The status is what an app makes of a question without an answer.
     assert paths == (["effects.calls[0]"] if comes_to == "mismatch" else [])
+
+
+async def test_a_request_that_is_given_up_while_it_begins_to_be_recorded_is_counted() -> None:
+    class Waiting(Broken):
+        async def record(self, _scope: Scope) -> Any:
+            await asyncio.get_running_loop().create_future()
+
+    app = cutover_of(asgi(), wsgi(), SHADOW, effects=Waiting())
+    request = asyncio.create_task(ask(app, "GET", "/items"))
+    await asyncio.sleep(0.01)
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    assert await counts_of(app) == {"skipped shutdown": 1}
+
+
+async def test_a_recording_that_can_not_be_written_does_not_switch_the_guard_off() -> None:
+    class Unwritable(NoEffects):
+        def to_json(self) -> Mapping[str, Any]:
+            raise ValueError("no JSON")
+
+    app = cutover_of(asgi(b'{"a": 1}'), wsgi(), {"GET /items": "verify"}, effects=Unwritable())
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"mismatch": 1}
+    assert mode_of(app, "GET /items").mode == "shadow"
+    (kept,) = app.store.mismatches()
+    assert (kept.recording, [difference.path for difference in kept.differences]) == (None, ["body.a"])

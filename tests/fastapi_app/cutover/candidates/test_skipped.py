@@ -58,7 +58,7 @@ async def test_a_chunked_body_over_the_limit_reaches_the_primary_whole() -> None
 
         await app(scope, receive, send)
 
-    await ask(serve, "POST", "/items")
+    await ask(serve, "POST", "/items", headers=[("Transfer-Encoding", "chunked")])
     assert seen[0]["body"] == b"1234567890"
     assert await counts_of(app) == {"skipped request_too_large": 1}
 

@@ -68,7 +68,7 @@ async def test_who_asked_for_a_cancellation_is_told_apart() -> None:
     async def waits() -> None:
         await asyncio.sleep(3_600)
 
-    async def awaited(steps: Steps) -> None:
+    async def awaited(steps: Steps[None]) -> None:
         await steps
 
     own, others = Steps(cancels_itself()), Steps(waits())
@@ -79,3 +79,11 @@ async def test_who_asked_for_a_cancellation_is_told_apart() -> None:
 
     assert [task.cancelled() for task in tasks] == [True, True]
     assert (own.cancelled_itself, others.cancelled_itself) == (True, False)
+
+
+async def test_what_it_returns_comes_through() -> None:
+    async def answers() -> int:
+        await asyncio.sleep(0)
+        return 42
+
+    assert await Steps(answers()) == 42

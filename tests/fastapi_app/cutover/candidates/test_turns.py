@@ -4,10 +4,11 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.settings import CutoverSettings
-from tests.fastapi_app.cutover.pairs import SHADOW, asgi, ask, counts_of, cutover_of, wsgi
+from tests.fastapi_app.cutover.pairs import SHADOW, NoEffects, asgi, ask, counts_of, cutover_of, wsgi
 
 
 async def test_of_those_that_wait_one_begins_each_turn_of_the_loop() -> None:
@@ -100,3 +101,34 @@ async def test_a_task_factory_that_runs_tasks_at_once_does_not_run_candidates_in
     asyncio.get_running_loop().set_task_factory(None)
     assert counts == {"match": 3}
     assert made == []
+
+
+async def test_a_slow_endpoint_keeps_no_other_waiting() -> None:
+    begun: list[Scope] = []
+
+    async def slowly() -> None:
+        await asyncio.sleep(0.01)
+
+    native = asgi(seen=begun, first=slowly)
+    app = cutover_of(native, wsgi(), {**SHADOW, "GET /slow": "shadow"}, settings=CutoverSettings(concurrency=1))
+    for _ in range(20):
+        await ask(app, "GET", "/slow")
+    await ask(app, "GET", "/items")
+    assert await counts_of(app) == {"match": 21}
+    assert "/items" in [scope["path"] for scope in begun[:3]]
+
+
+@pytest.mark.parametrize(("is_recorded", "counts"), [(False, {"match": 1, "skipped stale": 2}), (True, {"match": 3})])
+async def test_what_waits_long_is_compared_only_where_the_world_is_recorded(
+    is_recorded: bool, counts: dict[str, int]
+) -> None:
+    async def slowly() -> None:
+        await asyncio.sleep(0.25)
+
+    settings = CutoverSettings(concurrency=1, max_queued_seconds=0.1)
+    app = cutover_of(
+        asgi(first=slowly), wsgi(), SHADOW, settings=settings, effects=NoEffects() if is_recorded else None
+    )
+    for _ in range(3):
+        await ask(app, "GET", "/items")
+    assert await counts_of(app) == counts

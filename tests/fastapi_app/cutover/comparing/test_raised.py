@@ -30,3 +30,11 @@ def test_where_the_app_s_code_was_not_reached_it_is_the_library_s() -> None:
 
 def test_what_was_never_raised_has_no_place() -> None:
     assert place_of(KeyError("price")) == "KeyError"
+
+
+def test_an_exception_without_words_has_a_name_all_the_same() -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise KeyError("odd")
+
+    assert named(Odd()) == "Odd, whose message raises KeyError"
