@@ -82,6 +82,7 @@ class Sync:
         self._store = store
         self._evidence = evidence
         self._table = table
+        self._openings = store.openings
         self._on_table = on_table
         self._poll_seconds = poll_seconds
         self._of_a_round = threading.Lock()
@@ -150,8 +151,10 @@ class Sync:
         """The table comes first: what can't be written must not keep a change of modes from the process."""
         try:
             with self._of_the_table:
-                if self._store.version() != self._table.version:
+                version, openings = self._store.version(), self._store.openings
+                if (version, openings) != (self._table.version, self._openings):
                     self._adopt(self._store.table())
+                    self._openings = openings
             self._write_decisions()
             self._write_evidence()
         except StoreUnavailable as exc:

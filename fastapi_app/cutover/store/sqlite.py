@@ -52,6 +52,7 @@ class SQLiteCutoverStore:
         only_existing: bool = False,
     ) -> None:
         self.path = Path(path)
+        self.openings = 0
         self._only_existing = only_existing
         self._busy_timeout_seconds = busy_timeout_seconds
         self._kept_mismatches = kept_mismatches
@@ -233,6 +234,7 @@ class SQLiteCutoverStore:
                 self._prepare()
                 file = self._file = OpenFile(self.path, busy_timeout_seconds=self._busy_timeout_seconds)
                 self._was_used = True
+                self.openings += 1
             return file
 
     def _prepare(self) -> None:
