@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 DecisionKind = Literal["take back", "stop comparing", "give up"]
 """To `shadow`; to a sample rate of 0; to both, for a native side that must not go on."""
 
+DecisionAuthor = Literal["guard", "watchdog"]
+"""Who moves endpoints without a person. Any other author of a move is one."""
+
 _TOLD: Mapping[DecisionKind, str] = {
     "take back": "taken back to shadow",
     "stop comparing": "compared no more",
     "give up": "compared no more",
 }
-
-
-DecisionAuthor = Literal["guard", "watchdog"]
 
 _LOOKED_AT = 100
 """Newest entries of an endpoint's log: by themselves processes move it a few times at most."""
