@@ -279,7 +279,9 @@ class Cutover:
         if plan is not None and plan.sample_rate:
             reason = f"{why}; it is compared no more"
             kind: DecisionKind = "give up" if at_fault == "native" else "stop comparing"
-            self._sync.decide(Decision(endpoint=endpoint, kind=kind, author="watchdog", reason=reason))
+            self._sync.decide(
+                Decision(endpoint=endpoint, kind=kind, author="watchdog", reason=reason, since=plan.since)
+            )
 
     # Life
 

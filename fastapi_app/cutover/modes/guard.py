@@ -43,5 +43,12 @@ class Guard:
         if not self.watches(plan):
             return False
         return self._decide(
-            Decision(endpoint=plan.endpoint, kind="take back", author="guard", reason=reason, mismatch=mismatch)
+            Decision(
+                endpoint=plan.endpoint,
+                kind="take back",
+                author="guard",
+                reason=reason,
+                since=plan.since,
+                mismatch=mismatch,
+            )
         )

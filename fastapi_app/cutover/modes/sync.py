@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.evidence.evidence import Evidence
@@ -21,11 +21,17 @@ logger = logging.getLogger(__name__)
 DecisionKind = Literal["take back", "stop comparing", "give up"]
 """To `shadow`; to a sample rate of 0; to both, for a native side that must not go on."""
 
+DecisionAuthor = Literal["guard", "watchdog"]
+"""Who moves endpoints without a person. Any other author of a move is one."""
+
 _TOLD: Mapping[DecisionKind, str] = {
     "take back": "taken back to shadow",
     "stop comparing": "compared no more",
     "give up": "compared no more",
 }
+
+_LOOKED_AT = 100
+"""Newest entries of an endpoint's log: by themselves processes move it a few times at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +40,10 @@ class Decision:
 
     endpoint: str
     kind: DecisionKind
-    author: str
+    author: DecisionAuthor
     reason: str
+    since: int
+    """Of the plan under which it was found. A move by a person that is newer stands, and this one is dropped."""
     mismatch: Mismatch | None = None
     """The one that caused it, redacted."""
 
@@ -74,6 +82,7 @@ class Sync:
         self._store = store
         self._evidence = evidence
         self._table = table
+        self._openings = store.openings
         self._on_table = on_table
         self._poll_seconds = poll_seconds
         self._of_a_round = threading.Lock()
@@ -142,8 +151,10 @@ class Sync:
         """The table comes first: what can't be written must not keep a change of modes from the process."""
         try:
             with self._of_the_table:
-                if self._store.version() != self._table.version:
+                version, openings = self._store.version(), self._store.openings
+                if (version, openings) != (self._table.version, self._openings):
                     self._adopt(self._store.table())
+                    self._openings = openings
             self._write_decisions()
             self._write_evidence()
         except StoreUnavailable as exc:
@@ -183,9 +194,11 @@ class Sync:
                         self._decisions[0] = decision
             with self._of_the_table:
                 table = self._written(decision)
+                # In one step: other threads decide, too, and what they put in force must not lack this one.
                 with self._lock:
                     del self._decisions[0]
-                self._adopt(table)
+                    self._table = table
+                    self._show()
             if unkept is not None and decision.mismatch is not None:
                 self._evidence.give_back(Counter(), [decision.mismatch])
                 raise unkept
@@ -197,6 +210,9 @@ class Sync:
             table = self._store.table()
             before = table.modes.get(decision.endpoint)
             if before is None:
+                return table
+            if self._is_overtaken(decision, table):
+                logger.warning("%s: somebody has moved it since, and that stands", decision.endpoint)
                 return table
             try:
                 return self._store.change(
@@ -214,6 +230,18 @@ class Sync:
                     return table
                 # A newer version of the app has no native side there, which shadow needs, and this one serves it yet.
                 after = _back_to_legacy
+
+    def _is_overtaken(self, decision: Decision, table: ModeTable) -> bool:
+        """Whether a person has moved the endpoint since. What this process or another moved by itself overtakes
+        nothing: of two such decisions both hold."""
+        if table.since.get(decision.endpoint, 0) <= decision.since:
+            return False
+        return any(
+            decision.since < change.version <= table.version
+            and change.kind == "move"
+            and change.author not in get_args(DecisionAuthor)
+            for change in self._store.log(limit=_LOOKED_AT, endpoint=decision.endpoint)
+        )
 
     def _write_evidence(self) -> None:
         counts, mismatches = self._evidence.take()

@@ -107,6 +107,12 @@ class CutoverStore(Protocol):
         """Of the table; cheap, since each process asks four times a second."""
         ...
 
+    @property
+    def openings(self) -> int:
+        """How often this object has opened what the table is kept in: with each time it may be another, at the same
+        version."""
+        ...
+
     def change(
         self,
         changes: Mapping[str, EndpointMode],

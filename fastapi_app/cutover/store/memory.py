@@ -19,6 +19,8 @@ from shared.modes import EndpointMode
 class MemoryCutoverStore:
     """A CutoverStore that lasts as long as its object. It keeps mismatches as the SQLite one does."""
 
+    openings = 0
+
     def __init__(self, *, kept_mismatches: int = 200) -> None:
         self._kept_mismatches = kept_mismatches
         self._lock = threading.Lock()

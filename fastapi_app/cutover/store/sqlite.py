@@ -16,7 +16,7 @@ from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.store import sqlite_rows as rows
 from fastapi_app.cutover.store.base import Change, CountKey, Forgotten, ModeTable
 from fastapi_app.cutover.store.rules import changing, forgetting, registering, surplus
-from fastapi_app.cutover.store.sqlite_file import OpenFile, connect
+from fastapi_app.cutover.store.sqlite_file import OpenFile, connect, keep_to_owner
 from shared.errors import StoreUnavailable
 from shared.modes import EndpointMode
 
@@ -31,7 +31,8 @@ _MAX_ID = 2**63 - 1
 
 
 class SQLiteCutoverStore:
-    """A CutoverStore in one SQLite file (WAL, `synchronous=FULL`), which only its owner may read.
+    """A CutoverStore in one SQLite file (WAL, `synchronous=FULL`), which only its owner may read. One that others have
+    rights to becomes its owner's alone when its owner opens it, unless `only_existing`; somebody else's stays as it is.
 
     Nothing is open before the first use, and a forked child opens its own. A file that is gone once it was used is made
     again by `register` alone: StoreUnavailable. One that was put in its place is used, unless it holds no table of
@@ -51,6 +52,7 @@ class SQLiteCutoverStore:
         only_existing: bool = False,
     ) -> None:
         self.path = Path(path)
+        self.openings = 0
         self._only_existing = only_existing
         self._busy_timeout_seconds = busy_timeout_seconds
         self._kept_mismatches = kept_mismatches
@@ -232,6 +234,7 @@ class SQLiteCutoverStore:
                 self._prepare()
                 file = self._file = OpenFile(self.path, busy_timeout_seconds=self._busy_timeout_seconds)
                 self._was_used = True
+                self.openings += 1
             return file
 
     def _prepare(self) -> None:
@@ -248,6 +251,9 @@ class SQLiteCutoverStore:
             from shared.store.migrate import migrate  # noqa: PLC0415 - half a second and 40 MB, once in a file's life
 
             migrate(self.path, current=revision, scripts=SCRIPTS)
+        if not self._only_existing:
+            # Last: what is refused is left as it was.
+            keep_to_owner(self.path)
 
     def _condition(self) -> tuple[str | None, bool, str]:
         """The file's schema revision, whether nothing at all is in it, and its journal mode."""

@@ -1,7 +1,9 @@
 """A file that several processes use, and that may be deleted or replaced while they do."""
 
+import logging
 import os
 import sqlite3
+import stat
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +11,8 @@ from urllib.parse import quote
 
 from fastapi_app.cutover.store.sqlite_rows import read_version
 from shared.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 
 class OpenFile:
@@ -58,6 +62,26 @@ class OpenFile:
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
+
+
+def keep_to_owner(path: Path) -> None:
+    """Takes from others than its owner their rights to an SQLite file, and to what lies beside it. Made later, that has
+    the rights of the file.
+
+    By their paths: to open and close the file would let go of the locks of this process.
+    """
+    path = path.resolve()
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            rights = stat.S_IMODE(status.st_mode)
+            if rights & 0o077 and status.st_uid == os.geteuid():
+                file.chmod(rights & 0o700)
+                logger.warning(
+                    "%s was open to others than its owner (its mode was %04o), and is its owner's alone now",
+                    file,
+                    rights,
+                )
 
 
 def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:

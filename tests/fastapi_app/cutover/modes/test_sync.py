@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ import pytest
 
 from fastapi_app.cutover.comparing.observation import Mismatch, Observation, SeenAnswer, SeenRequest
 from fastapi_app.cutover.evidence.evidence import WAITING_MISMATCHES, Evidence
-from fastapi_app.cutover.store.base import CountKey
+from fastapi_app.cutover.modes.sync import Sync
+from fastapi_app.cutover.store.base import CountKey, ModeTable
 from fastapi_app.cutover.store.memory import MemoryCutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.errors import StoreUnavailable
 from shared.modes import EndpointMode, Mode
 from shared.settings import CutoverSettings
 from tests.fastapi_app.cutover.pairs import asgi, ask, cutover_of, mode_of, wsgi
-from tests.fastapi_app.cutover.store.helpers import migrated
+from tests.fastapi_app.cutover.store.helpers import BOTH, INVENTORY, migrated
 
 NOW = datetime(2025, 3, 3, 12, tzinfo=UTC)
 MODE = EndpointMode(mode="shadow")
@@ -61,6 +63,37 @@ async def test_a_change_reaches_another_process_within_its_poll() -> None:
         await one.change({"GET /items": MODE}, author="ada", reason="look")
         wait_until(lambda: mode_of(other, "GET /items") == MODE)
     assert other.health()["version"] == one.health()["version"] == store.version()
+
+
+def test_a_state_file_put_in_the_other_s_place_is_in_force_also_at_the_same_version(tmp_path: Path) -> None:
+    class Counting(SQLiteCutoverStore):
+        tables = 0
+
+        def table(self) -> ModeTable:
+            self.tables += 1
+            return super().table()
+
+    shown: list[EndpointMode] = []
+    store = Counting(migrated(tmp_path / "cutover.db"))
+    with closing(store), closing(SQLiteCutoverStore(migrated(tmp_path / "backup.db"))) as backup:
+        table = store.register(INVENTORY, {BOTH.name: EndpointMode(mode="native")}, at=NOW)
+        sync = Sync(
+            store,
+            Evidence(),
+            table,
+            on_table=lambda table: shown.append(table.modes[BOTH.name]),
+            poll_seconds=1,
+        )
+        backup.register(INVENTORY, {BOTH.name: MODE}, at=NOW)
+        backup.close()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{store.path}{suffix}").unlink()
+        backup.path.rename(store.path)
+        for _ in range(3):
+            sync.once()
+    assert shown == [EndpointMode(mode="native"), MODE]
+    # A poll without news is cheap.
+    assert (sync.version, store.tables) == (1, 1)
 
 
 async def test_without_the_store_the_last_table_holds_and_health_says_why() -> None:

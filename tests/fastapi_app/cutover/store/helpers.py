@@ -66,6 +66,7 @@ def migrated(path: Path) -> Path:
     """Puts a new store's file there, as the migrations made it once for all tests."""
     if not path.exists():
         path.write_bytes(_new_file())
+        path.chmod(0o600)
     return path
 
 

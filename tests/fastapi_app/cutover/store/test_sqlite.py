@@ -3,7 +3,6 @@
 import shutil
 import signal
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -184,13 +183,6 @@ def test_the_file_may_have_any_name_in_a_folder_that_isn_t_there_yet(
     store.close()
     assert {file.name for file in store.path.parent.iterdir()} == {name, f"{name}.lock"}
     assert store.version() == 1
-
-
-def test_only_its_owner_may_read_it(open_store: OpenStore) -> None:
-    store = open_store()
-    store.register(INVENTORY, {}, at=INSTANT)
-    for file in (store.path, Path(f"{store.path}-wal"), Path(f"{store.path}-shm")):
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_every_change_is_synced_to_a_write_ahead_log(store: SQLiteCutoverStore) -> None:
