@@ -75,8 +75,14 @@ def keep_to_owner(path: Path) -> None:
         with suppress(FileNotFoundError):
             status = file.stat()
             rights = stat.S_IMODE(status.st_mode)
-            if rights & 0o077 and status.st_uid == os.geteuid():
+            if not rights & 0o077 or status.st_uid != os.geteuid():
+                continue
+            try:
                 file.chmod(rights & 0o700)
+            except PermissionError:
+                # Some file systems have no rights to take.
+                logger.warning("%s is open to others than its owner (its mode is %04o), and stays so", file, rights)
+            else:
                 logger.warning(
                     "%s was open to others than its owner (its mode was %04o), and is its owner's alone now",
                     file,

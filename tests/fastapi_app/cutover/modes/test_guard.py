@@ -86,6 +86,21 @@ async def test_more_errors_than_the_limit_take_it_back_also_where_nothing_is_sam
     assert app.store.log()[0].reason == "native failed 3 times, more than 2"
 
 
+async def test_errors_of_native_candidates_count_as_well() -> None:
+    app = cutover_of(
+        asgi(status=500),
+        wsgi(status="500 INTERNAL SERVER ERROR"),
+        {"GET /items": EndpointMode(mode="canary", percent=0)},
+        settings=CutoverSettings(max_native_errors=2),
+    )
+    for _ in range(3):
+        assert mode_of(app, "GET /items").mode == "canary"
+        assert (await ask(app, "GET", "/items")).side == "legacy"
+        await app.settled()
+    assert mode_of(app, "GET /items").mode == "shadow"
+    assert app.store.log()[0].reason == "native failed 3 times, more than 2"
+
+
 async def test_errors_are_counted_anew_in_a_new_mode() -> None:
     canary = EndpointMode(mode="canary", percent=100, sample_rate=0)
     app = cutover_of(asgi(status=503), wsgi(), {"GET /items": canary}, settings=CutoverSettings(max_native_errors=2))
