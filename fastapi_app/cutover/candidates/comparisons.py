@@ -181,7 +181,7 @@ class Comparisons:
         if announced_bytes(scope) > self._settings.max_request_bytes:
             return "request_too_large"
         if any(name == b"expect" for name, _ in scope["headers"]):
-            # To read the body first would say 100 Continue where the app may refuse by the head alone.
+            # To look for a body that the app hasn't read would say 100 Continue where it refuses by the head alone.
             return "expect_continue"
         if self._waiting.is_full_for(endpoint):
             # Under load this is most of them, and it has to cost them nothing.
