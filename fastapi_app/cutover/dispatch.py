@@ -19,7 +19,8 @@ from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.api.http import admin_app
 from fastapi_app.cutover.candidates.capture import SENT_AS_FILES, naming
 from fastapi_app.cutover.candidates.comparisons import Comparisons
-from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, live_with, route_path
+from fastapi_app.cutover.candidates.lifespan import live_with
+from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, route_path
 from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
