@@ -1,3 +1,4 @@
+import random
 from datetime import date
 from typing import Any
 
@@ -228,6 +229,15 @@ async def test_what_is_not_sampled_is_not_compared() -> None:
     await ask(app, "GET", "/items")
     assert await counts_of(app) == {}
     assert seen == []
+
+
+async def test_what_is_drawn_for_the_sample_is_not_the_app_s() -> None:
+    app = cutover_of(asgi(NATIVE), wsgi(LEGACY), {"GET /items": EndpointMode(mode="shadow", sample_rate=1e-9)})
+    random.seed(7)
+    expected = random.random()
+    random.seed(7)
+    await ask(app, "GET", "/items")
+    assert random.random() == expected
 
 
 async def test_an_app_that_fails_before_its_answer_fails_the_request() -> None:
