@@ -1,5 +1,6 @@
 """The lifespan of native, with what the cutover keeps running inside of it."""
 
+import asyncio
 import logging
 import traceback
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -33,8 +34,8 @@ async def live_with(
         if native is not None:
             try:
                 await native(scope, life.receive, life.send)
-            except Exception:
-                if life.stage in (_Stage.FAILED, _Stage.STOPPING):
+            except (Exception, asyncio.CancelledError):
+                if life.stage in (_Stage.FAILED, _Stage.STOPPING) or _is_cancelled():
                     raise
                 if life.stage is _Stage.STARTED:
                     logger.exception(FAILED_EARLY)
@@ -44,6 +45,12 @@ async def live_with(
                 if life.failure_told_early:
                     logger.error("%s: %s", FAILED_EARLY, life.failure_told_early)
         await life.go_on()
+
+
+def _is_cancelled() -> bool:
+    """By the server, which will say no more; what native cancels within itself is its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _Stage(Enum):

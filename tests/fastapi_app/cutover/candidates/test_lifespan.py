@@ -102,8 +102,10 @@ async def a_time_that_is_over() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def a_broken_end() -> AsyncIterator[None]:
-    yield
-    raise RuntimeError("can't close")
+    try:
+        yield
+    finally:
+        raise RuntimeError("can't close")
 
 
 def connect() -> None:
@@ -131,6 +133,13 @@ async def raises(scope: Scope, receive: Receive, send: Send) -> None:
     raise ConnectionError("the broker is away")
 
 
+async def is_cancelled_within(scope: Scope, receive: Receive, send: Send) -> None:
+    await returns(scope, receive, send)
+    task = asyncio.ensure_future(receive())
+    task.cancel("by native itself")
+    await task
+
+
 async def tells_and_returns(scope: Scope, receive: Receive, send: Send) -> None:
     await returns(scope, receive, send)
     await send({"type": "lifespan.shutdown.failed", "message": "the broker is away"})
@@ -143,6 +152,7 @@ async def starts_unasked(_scope: Scope, _receive: Receive, send: Send) -> None:
 TOO_EARLY = {
     "returns": (returns, None),
     "raises": (raises, "ConnectionError: the broker is away"),
+    "is cancelled within": (is_cancelled_within, "CancelledError"),
     "tells and returns": (tells_and_returns, "the broker is away"),
     "starts unasked": (starts_unasked, None),
     "a task of Starlette's fails": (starlette(a_task_that_fails), "ConnectionError: the broker is away"),
@@ -261,6 +271,16 @@ async def test_a_server_that_cancels_leaves_nothing_running(native: ASGIApp | No
     life.cancel()
     with pytest.raises(asyncio.CancelledError):
         await life
+    assert running.was_run == (1, 1)
+
+
+async def test_a_server_that_cancels_is_not_waited_for_where_native_then_fails() -> None:
+    running, server = Running(), Server()
+    life = lived(starlette(a_broken_end), running, server)
+    await server.starts()
+    life.cancel()
+    with pytest.raises(RuntimeError, match="can't close"):
+        await asyncio.wait_for(life, PATIENCE_SECONDS)
     assert running.was_run == (1, 1)
 
 
