@@ -19,7 +19,8 @@ from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.api.http import admin_app
 from fastapi_app.cutover.candidates.capture import SENT_AS_FILES, naming
 from fastapi_app.cutover.candidates.comparisons import Comparisons
-from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, live_with, route_path
+from fastapi_app.cutover.candidates.lifespan import live_with
+from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, route_path
 from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
@@ -104,6 +105,8 @@ class Cutover:
         # By method and path: requests about which there is nothing to decide.
         self._decided: Mapping[tuple[str, str], tuple[ASGIApp, tuple[bytes, bytes]]] = {}
         self._client_key_headers = [name.lower().encode("latin-1") for name in settings.client_key_headers]
+        # An app that seeds Python's own generator is to draw the same numbers as without the cutover.
+        self._random = random.Random()  # noqa: S311 - which requests are compared is no secret
         # Threads of its own: candidates can fill those of asyncio, and then nothing could be taken back.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cutover")
         # And others for what is compared and redacted, which takes seconds where answers are large.
@@ -170,7 +173,7 @@ class Cutover:
         app = self._stacks.app(side)
         if plan.guarded and side == "native":
             app = self._counting_errors(app, plan)
-        if plan.sample_rate and random.random() < plan.sample_rate:  # noqa: S311 - which requests are compared is no secret
+        if plan.sample_rate and self._random.random() < plan.sample_rate:
             await self._comparisons.serve(app, side, plan, scope, receive, named)
         else:
             await app(scope, receive, named)

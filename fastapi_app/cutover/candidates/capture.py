@@ -153,9 +153,20 @@ def _send_named(send: Send, header: tuple[bytes, bytes], message: Message) -> Aw
 
 
 def without_body(send: Send) -> Send:
+    """For the GET behind a HEAD: the answer is over where its body begins, which may be of any length, or have no end.
+    From then on the server tells the app that its client has left, as after every answer (ASGI, `http.disconnect`), and
+    what the app still sends goes nowhere."""
+    is_over = False
+
     async def bodiless(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
+        nonlocal is_over
+        if is_over:
+            # A server raises for it. And one that sends without a pause would keep the loop for itself, and never hear.
+            await asyncio.sleep(0)
+        elif message["type"] == "http.response.body" or message["type"] in SENT_AS_FILES:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            is_over = True
+        else:
+            await send(message)
 
     return bodiless

@@ -65,14 +65,14 @@ class Judge:
 
     async def judge(self, pair: Pair, primary: Observation, candidate: Observation) -> SkipReason | None:
         """Or the reason why it can't be judged."""
-        plan = pair.plan
+        plan, method = pair.plan, pair.scope["method"]
         rules = [rule for rule in self._accepted if rule.applies_to(plan.endpoint)]
         if pair.replay is not None and pair.replay.unrecorded_read() is not None:
-            verdict = await self._compared(*_proven(pair.replay, primary), rules)
+            verdict = await self._compared(*_proven(pair.replay, primary), rules, method=method)
             if verdict.outcome != "mismatch":
                 return "unrecorded_read"
         else:
-            verdict = await self._compared(primary, candidate, rules)
+            verdict = await self._compared(primary, candidate, rules, method=method)
         self._evidence.count(plan.endpoint, plan.mode.mode, verdict.outcome, verdict.reason)
         if candidate.side == "native" and candidate.answer.status >= 500:
             self._guard.native_failed(plan)
@@ -102,11 +102,11 @@ class Judge:
         return None
 
     async def _compared(
-        self, primary: Observation, candidate: Observation, rules: Sequence[AcceptedDifference]
+        self, primary: Observation, candidate: Observation, rules: Sequence[AcceptedDifference], *, method: str
     ) -> Verdict:
-        verdict = compare_small(primary, candidate, accepted=rules, below=LARGE_BYTES)
+        verdict = compare_small(primary, candidate, accepted=rules, method=method, below=LARGE_BYTES)
         if verdict is None:
-            verdict = await self._off_loop(compare, primary, candidate, accepted=rules)
+            verdict = await self._off_loop(compare, primary, candidate, accepted=rules, method=method)
         return verdict
 
     async def _keep(self, plan: Plan, found: Mismatch, rules: Sequence[AcceptedDifference]) -> None:

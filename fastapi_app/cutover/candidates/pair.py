@@ -1,7 +1,9 @@
 """A primary's request and what its candidate is run with."""
 
 import contextvars
+import copy
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Scope
 
@@ -52,13 +54,33 @@ class Pair:
         return len(self.body) + self.answer.size
 
 
+CONTAINERS = (dict, list, set)
+OF_THE_SERVER = frozenset({"asgi", "extensions", "headers", "state"})
+"""Containers that a server puts into each scope: `asgi` is nobody's to change, and the others are copied flat."""
+
+
 def scope_of_candidate(scope: Scope) -> Scope:
-    """Frameworks write into the scope: the candidate gets it as it came."""
+    """Frameworks write into the scope, and what middleware has put there, such as a session: the candidate gets it as
+    it came."""
     extensions = scope.get("extensions") or {}
+    put_there = {
+        key: _copied(value)
+        for key, value in scope.items()
+        if isinstance(value, CONTAINERS) and key not in OF_THE_SERVER
+    }
     return {
         **scope,
+        **put_there,
         "headers": list(scope["headers"]),
         "state": dict(scope.get("state", ())),
         # Ways to answer that only a server has.
         "extensions": {name: value for name, value in extensions.items() if not name.startswith("http.response.")},
     }
+
+
+def _copied(container: Any) -> Any:
+    """The same one where there is something in it that can't be copied."""
+    try:
+        return copy.deepcopy(container)
+    except Exception:
+        return container

@@ -1,10 +1,9 @@
 """Both stacks as ASGI apps: for clients, and for requests that are run only to be compared."""
 
-import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
@@ -12,8 +11,6 @@ from fastapi_app.cutover.candidates.capture import without_body
 from fastapi_app.cutover.candidates.limits import HANGING_ENDPOINTS, max_overdue
 from fastapi_app.cutover.inventory.endpoints import Inventory
 from shared.modes import Side
-
-logger = logging.getLogger(__name__)
 
 
 class Stacks:
@@ -81,40 +78,3 @@ def head_follows_get(native: ASGIApp, inventory: Inventory) -> ASGIApp:
         return native({**scope, "method": "GET"}, receive, without_body(send))
 
     return serve
-
-
-async def live_with(native: ASGIApp | None, running: Any, scope: Scope, receive: Receive, send: Send) -> None:
-    """The native app's lifespan, with the context manager `running` inside: it is entered when the app has started, and
-    left before the app ends, which may close what candidates use. An app that raises or returns before it has said a
-    word knows no lifespan (ASGI, lifespan protocol): it is served all the same, and `running` is all there is."""
-    heard = spoke = False
-
-    async def receive_and_end() -> Message:
-        nonlocal heard
-        message = await receive()
-        heard = True
-        if message["type"] == "lifespan.shutdown":
-            await running.__aexit__(None, None, None)
-        return message
-
-    async def send_and_start(message: Message) -> None:
-        nonlocal spoke
-        spoke = True
-        if message["type"] == "lifespan.startup.complete":
-            await running.__aenter__()
-        await send(message)
-
-    if native is not None:
-        try:
-            await native(scope, receive_and_end, send_and_start)
-        except Exception:
-            if spoke:
-                raise
-            if heard:
-                logger.warning("native knows no lifespan, or can't start: it is served all the same", exc_info=True)
-    if not spoke:
-        if not heard:
-            await receive_and_end()
-        await send_and_start({"type": "lifespan.startup.complete"})
-        await receive_and_end()
-        await send({"type": "lifespan.shutdown.complete"})

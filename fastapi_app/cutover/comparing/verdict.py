@@ -41,33 +41,52 @@ class Verdict:
 MATCH = Verdict(outcome="match")
 
 
-def compare(primary: Observation, candidate: Observation, *, accepted: Sequence[AcceptedDifference] = ()) -> Verdict:
+def compare(
+    primary: Observation,
+    candidate: Observation,
+    *,
+    accepted: Sequence[AcceptedDifference] = (),
+    method: str = "GET",
+) -> Verdict:
     """What a client could notice of an answer (see `header_differences`, `length_difference` and
     `body_differences`), and effects as JSON.
 
-    `accepted` are the rules that apply to the endpoint. A side that raised while the other did not is a difference,
-    also where both answered 500, since one of them chose its answer and one didn't. Where both raised, the exception's
-    type is compared and its message is not, which may hold addresses.
+    `accepted` are the rules that apply to the endpoint, `method` is the request's. A side that raised while the other
+    did not is a difference, also where both answered 500, since one of them chose its answer and one didn't. Where both
+    raised, the exception's type is compared and its message is not, which may hold addresses.
     """
-    return _judged(primary, candidate, accepted, _unlike_effects_bytes(primary.effects, candidate.effects))
+    unlike_effects_bytes = _unlike_effects_bytes(primary.effects, candidate.effects)
+    return _judged(primary, candidate, accepted, method=method, unlike_effects_bytes=unlike_effects_bytes)
 
 
 def compare_small(
-    primary: Observation, candidate: Observation, *, accepted: Sequence[AcceptedDifference] = (), below: int
+    primary: Observation,
+    candidate: Observation,
+    *,
+    accepted: Sequence[AcceptedDifference] = (),
+    method: str = "GET",
+    below: int,
 ) -> Verdict | None:
     """As `compare`; None where bodies that aren't equal, and effects that aren't written alike, have so many bytes."""
     ours, theirs = primary.answer.body, candidate.answer.body
     body_bytes = 0 if ours == theirs else len(ours) + len(theirs)
     effects_bytes = _unlike_effects_bytes(primary.effects, candidate.effects)
-    return _judged(primary, candidate, accepted, effects_bytes) if body_bytes + effects_bytes < below else None
+    if body_bytes + effects_bytes >= below:
+        return None
+    return _judged(primary, candidate, accepted, method=method, unlike_effects_bytes=effects_bytes)
 
 
 def _judged(
-    primary: Observation, candidate: Observation, accepted: Sequence[AcceptedDifference], unlike_effects_bytes: int
+    primary: Observation,
+    candidate: Observation,
+    accepted: Sequence[AcceptedDifference],
+    *,
+    method: str,
+    unlike_effects_bytes: int,
 ) -> Verdict:
     found, covered = _Bounded(), _Bounded()
     reason = ""
-    for difference in _differences(primary, candidate, unlike_effects_bytes):
+    for difference in _differences(primary, candidate, method=method, unlike_effects_bytes=unlike_effects_bytes):
         rule = next((rule for rule in accepted if rule.covers(difference, primary=primary.side)), None)
         if rule is None:
             found.add(difference)
@@ -102,14 +121,16 @@ class _Bounded:
         return (*self.kept, Difference(path=f"and {more} more", primary_has=False, candidate_has=False))
 
 
-def _differences(primary: Observation, candidate: Observation, unlike_effects_bytes: int) -> Iterator[Difference]:
+def _differences(
+    primary: Observation, candidate: Observation, *, method: str, unlike_effects_bytes: int
+) -> Iterator[Difference]:
     ours, theirs = primary.answer, candidate.answer
     if ours.status != theirs.status:
         yield Difference(path="status", primary=ours.status, candidate=theirs.status)
     yield from _raised(primary.raised, candidate.raised)
     have_content = ours.status not in WITHOUT_CONTENT or ours.status != theirs.status
     yield from header_differences(ours.headers, theirs.headers, have_content=have_content)
-    if (length := length_difference(ours, theirs)) is not None:
+    if (length := length_difference(ours, theirs, method=method)) is not None:
         yield length
     yield from body_differences(ours, theirs)
     if unlike_effects_bytes:

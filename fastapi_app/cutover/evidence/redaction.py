@@ -57,7 +57,8 @@ def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[
     request = _masked_request(request, secrets)
     primary, candidate = _masked_observation(primary, secrets), _masked_observation(candidate, secrets)
     recording = None if recording is None else _masked_json(recording, secrets)
-    differences = _differences(mismatch, compare(primary, candidate, accepted=accepted).differences, secrets)
+    found = compare(primary, candidate, accepted=accepted, method=request.method).differences
+    differences = _differences(mismatch, found, secrets)
     return replace(
         mismatch,
         request=replace(request, body=_cut(request.body)),

@@ -172,7 +172,7 @@ class Parity:
             changed = f"legacy answered {legacy_answered} when this was found and {legacy.answer.status} now"
             title = f"{method} {target}: {changed}: bring its data back, or delete this test"
             raise AssertionError("\n".join([title, *_told(legacy)]))
-        verdict = compare(legacy, native, accepted=rules)
+        verdict = compare(legacy, native, accepted=rules, method=method)
         if verdict.outcome == "mismatch":
             places = [f"  {difference.between('legacy', 'native')}" for difference in verdict.differences]
             title = f"{method} {target}: legacy and native differ"

@@ -1,3 +1,4 @@
+import random
 from datetime import date
 from typing import Any
 
@@ -230,6 +231,15 @@ async def test_what_is_not_sampled_is_not_compared() -> None:
     assert seen == []
 
 
+async def test_what_is_drawn_for_the_sample_is_not_the_app_s() -> None:
+    app = cutover_of(asgi(NATIVE), wsgi(LEGACY), {"GET /items": EndpointMode(mode="shadow", sample_rate=1e-9)})
+    random.seed(7)
+    expected = random.random()
+    random.seed(7)
+    await ask(app, "GET", "/items")
+    assert random.random() == expected
+
+
 async def test_an_app_that_fails_before_its_answer_fails_the_request() -> None:
     async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise RuntimeError("broken")
@@ -245,79 +255,6 @@ async def test_an_app_that_fails_before_its_answer_fails_the_request() -> None:
 
     with pytest.raises(RuntimeError, match="broken"):
         await app(scope, receive, send)
-
-
-class Lifespan:
-    """A server's side of the lifespan protocol."""
-
-    def __init__(self) -> None:
-        self.inbox = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-        self.sent: list[str] = []
-
-    async def receive(self) -> Message:
-        return self.inbox.pop(0)
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message["type"])
-
-
-async def test_the_lifespan_is_native_s_with_the_cutover_s_inside() -> None:
-    order: list[str] = []
-
-    async def native(scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "lifespan"
-        await receive()
-        order.append("native starts")
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        order.append("native ends")
-        await send({"type": "lifespan.shutdown.complete"})
-
-    app, server = cutover_of(native, wsgi(), {"GET /items": "native"}), Lifespan()
-    await app({"type": "lifespan"}, server.receive, server.send)
-    assert order == ["native starts", "native ends"]
-    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-@pytest.mark.parametrize("native", [asgi(), None], ids=["knows no lifespan", "no native app"])
-async def test_without_a_lifespan_of_native_s_there_is_the_cutover_s(native: Any) -> None:
-    app, server = cutover_of(native, wsgi(), {"GET /items": "legacy"}), Lifespan()
-    await app({"type": "lifespan"}, server.receive, server.send)
-    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-async def test_native_that_fails_to_start_is_not_started_without_its_lifespan() -> None:
-    async def native(_scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": "no database"})
-        raise RuntimeError("no database")
-
-    app, server = cutover_of(native, wsgi(), {"GET /items": "native"}), Lifespan()
-    with pytest.raises(RuntimeError, match="no database"):
-        await app({"type": "lifespan"}, server.receive, server.send)
-    assert server.sent == ["lifespan.startup.failed"]
-
-
-@pytest.mark.parametrize("raises", [True, False])
-async def test_native_that_takes_the_lifespan_for_a_request_leaves_the_cutover_running(raises: bool) -> None:
-    async def native(scope: Scope, receive: Receive, _send: Send) -> None:
-        await receive()
-        if raises:
-            raise KeyError(scope["path"])
-
-    app, server = cutover_of(native, wsgi(), {"GET /items": "legacy"}), Lifespan()
-    await app({"type": "lifespan"}, server.receive, server.send)
-    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-async def test_native_that_ignores_the_lifespan_leaves_the_cutover_running() -> None:
-    async def native(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await asgi(NATIVE)(scope, receive, send)
-
-    app, server = cutover_of(native, wsgi(), {"GET /items": "legacy"}), Lifespan()
-    await app({"type": "lifespan"}, server.receive, server.send)
-    assert server.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def test_it_runs_again_after_it_has_ended() -> None:

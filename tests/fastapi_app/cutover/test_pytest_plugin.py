@@ -54,6 +54,7 @@ class World:
             return {"kept": len(self.kept)}, 201
 
         @app.get("/fault")
+        @app.get("/fault/stream")
         def fault():
             return "Internal Server Error", 500, {"Content-Type": "text/plain; charset=utf-8"}
 
@@ -91,6 +92,10 @@ class World:
         @app.head("/only")
         async def only():
             return fastapi.Response(status_code=204, headers={"Content-Type": "text/plain"})
+
+        @app.get("/fault/stream")
+        async def stream():
+            return fastapi.responses.StreamingResponse(iter(["Internal Server Error"]), 500, media_type="text/plain")
 
         @app.get("/slow")
         async def slow():
@@ -132,6 +137,8 @@ def test_agree(parity):
 def test_head(parity):
     pair = parity(legacy=apps.World().legacy, native=apps.World().native)
     assert pair.request("HEAD", "/items/7").status == 200
+    # Only one of them announces a length.
+    assert pair.request("HEAD", "/fault/stream").status == 500
     # An endpoint of its own.
     assert pair.request("HEAD", "/only").status == 204
 

@@ -58,6 +58,21 @@ async def test_head_is_compared_as_its_get_s_endpoint() -> None:
     assert await counts_of(app) == {"match": 1}
 
 
+@pytest.mark.parametrize(("method", "outcome"), [("GET", "mismatch"), ("HEAD", "match")])
+async def test_a_length_without_a_body_is_for_a_head_alone(method: str, outcome: str) -> None:
+    async def native(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = cutover_of(native, wsgi(b""), SHADOW)
+    await ask(app, method, "/items")
+    assert await counts_of(app) == {outcome: 1}
+    places = [difference.path for mismatch in app.store.mismatches() for difference in mismatch.differences]
+    assert places == (["headers.content-length"] if outcome == "mismatch" else [])
+
+
 async def test_the_candidate_gets_the_request_as_the_primary_got_it() -> None:
     seen_by_native: list[Scope] = []
     seen_by_legacy: list[dict[str, Any]] = []
