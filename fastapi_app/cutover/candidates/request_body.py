@@ -53,9 +53,12 @@ class RequestBody:
         before the primary's answer ends, for then a server says that the client has left."""
         while not self._ended and not self._receiving:
             receiving = asyncio.ensure_future(self._receive())
-            await asyncio.wait({receiving}, timeout=0)
-            if not receiving.done():
+            try:
+                await asyncio.wait({receiving}, timeout=0)
+            finally:
+                # Of one that is done nothing is cancelled.
                 receiving.cancel()
+            if not receiving.done() or receiving.exception() is not None:
                 return
             self._note(receiving.result())
 

@@ -55,6 +55,18 @@ async def test_a_body_that_is_there_when_such_a_primary_answers_is_the_candidate
     assert [environ["body"] for environ in seen] == [b"1234"]
 
 
+async def test_a_client_that_is_gone_costs_such_a_primary_nothing() -> None:
+    async def serve(scope: Scope, _receive: Receive, send: Send) -> None:
+        async def receive() -> Message:
+            raise OSError("the connection is gone")
+
+        await app(scope, receive, send)
+
+    app = cutover_of(early, wsgi(), VERIFY, settings=PURE)
+    assert (await ask(serve, "POST", "/items", headers=CHUNKED)).status == 200
+    assert await counts_of(app) == {"skipped request_unread": 1}
+
+
 async def test_a_body_that_is_there_when_a_primary_raises_is_the_candidate_s() -> None:
     async def native(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise ValueError("by the head alone")
