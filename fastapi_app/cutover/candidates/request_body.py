@@ -58,7 +58,7 @@ class RequestBody:
             finally:
                 # Of one that is done nothing is cancelled.
                 receiving.cancel()
-            if not receiving.done() or receiving.exception() is not None:
+            if not receiving.done() or receiving.cancelled() or receiving.exception() is not None:
                 return
             self._note(receiving.result())
 
