@@ -188,8 +188,8 @@ def shown_findings(inventory: Inventory) -> list[str]:
     shown = [*inventory.findings[: inventory.of_no_endpoint + SHOWN_FINDINGS]]
     if rest := len(inventory.findings) - len(shown):
         shown.append(
-            f"and {rest} more: `tradewindow cutover list` tells which sides have an endpoint, `tradewindow cutover show "
-            "METHOD RULE` what else there is to know of it"
+            f"and {rest} more: `tradewindow cutover list` tells which sides have an endpoint, and "
+            "`tradewindow cutover show METHOD RULE` what else there is to know of it"
         )
     return shown
 

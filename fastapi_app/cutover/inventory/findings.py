@@ -55,13 +55,13 @@ def almost_twins(pairing: Pairing, *, told: Collection[Key]) -> Iterator[tuple[t
     for other, keys in pairing.rivals_of_native.items():
         explained |= {other, *keys}
         names = " and of ".join(str(pairing.legacy[key].rule) for key in keys)
-        sentence = f"native's {other[0]} {pairing.native[other].path} could be the twin of {names}, so it is that of none"
-        yield (other, *keys), sentence
+        path = pairing.native[other].path
+        yield (other, *keys), f"native's {other[0]} {path} could be the twin of {names}, so it is that of none"
     for key, others in pairing.rivals_of_legacy.items():
         explained |= {key, *others}
         names = " and ".join(pairing.native[other].path for other in others)
-        sentence = f"{key[0]} {pairing.legacy[key].rule} could pair with native's {names}, so it pairs with none"
-        yield (key, *others), sentence
+        rule = pairing.legacy[key].rule
+        yield (key, *others), f"{key[0]} {rule} could pair with native's {names}, so it pairs with none"
     for key in pairing.legacy_alone():
         for other in native_alone:
             if key[0] != other[0] or key in explained or other in explained:
@@ -74,7 +74,7 @@ def almost_twins(pairing: Pairing, *, told: Collection[Key]) -> Iterator[tuple[t
             else:
                 continue
             explained |= {key, other}
-            yield (key, other), f"{key[0]} {pairing.legacy[key].rule} and native's {route.path} don't pair: {why}"
+            yield (key, other), f"{key[0]} {rule} and native's {route.path} don't pair: {why}"
 
 
 def without_twin(pairing: Pairing, *, told: Collection[Key]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from tests.fastapi_app.cutover.inventory.apps import _answer, inventory, legacy_
 
 def taking_more(number: int) -> str:
     return (
-        f"GET /a{number}/<int:n>: native's /a{number}/{{n}} takes more for n than legacy's <int:n>; it is sent only what "
-        "legacy's rule takes"
+        f"GET /a{number}/<int:n>: native's /a{number}/{{n}} takes more for n than legacy's <int:n>; it is sent "
+        "only what legacy's rule takes"
     )
 
 
@@ -32,8 +32,8 @@ def test_what_belongs_to_no_endpoint_comes_first_and_is_never_cut() -> None:
         "native's mount of a StaticFiles at /assets is no endpoint: what it serves stays with legacy",
         "the cutover's own API is at /cutover, so legacy isn't asked there for /cutover/mine",
         *(taking_more(number) for number in range(10)),
-        "and 3 more: `tradewindow cutover list` tells which sides have an endpoint, `tradewindow cutover show METHOD RULE` "
-        "what else there is to know of it",
+        "and 3 more: `tradewindow cutover list` tells which sides have an endpoint, and "
+        "`tradewindow cutover show METHOD RULE` what else there is to know of it",
     ]
 
 
