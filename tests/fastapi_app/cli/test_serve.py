@@ -141,30 +141,6 @@ def test_workers_don_t_outlive_a_killed_parent(tmp_path: Path) -> None:
         wait_until(lambda: is_free(urlsplit(server.address).port or 0))
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
-def test_a_worker_that_dies_is_told_of_in_one_line(tmp_path: Path) -> None:
-    with serving(tmp_path, "--workers", "2") as server:
-        assert server.get("/api/health").status_code == 200
-        wait_until(lambda: len(workers_of(server.process.pid)) == 2)
-        killed = workers_of(server.process.pid)[0]
-        os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: server.errors != [])
-        told = re.fullmatch(
-            rf"WARNING: +\[-\] worker {killed} died \(exit code -9\): ([0-9]+) replaces it", server.errors[0]
-        )
-        assert told
-        # As soon as it has replaced the other, and is at its imports.
-        assert server.press_ctrl_c() == 0
-        assert len(server.errors) == 1
-
-
-def workers_of(pid: int) -> list[int]:
-    """Those that have begun to answer the server whether they live: that is the second thread of each."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    workers = [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-    return [int(worker) for worker in workers if len(list(Path(f"/proc/{worker}/task").iterdir())) > 1]
-
-
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
