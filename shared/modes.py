@@ -20,7 +20,12 @@ class EndpointMode(BaseModel):
     mode: Annotated[Mode, Field(description="legacy, shadow, canary, verify or native")]
     percent: Annotated[
         float | None,
-        Field(ge=0, le=100, validate_default=True, description="a number from 0 to 100 for canary, and none otherwise"),
+        Field(
+            ge=0,
+            le=100,
+            validate_default=True,
+            description="a number from 0 to 100, which canary needs and no other mode takes",
+        ),
     ] = None
     sample_rate: Annotated[float, Field(ge=0, le=1, description="a number from 0 to 1")] = 1.0
 

@@ -1,5 +1,7 @@
 """The store that a `tradewindow cutover` command works on."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -11,6 +13,8 @@ import typer
 from fastapi_app.cli.cutover_named import WrongUse
 from fastapi_app.cli.interrupts import ctrl_c_just_ends
 from fastapi_app.cutover.store.base import CutoverStore, VersionConflict
+from fastapi_app.cutover.store.sqlite_file import connect
+from fastapi_app.cutover.store.sqlite_rows import read_version
 from fastapi_app.fitting_store import FittingCutoverStore, default_config
 from shared.entry import CANT_START_EXIT_CODE
 from shared.errors import InvalidField, SettingsError, StoreUnavailable, TradingWindowError
@@ -21,6 +25,11 @@ from shared.window_config import WindowConfig
 
 PATIENCE_SECONDS = 5.0
 """For how long a command waits for a store that others write to."""
+
+MAKING_SECONDS = 2.0
+"""For how long a command waits for a state file that a first start is making."""
+
+MAKING_POLL_SECONDS = 0.02
 
 WRONG_USE_EXIT_CODE = 2
 """That of the command line's own parser."""
@@ -60,6 +69,9 @@ def opened(
 def _store_in(path: Path, config: Path | None) -> tuple[CutoverStore, str]:
     if not path.is_file():
         raise SettingsError(f"there is no state file {path}; `tradewindow cutover serve` makes one (--state)")
+    deadline = time.monotonic() + MAKING_SECONDS
+    while _may_be_in_the_making(path) and time.monotonic() < deadline:
+        time.sleep(MAKING_POLL_SECONDS)
     store = FittingCutoverStore(
         path,
         window_config=partial(_config_beside, path, config),
@@ -67,6 +79,16 @@ def _store_in(path: Path, config: Path | None) -> tuple[CutoverStore, str]:
         only_existing=True,
     )
     return store, f"in {path.absolute()}"
+
+
+def _may_be_in_the_making(path: Path) -> bool:
+    """Whether nothing is in the file yet, or no endpoint. What else is wrong with it, the store tells."""
+    try:
+        with closing(connect(path, PATIENCE_SECONDS)) as connection:
+            is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+            return is_empty or read_version(connection) == 0
+    except sqlite3.Error:
+        return False
 
 
 def _config_beside(path: Path, config: Path | None) -> WindowConfig | None:

@@ -28,6 +28,7 @@ from shared.settings import Settings, load_settings
 from shared.store.opening import names_state_file
 
 SHOWN_FINDINGS = 10
+"""Of those that belong to an endpoint, and stand in its notes. The others are told here alone, and all of them."""
 
 
 class _Pair(NamedTuple):
@@ -171,10 +172,8 @@ def _announce(console: Console, pair: _Pair, inventory: Inventory, listener: soc
     ]
     facts += [] if pair.accepted is None else [("accepted", pair.accepted)]
     facts += [] if pair.effects is None else [("effects", f"{pair.effects}: writes are compared, too")]
-    if not quiet and inventory.findings:
-        shown, rest = inventory.findings[:SHOWN_FINDINGS], len(inventory.findings) - SHOWN_FINDINGS
-        facts += [("findings" if number == 0 else "", finding) for number, finding in enumerate(shown)]
-        facts += [("", f"and {rest} more, such as endpoints that one side alone has")] if rest > 0 else []
+    findings = [] if quiet else shown_findings(inventory)
+    facts += [("findings" if number == 0 else "", finding) for number, finding in enumerate(findings)]
     facts += [
         ("state", str(state)),
         ("token", str(settings.cutover.token_path.absolute())),
@@ -183,6 +182,16 @@ def _announce(console: Console, pair: _Pair, inventory: Inventory, listener: soc
         ("stop", "Ctrl-C"),
     ]
     announce(console, f"Cutover {version('trading-window')}", facts)
+
+
+def shown_findings(inventory: Inventory) -> list[str]:
+    shown = [*inventory.findings[: inventory.of_no_endpoint + SHOWN_FINDINGS]]
+    if rest := len(inventory.findings) - len(shown):
+        shown.append(
+            f"and {rest} more: `tradewindow cutover list` tells which sides have an endpoint, and "
+            "`tradewindow cutover show METHOD RULE` what else there is to know of it"
+        )
+    return shown
 
 
 def _counted(inventory: Inventory) -> str:

@@ -75,8 +75,9 @@ def set_mode(
     tradewindow cutover set GET /api/status GET /api/health canary --percent 5 --reason "no mismatch in a day"
     tradewindow cutover set --all legacy --reason "back, all of it"
 
-    With --all, those that can't move stay, are named, and make the exit code
-    3; otherwise all of them move, or none.
+    With --all, endpoints that lack a side which the mode needs are left as
+    they are. Others whose move is refused stay, are named, and make the exit
+    code 3, while the rest moves. Without --all, all of them move, or none.
 
     In shadow, legacy answers and native is compared; in canary, a share of
     clients gets native; in verify, native answers and legacy is compared.

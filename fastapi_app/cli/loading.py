@@ -37,7 +37,7 @@ def load_app(name: str, *, kind: Kind, option: str) -> Named[Any]:
     """The app that is named. What is no app itself and takes no arguments is called, and makes it.
 
     Raises SettingsError, with the option first, for a name that doesn't lead to an app of this kind, and for what the
-    app's own code raises, whose traceback it shows from that code on.
+    app's own code raises, sys.exit() included, whose traceback it shows from that code on.
     """
     with _showing_what_it_raises(name, option):
         found = _found(name, option, form="module:app or module:make_app()")
@@ -91,7 +91,7 @@ def _showing_what_it_raises(name: str, option: str) -> Iterator[None]:
         yield
     except SettingsError:
         raise
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         raise SettingsError(f"{option}: this came out of {name} as it was loaded:\n{_shown(exc)}") from exc
 
 
@@ -116,7 +116,7 @@ def _found(name: str, option: str, *, form: str) -> Named[Any]:
     return Named(found(*given), f"{module_name}:{attribute}({', '.join(map(repr, given))})")
 
 
-def _shown(exc: Exception) -> str:
+def _shown(exc: BaseException) -> str:
     """Its traceback, without the frames that lead from here to the app's own code."""
     frames = exc.__traceback__
     while frames is not None and _leads_there(frames.tb_frame.f_code.co_filename):

@@ -1,6 +1,7 @@
 """One uvicorn process or several, on a socket of ours."""
 
 import copy
+import logging
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import resource_tracker
 
@@ -21,6 +23,8 @@ from fastapi_app.bridge.protocol import Protocol
 from shared.errors import SettingsError, TradingWindowError
 from shared.request_id import RequestIdFilter
 from shared.settings import ServerSettings
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 2048
 ENDING_SECONDS = 3.0
@@ -98,12 +102,26 @@ def run(
 
 class _Workers(Multiprocess):
     def init_processes(self) -> None:
-        # Ctrl-C reaches the whole terminal, and a worker still at its imports would answer with a traceback. Workers
-        # inherit the block, and stop by the parent's SIGTERM; the parent gets a Ctrl-C of meanwhile right after.
-        resource_tracker.ensure_running()  # or the first worker would start it, which ends the block
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        super().init_processes()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _without_ctrl_c():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        before = list(self.processes)
+        with _without_ctrl_c():
+            super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if new is not old:
+                logger.warning("worker %d died (exit code %s): %d replaces it", old.pid, old.exitcode, new.pid)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Around the start of workers. Ctrl-C reaches the whole terminal, and one still at its imports would answer with a
+    traceback. They inherit the block, and stop by the parent's SIGTERM; the parent gets a Ctrl-C of meanwhile after."""
+    resource_tracker.ensure_running()  # or the first worker would start it, which ends the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Ending:

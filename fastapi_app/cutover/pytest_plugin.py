@@ -19,8 +19,9 @@ def parity() -> Iterator["Parities"]:
     AcceptedDifference. What the two do to the world is compared with parity(..., effects=Recorder()), by which native
     does nothing for real, or with legacy_effects= and native_effects=, which tell what each world holds.
 
-    Legacy runs in threads, as under the cutover, and native's lifespan lasts as long as the test. A side that takes
-    longer than timeout_seconds=10 for a request fails the test.
+    For tests that aren't async: both run on an event loop of the fixture's. Legacy runs in threads, as under the
+    cutover, and native's lifespan lasts as long as the test. A side that takes longer than timeout_seconds=10 for a
+    request fails the test.
     """
     from fastapi_app.cutover.suite.parity import Parities  # noqa: PLC0415 - only a suite that uses it pays for the bridge
 

@@ -260,8 +260,8 @@ SLIP = [AcceptedDifference(name="newer", endpoint="GET /pi", path="status", reas
         (["--legacy", "none_such:app"], "--legacy: no module 'none_such' in {folder} or among what is installed"),
         (
             ["--legacy", "others:legacy", "--native", NATIVE],
-            "legacy is a function, whose routes can't be read: list them in legacy_routes, or native would take all "
-            "that it has a route for",
+            "legacy is a function, whose routes can't be read: list them in legacy_routes (--legacy-routes), or native "
+            "would take all that it has a route for",
         ),
         (
             ["--legacy", "others:legacy", "--legacy-routes", "none.txt"],

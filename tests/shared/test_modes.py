@@ -26,19 +26,25 @@ def test_a_mode_tells_what_it_is(given: dict[str, object], told: str) -> None:
         ({}, "mode: missing is not legacy, shadow, canary, verify or native"),
         ({"mode": "Native"}, 'mode: "Native" is not legacy, shadow, canary, verify or native'),
         ({"mode": "blue", "percent": 101}, 'mode: "blue" is not legacy, shadow, canary, verify or native'),
-        ({"mode": "canary"}, "percent: missing is not a number from 0 to 100 for canary, and none otherwise"),
+        (
+            {"mode": "canary"},
+            "percent: missing is not a number from 0 to 100, which canary needs and no other mode takes",
+        ),
         (
             {"mode": "canary", "percent": None},
-            "percent: null is not a number from 0 to 100 for canary, and none otherwise",
+            "percent: null is not a number from 0 to 100, which canary needs and no other mode takes",
         ),
-        ({"mode": "native", "percent": 5}, "percent: 5 is not a number from 0 to 100 for canary, and none otherwise"),
+        (
+            {"mode": "native", "percent": 5},
+            "percent: 5 is not a number from 0 to 100, which canary needs and no other mode takes",
+        ),
         (
             {"mode": "canary", "percent": -0.1},
-            "percent: -0.1 is not a number from 0 to 100 for canary, and none otherwise",
+            "percent: -0.1 is not a number from 0 to 100, which canary needs and no other mode takes",
         ),
         (
             {"mode": "canary", "percent": float("nan")},
-            "percent: NaN is not a number from 0 to 100 for canary, and none otherwise",
+            "percent: NaN is not a number from 0 to 100, which canary needs and no other mode takes",
         ),
         ({"mode": "shadow", "sample_rate": 1.1}, "sample_rate: 1.1 is not a number from 0 to 1"),
         ({"mode": "shadow", "sample_rate": None}, "sample_rate: null is not a number from 0 to 1"),

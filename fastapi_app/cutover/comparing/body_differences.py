@@ -91,11 +91,12 @@ def _difference_of_texts(ours: bytes, theirs: bytes) -> Difference:
         return _difference_of_bytes(ours, theirs)
     place = _first_difference(our_text, their_text)
     line = our_text.count("\n", 0, place) + 1
-    return Difference(
-        path=PATH,
-        primary=f"line {line}: {_around(our_text, place)}",
-        candidate=f"line {line}: {_around(their_text, place)}",
-    )
+    our_line, their_line = _around(our_text, place), _around(their_text, place)
+    if our_line == their_line:
+        # One text ends there, and the other has a newline.
+        our_line += our_text[place : place + 1]
+        their_line += their_text[place : place + 1]
+    return Difference(path=PATH, primary=f"line {line}: {our_line}", candidate=f"line {line}: {their_line}")
 
 
 def _around(text: str, place: int) -> str:

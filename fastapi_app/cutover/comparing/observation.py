@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from unicodedata import normalize
 
 from shared.modes import EndpointMode, Side
 
@@ -89,12 +90,20 @@ class Difference:
         return self.between("primary", "candidate")
 
     def between(self, primary: str, candidate: str) -> str:
-        """A sentence that names the two by these words."""
+        """A sentence that names the two by these words. Two texts that differ in how Unicode composes their characters
+        are escaped, for they look alike."""
         if not self.primary_has and not self.candidate_has:
             return self.path
-        ours = repr(self.primary) if self.primary_has else "nothing"
-        theirs = repr(self.candidate) if self.candidate_has else "nothing"
+        shown = ascii if _look_alike(self.primary, self.candidate) else repr
+        ours = shown(self.primary) if self.primary_has else "nothing"
+        theirs = shown(self.candidate) if self.candidate_has else "nothing"
         return f"{self.path}: {primary} {ours}, {candidate} {theirs}"
+
+
+def _look_alike(one: Any, other: Any) -> bool:
+    if not (isinstance(one, str) and isinstance(other, str)):
+        return False
+    return normalize("NFC", one) == normalize("NFC", other)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,9 +31,10 @@ _TOO_DEEP = {"not kept": "nested too deeply"}
 
 
 def redacted(mismatch: Mismatch, *, fields: Collection[str], accepted: Sequence[AcceptedDifference] = ()) -> Mismatch:
-    """The mismatch with `[redacted]` for each value that stands under one of `SECRET_NAMES` or `fields`, and small
-    enough to be kept: bodies are cut and end in a note of their size and their digest, effects become the beginning of
-    their JSON, and a recording that is too large is left out, which a last difference says.
+    """The mismatch with `[redacted]` for each value that stands under one of `SECRET_NAMES` or `fields`, or under a
+    name that has one of `SECRET_ENDS`, and small enough to be kept: bodies are cut and end in a note of their size and
+    their digest, effects become the beginning of their JSON, and a recording that is too large is left out, which a
+    last difference says.
 
     Names count in any case, with `-`, `_` or neither, and as a part of one such as `user[password]` or `user.password`:
     as headers, parameters of the path, the query and of URLs, fields of forms, and keys of JSON at any depth, in the

@@ -8,15 +8,16 @@ from typing import Any
 
 from fastapi_app.cutover.evidence.values import SecretValues, numbered
 
-SECRET_NAMES = frozenset(
-    {
-        *("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-csrf-token"),
-        *("password", "passwd", "pwd", "passphrase", "new-password", "old-password", "current-password"),
-        *("secret", "client-secret", "api-secret", "private-key", "api-key"),
-        *("token", "access-token", "refresh-token", "id-token", "auth-token", "csrf-token"),
-    }
-)
+SECRET_NAMES = frozenset({"cookie", "set-cookie"})
 """Always redacted, beside the names that the settings give. Of a Set-Cookie it is the cookie's value alone."""
+
+SECRET_ENDS = (
+    *("authorization", "token", "jwt", "session-id"),
+    *("password", "passwd", "pwd", "passphrase"),
+    *("secret", "api-key", "access-key", "private-key", "secret-key"),
+)
+"""A name that ends in one of these is redacted as well, such as `X-Gitlab-Token`, `new_password` and `clientSecret`. In
+the plural they count things, or hold them under names of their own: `max_tokens` isn't."""
 
 
 class Secrets:
@@ -24,17 +25,23 @@ class Secrets:
 
     def __init__(self, fields: Collection[str]) -> None:
         self._names = frozenset(map(_plain, SECRET_NAMES | {*fields}))
+        self._ends = tuple(map(_plain, SECRET_ENDS))
         self._met: dict[str, dict[str | bytes, int]] = {}
         self.values = SecretValues()
 
     def named(self, name: str) -> str | None:
         """The secret that goes by this name, in which it may be one part of several, as in `user[password]` and
         `user.password`."""
-        if _plain(name) in self._names:
+        if self._is_secret(name):
             return name
         if "[" not in name and "." not in name:
             return None
-        return next((part for part in re.split(r"[\[\].]+", name) if _plain(part) in self._names), None)
+        return next(filter(self._is_secret, re.split(r"[\[\].]+", name)), None)
+
+    def _is_secret(self, name: str) -> bool:
+        plain = _plain(name)
+        # A sentence may end in "token", too, and is no name.
+        return plain in self._names or (plain.endswith(self._ends) and " " not in plain)
 
     def label(self, name: str, value: object) -> str:
         """What stands for the value: the same for an equal value of this name, in the whole mismatch."""

@@ -119,7 +119,7 @@ def _parts(name: str, text: str) -> Iterator[str]:
             yield pair.partition("=")[2].strip().strip('"')
     elif name.startswith("cookie "):
         yield text.strip().strip('"')
-    elif name in ("authorization", "proxy-authorization"):
+    elif name.endswith("authorization"):
         scheme, _, credentials = text.strip().partition(" ")
         yield credentials.strip() or scheme
         if scheme.lower() == "basic":

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.cutover.inventory.endpoint import Endpoint
 from fastapi_app.cutover.inventory.findings import (
+    almost_twins,
     behind,
     never_asked,
     out_of_order,
@@ -27,11 +28,14 @@ from shared.errors import SettingsError
 class Inventory:
     """Every endpoint of either side, in the order of rules, and what whoever moves them must know, a sentence each.
 
-    `findings` begin with what changes an answer; the endpoints that one side alone has come last.
+    `findings` begin with what belongs to no endpoint and is told nowhere else; then comes what changes an answer, and
+    last the endpoints that one side alone has.
     """
 
     endpoints: tuple[Endpoint, ...]
     findings: tuple[str, ...]
+    of_no_endpoint: int
+    """How many of the findings, the first ones, belong to no endpoint."""
     by_path: Mapping[tuple[str, str], Endpoint]
     """The endpoints without parameters, by (method, path); HEAD is there where GET is."""
     by_key: Mapping[Key, Endpoint] = field(repr=False)
@@ -92,18 +96,27 @@ def take_inventory(
     notes: dict[Key, list[str]] = defaultdict(list)
     for key, sentence in weighty:
         notes[key].append(sentence)
-    by_key = _endpoints(pairing, notes, shared)
     both_have_rules = of_legacy.rules and (of_native.declared or of_native.listed)
-    alone = without_twin(pairing, told=shared) if both_have_rules else ()
+    almost = list(almost_twins(pairing, told=shared)) if both_have_rules else []
+    for keys, sentence in almost:
+        for key in keys:
+            notes[key].append(sentence)
+    explained = {key for keys, _ in almost for key in keys}
+    by_key = _endpoints(pairing, notes, shared)
+    of_no_endpoint = [
+        *of_native.findings,
+        *of_legacy.findings,
+        *(() if admin_prefix is None else behind(admin_prefix, pairing, legacy_matcher)),
+    ]
     return Inventory(
         endpoints=tuple(sorted(by_key.values(), key=lambda endpoint: (endpoint.rule, endpoint.method))),
         findings=(
+            *of_no_endpoint,
             *(f"{by_key[key].name}: {sentence}" for key, sentence in weighty),
-            *of_native.findings,
-            *of_legacy.findings,
-            *(() if admin_prefix is None else behind(admin_prefix, pairing, legacy_matcher)),
-            *alone,
+            *(sentence for _, sentence in almost),
+            *(without_twin(pairing, told={*shared, *explained}) if both_have_rules else ()),
         ),
+        of_no_endpoint=len(of_no_endpoint),
         by_path={at: by_key[key] for at, key in matcher.plain.items()},
         by_key=by_key,
         matcher=matcher,

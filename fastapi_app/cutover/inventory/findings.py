@@ -47,21 +47,22 @@ def twins_that_differ(pairing: Pairing, of_legacy: LegacyTable) -> Iterator[tupl
             yield key, f"legacy answers {other_slash(str(rule.rule))} by the same rule, native has no route for it"
 
 
-def without_twin(pairing: Pairing, *, told: Collection[Key]) -> Iterator[str]:
-    """Of each endpoint that one side alone has, why; those that almost pair come first. What is `told` of native's is
-    left out."""
-    legacy_alone = pairing.legacy_alone()
+def almost_twins(pairing: Pairing, *, told: Collection[Key]) -> Iterator[tuple[tuple[Key, ...], str]]:
+    """By the keys of the endpoints that it is about: why those that are nearly twins don't pair. What is `told` of
+    native's is left out."""
     native_alone = [key for key in pairing.native_alone() if key not in told]
     explained: set[Key] = set()
     for other, keys in pairing.rivals_of_native.items():
         explained |= {other, *keys}
         names = " and of ".join(str(pairing.legacy[key].rule) for key in keys)
-        yield f"native's {other[0]} {pairing.native[other].path} could be the twin of {names}, so it is that of none"
+        path = pairing.native[other].path
+        yield (other, *keys), f"native's {other[0]} {path} could be the twin of {names}, so it is that of none"
     for key, others in pairing.rivals_of_legacy.items():
         explained |= {key, *others}
         names = " and ".join(pairing.native[other].path for other in others)
-        yield f"{key[0]} {pairing.legacy[key].rule} could pair with native's {names}, so it pairs with none"
-    for key in legacy_alone:
+        rule = pairing.legacy[key].rule
+        yield (key, *others), f"{key[0]} {rule} could pair with native's {names}, so it pairs with none"
+    for key in pairing.legacy_alone():
         for other in native_alone:
             if key[0] != other[0] or key in explained or other in explained:
                 continue
@@ -73,9 +74,15 @@ def without_twin(pairing: Pairing, *, told: Collection[Key]) -> Iterator[str]:
             else:
                 continue
             explained |= {key, other}
-            yield f"{key[0]} {pairing.legacy[key].rule} and native's {route.path} don't pair: {why}"
-    yield from _alone([key for key in legacy_alone if key not in explained], pairing.legacy, pairing.native, "native")
-    yield from _alone([key for key in native_alone if key not in explained], pairing.native, pairing.legacy, "legacy")
+            yield (key, other), f"{key[0]} {rule} and native's {route.path} don't pair: {why}"
+
+
+def without_twin(pairing: Pairing, *, told: Collection[Key]) -> Iterator[str]:
+    """The other endpoints that one side alone has. What is `told` is left out."""
+    legacy_alone = [key for key in pairing.legacy_alone() if key not in told]
+    native_alone = [key for key in pairing.native_alone() if key not in told]
+    yield from _alone(legacy_alone, pairing.legacy, pairing.native, "native")
+    yield from _alone(native_alone, pairing.native, pairing.legacy, "legacy")
 
 
 def _alone(keys: Iterable[Key], side: Side, other_side: Side, other_name: str) -> Iterator[str]:

@@ -19,6 +19,8 @@ FOLLOWING_METHODS = frozenset({"HEAD", "OPTIONS"})
 Listed = Iterable[tuple[str, str]]
 """Pairs of a method and a rule, in the notation of the side."""
 
+_NATIVE_LIST, _LEGACY_LIST = "native_routes (--native-routes)", "legacy_routes (--legacy-routes)"
+
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
 
@@ -64,7 +66,7 @@ def native_table(app: object, listed: Listed | None) -> NativeTable:
     if routes := getattr(app, "routes", None):
         read += _read_native(routes)
     elif app is not None and listed is None:
-        read.append(f"native is a {type(app).__name__}, whose routes can't be read: list them in native_routes")
+        read.append(f"native is a {type(app).__name__}, whose routes can't be read: list them in {_NATIVE_LIST}")
     return NativeTable(
         tuple(route for route in read if isinstance(route, NativeRoute)),
         tuple(_listed_native(method, path) for method, path in listed or ()),
@@ -93,7 +95,7 @@ def _read_native(routes: Iterable[Any], prefix: str = "") -> Iterator[NativeRout
             yield _native_route(path, own_methods(methods))
         elif isinstance(route, Route):
             yield _native_route(path, None)
-            yield f"native's {path} names no methods, so it is no endpoint: list it in native_routes with its methods"
+            yield f"native's {path} names no methods, so it is no endpoint: list it with its methods in {_NATIVE_LIST}"
         else:
             yield f"native's {type(route).__name__} {path} is no endpoint: its kind of route isn't known"
 
@@ -132,7 +134,9 @@ def legacy_table(app: object, listed: Listed | None) -> LegacyTable:
         url_map = Map()
         known = app is None or listed is not None
         if not known:
-            findings.append(f"legacy is a {type(app).__name__}, whose routes can't be read: list them in legacy_routes")
+            findings.append(
+                f"legacy is a {type(app).__name__}, whose routes can't be read: list them in {_LEGACY_LIST}"
+            )
     for rule in url_map.iter_rules():
         if finding := _out_of_reach(rule, url_map):
             findings.append(finding)
@@ -161,7 +165,9 @@ def _out_of_reach(rule: Rule, url_map: Map) -> str | None:
     if rule.websocket:
         return f"legacy's WebSocket {rule.rule} is no endpoint: WebSockets go to native"
     if rule.methods is None:
-        return f"legacy's {rule.rule} names no methods, so it is no endpoint: list it in legacy_routes with its methods"
+        return (
+            f"legacy's {rule.rule} names no methods, so it is no endpoint: list it with its methods in {_LEGACY_LIST}"
+        )
     return None
 
 

@@ -1,5 +1,6 @@
 """What a step does to the table of modes and to what is kept, the same for every backend. Does no I/O."""
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from fastapi_app.cutover.inventory.endpoint import Endpoint
+from fastapi_app.cutover.inventory.endpoint import Endpoint, may_be_for
 from fastapi_app.cutover.store.base import Change, ChangeRefused, CountKey, Forgotten, ModeTable, VersionConflict
 from shared.clock import aware
 from shared.modes import EndpointMode, Mode
@@ -149,8 +150,19 @@ def listed(known: Iterable[Endpoint], modes: Mapping[str, EndpointMode]) -> list
 
 
 def unknown_endpoint(names: Iterable[str], name: str) -> ChangeRefused:
-    near = get_close_matches(name, list(names), n=_NEAREST)
-    hint = f"the nearest are {', '.join(near)}" if near else "`tradewindow cutover list` shows all"
+    """With the endpoints that are nearest. Those that a request of this method and path may be for come first, the one
+    with most of the path in its rule before others."""
+    known = list(names)
+    method, _, path = name.partition(" ")
+    asked = [each for each in known if may_be_for(each, method, path)]
+    asked.sort(key=lambda each: len(re.sub("<[^>]*>", "", each)), reverse=True)
+    near = list(dict.fromkeys([*asked, *get_close_matches(name, known, n=_NEAREST)]))[:_NEAREST]
+    if asked and method == "HEAD":
+        hint = f"HEAD goes with {', '.join(near[: len(asked)])}"
+    elif near:
+        hint = f"the nearest are {', '.join(near)}"
+    else:
+        hint = "`tradewindow cutover list` shows all"
     return ChangeRefused(f"{name!r} is not an endpoint: {hint}")
 
 

@@ -2,14 +2,11 @@
 
 import asyncio
 import inspect
-import json as json_module
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from textwrap import indent
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
@@ -23,10 +20,10 @@ from fastapi_app.cutover.comparing.observation import Observation, SeenAnswer
 from fastapi_app.cutover.comparing.raised import named, place_of
 from fastapi_app.cutover.comparing.verdict import compare
 from fastapi_app.cutover.effects import Effects, Recording, Replay
+from fastapi_app.cutover.inventory.endpoint import may_be_for
 from fastapi_app.cutover.inventory.endpoints import take_inventory
+from fastapi_app.cutover.suite.asked import Asked, Headers
 from shared.modes import Side
-
-HOST = "testserver"
 
 MAX_ANSWER_BYTES = 64 * 2**20
 
@@ -39,7 +36,6 @@ _KINDS: dict[Side, tuple[str, int]] = {"legacy": ("a WSGI", 2), "native": ("an A
 FINISHING_POLL_SECONDS = 0.001
 
 CallableEffects = Callable[[], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
-Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class Parities:
@@ -60,13 +56,14 @@ class Parities:
     ) -> "Parity":
         """Calls both factories, which may be async, once, and starts the native app's lifespan.
 
-        Raises TypeError for what is no such factory. What each request does to the world is compared in one of two
+        Raises TypeError for what is no such factory, and RuntimeError in a test that is async, for requests run on an
+        event loop of their own. What each request does to the world is compared in one of two
         ways, and ValueError is raised for both at once. `legacy_effects` and `native_effects` tell as JSON what each
         world holds after it. Or `effects` records what legacy does, and native is replayed from that and does nothing,
         as on live traffic; it is needed for requests with a recording, too. A side that takes longer than
-        `timeout_seconds` for a request fails the test. For tests that aren't async: requests run on an event loop of
-        their own.
+        `timeout_seconds` for a request fails the test.
         """
+        _refuse_a_running_loop()
         if isinstance(effects, type):
             raise TypeError(f"effects={effects!r} is a class, and what it makes is needed: {effects.__name__}()")
         if effects is not None and (legacy_effects or native_effects):
@@ -140,21 +137,23 @@ class Parity:
 
         Raises AssertionError where they differ by the rules of the live comparison, in more than what is `accepted`,
         and for a rule of this endpoint that is expired. `target` is the path, percent-encoded, with its query.
-        Content-Length and Host are added where `headers` have none; `json` is written as a body, with its Content-Type.
+        ValueError is raised for another, and for `json` and `body` at once. A method counts in any case. Content-Length
+        and Host are added where `headers` have none; `json` is written as a body, with its Content-Type.
         With a `recording`, both sides answer from that, through the ports that it puts into the scope, and neither has
         an effect. `legacy_answered` is the status that legacy had when a difference was found: another one fails, also
         where both sides have it, for then the data is no longer what it was.
         """
         __tracebackhide__ = True
-        rules = [rule for rule in accepted if _may_apply(rule, method, target.partition("?")[0])]
+        _refuse_a_running_loop()
+        asked = Asked.of(method, target, headers=headers, body=body, json=json)
+        rules = [
+            rule for rule in accepted if rule.endpoint == "*" or may_be_for(rule.endpoint, asked.method, asked.path)
+        ]
         assert_none_expired(rules, on=datetime.now(UTC).date())
-        if json is not None:
-            body = json_module.dumps(json)
-        raw = body.encode() if isinstance(body, str) else body or b""
-        sent = _headers(method, headers, raw, is_json=json is not None)
+        raw = asked.body
 
         async def ask() -> tuple[Observation, Observation]:
-            old, new = [_scope(method, target, sent, self._lifespan_state) for _ in range(2)]
+            old, new = [asked.scope(self._lifespan_state) for _ in range(2)]
             if recording is None:
                 kept = None if self._effects is None else await self._effects.record(old)
                 legacy = await self._observe("legacy", old, raw, kept)
@@ -170,12 +169,13 @@ class Parity:
         legacy, native = self._runner.run(ask())
         if legacy_answered not in (None, legacy.answer.status):
             changed = f"legacy answered {legacy_answered} when this was found and {legacy.answer.status} now"
-            title = f"{method} {target}: {changed}: bring its data back, or delete this test"
+            why = "its data is gone, or a variable PARITY_… has another value than the request had"
+            title = f"{asked}: {changed}: {why}: bring that back, or delete this test"
             raise AssertionError("\n".join([title, *_told(legacy)]))
         verdict = compare(legacy, native, accepted=rules, method=method)
         if verdict.outcome == "mismatch":
             places = [f"  {difference.between('legacy', 'native')}" for difference in verdict.differences]
-            title = f"{method} {target}: legacy and native differ"
+            title = f"{asked}: legacy and native differ"
             raise AssertionError("\n".join([title, *places, *_told(legacy), *_told(native)]))
         return legacy.answer
 
@@ -216,6 +216,16 @@ class Parity:
             raised=raised,
             raised_at=raised_at,
         )
+
+
+def _refuse_a_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "the fixture parity runs an event loop of its own: use it in a test that is `def`, not `async def`"
+    )
 
 
 async def _made(side: Side, factory: Callable[[], Any]) -> Any:
@@ -278,50 +288,6 @@ async def _lifespan(app: ASGIApp) -> AsyncIterator[Mapping[str, Any]]:
         running.cancel()
         # What it raised was in its message, or it has no lifespan.
         await asyncio.gather(running, return_exceptions=True)
-
-
-def _headers(method: str, given: Headers | None, body: bytes, *, is_json: bool) -> list[tuple[str, str]]:
-    pairs = given.items() if isinstance(given, Mapping) else given or ()
-    headers = [(name.lower(), value) for name, value in pairs]
-    names = {name for name, _ in headers}
-    if "host" not in names:
-        headers.insert(0, ("host", HOST))
-    if is_json and "content-type" not in names:
-        headers.append(("content-type", "application/json"))
-    has_body = bool(body) or method in {"PATCH", "POST", "PUT"}
-    if has_body and names.isdisjoint({"content-length", "transfer-encoding"}):
-        headers.append(("content-length", str(len(body))))
-    return headers
-
-
-def _scope(method: str, target: str, headers: Iterable[tuple[str, str]], state: Mapping[str, Any]) -> Scope:
-    """As uvicorn makes it."""
-    path, _, query = target.partition("?")
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": unquote(path),
-        "raw_path": path.encode("ascii"),
-        "query_string": query.encode("ascii"),
-        "root_path": "",
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-        "client": ("127.0.0.1", 50_000),
-        "server": (HOST, 80),
-        "state": dict(state),
-    }
-
-
-def _may_apply(rule: AcceptedDifference, method: str, path: str) -> bool:
-    """Whether the request can be one to the rule's endpoint. A HEAD follows its GET."""
-    rule_method, _, rule_path = rule.endpoint.partition(" ")
-    if rule.endpoint == "*":
-        return True
-    pattern = ".+".join(re.escape(part) for part in re.split(r"<[^>]*>", rule_path))
-    methods = {method, "GET"} if method == "HEAD" else {method}
-    return rule_method in methods and re.fullmatch(pattern, unquote(path)) is not None
 
 
 def _told(observation: Observation) -> list[str]:

@@ -199,6 +199,14 @@ ModuleNotFoundError: No module named 'a_module_that_is_not_there'""",
 KeyError: 'DATABASE_URL'""",
         ),
         (
+            "import sys\nsys.exit(7)\n",
+            "shop.broken:app",
+            """Traceback (most recent call last):
+  File "{file}", line 2, in <module>
+    sys.exit(7)
+SystemExit: 7""",
+        ),
+        (
             "app = (\n",
             "shop.broken:app",
             """  File "{file}", line 1
@@ -207,7 +215,7 @@ KeyError: 'DATABASE_URL'""",
 SyntaxError: '(' was never closed""",
         ),
     ],
-    ids=["lacking", "factory", "syntax"],
+    ids=["lacking", "factory", "exit", "syntax"],
 )
 def test_what_the_app_itself_raises_is_shown_from_its_own_code_on(
     source: str, name: str, shown: str, tmp_path: Path

@@ -161,7 +161,7 @@ def rule(endpoint: str) -> AcceptedDifference:
     [
         ("GET /itmes", "the nearest are GET /items"),
         # A HEAD is its GET's, and rules are named as legacy writes them.
-        ("HEAD /items", "the nearest are GET /items"),
+        ("HEAD /items", "HEAD goes with GET /items"),
         ("GET /days/{day:int}", "the nearest are GET /days/<int:day>"),
         ("PUT /x", "`tradewindow cutover list` shows all"),
     ],

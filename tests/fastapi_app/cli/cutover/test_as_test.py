@@ -20,7 +20,7 @@ from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from fastapi_app.cutover.suite import parity
 from tests.documented import EFFECTS, write_modules
 from tests.fastapi_app.cli.cutover.commands import WRONG_PRICE, output, refusal, run
-from tests.fastapi_app.cutover.store.helpers import migrated, mismatch
+from tests.fastapi_app.cutover.store.helpers import INSTANT, INVENTORY, migrated, mismatch
 
 pytest_plugins = ["pytester"]
 
@@ -148,6 +148,7 @@ def test_one_without_a_recording_needs_none(store: SQLiteCutoverStore) -> None:
 def test_this_product_has_effects_of_its_own() -> None:
     Path("var").mkdir()
     own = SQLiteCutoverStore(migrated(Path("var/cutover.sqlite3")))
+    own.register(INVENTORY, {}, at=INSTANT)
     own.add_evidence({}, [replace(WRONG_PRICE, recording={"a": 1})])
     own.close()
     test = run("mismatches", "1", "--as-test").stdout
@@ -201,6 +202,7 @@ def test_another_state_says_nothing_of_where_its_two_apps_are(store: SQLiteCutov
 def test_an_app_without_both_sides_needs_the_other_one() -> None:
     Path("var").mkdir()
     own = SQLiteCutoverStore(migrated(Path("var/cutover.sqlite3")))
+    own.register(INVENTORY, {}, at=INSTANT)
     own.add_evidence({}, [WRONG_PRICE])
     own.close()
     assert refusal("mismatches", "1", "--as-test", "--native", "shop:new", exit_code=2) == (

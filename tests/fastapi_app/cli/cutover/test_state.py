@@ -4,6 +4,8 @@ import json
 import os
 import shlex
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from shared.modes import EndpointMode
 from tests.fastapi_app.cli.cutover.commands import output, refusal, run
-from tests.fastapi_app.cutover.store.helpers import BOTH, INSTANT, endpoint, mismatch
+from tests.fastapi_app.cutover.store.helpers import BOTH, INSTANT, INVENTORY, endpoint, mismatch
 
 
 def test_before_the_first_server_list_shows_what_it_would_begin_with_and_makes_nothing(path: Path) -> None:
@@ -51,7 +53,10 @@ def test_the_product_s_own_store_is_found_by_the_settings(store: SQLiteCutoverSt
 
 
 @pytest.mark.parametrize("command", [["list"], ["set", "GET /a", "shadow", "--reason=x"]])
-def test_an_sqlite_file_of_something_else_is_left_as_it_was(path: Path, command: list[str]) -> None:
+def test_an_sqlite_file_of_something_else_is_left_as_it_was(
+    path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastapi_app.cli.cutover_opened.MAKING_SECONDS", 0.05)
     for made in ("CREATE TABLE notes (text)", None):
         path.write_bytes(b"")
         if made:
@@ -84,6 +89,41 @@ def test_a_state_file_that_isn_t_there_is_named_and_not_made(command: list[str],
 def test_a_state_file_that_is_none_is_named(path: Path) -> None:
     path.write_text("This is no database, and never was one. " * 20)
     assert refusal("list", "--state", str(path)) == f"the store can't answer: {path}: file is not a database"
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["show", BOTH.name], ["set", BOTH.name, "shadow", "--reason=x"]], ids=lambda words: words[0]
+)
+def test_a_file_that_a_first_start_is_making_is_waited_for(path: Path, command: list[str]) -> None:
+    path.touch()
+    start = time.monotonic()
+    making = threading.Thread(target=_make, args=(path,))
+    making.start()
+    try:
+        result = run(*command, "--state", str(path))
+    finally:
+        making.join()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert BOTH.name in result.stdout
+    assert time.monotonic() - start >= 2 * STEP_SECONDS
+
+
+STEP_SECONDS = 0.1
+
+
+def _make(path: Path) -> None:
+    """The tables, and then the endpoints, each after a while."""
+    with closing(SQLiteCutoverStore(path)) as store:
+        time.sleep(STEP_SECONDS)
+        store.version()
+        time.sleep(STEP_SECONDS)
+        store.register(INVENTORY, {}, at=INSTANT)
+
+
+def test_an_empty_file_is_not_waited_for_for_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastapi_app.cli.cutover_opened.MAKING_SECONDS", 0.05)
+    path.touch()
+    assert refusal("list", "--state", str(path)) == f"the store can't answer: {path} is not a cutover's state file"
 
 
 @pytest.mark.parametrize("is_own", [True, False])

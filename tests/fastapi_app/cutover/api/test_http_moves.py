@@ -134,19 +134,19 @@ async def test_an_endpoint_that_can_t_be_moved_so_moves_none(
         ),
         (
             {"changes": {"GET /x": {"mode": "canary"}}},
-            "percent of GET /x: missing is not a number from 0 to 100 for canary, and none otherwise",
+            "percent of GET /x: missing is not a number from 0 to 100, which canary needs and no other mode takes",
         ),
         (
             {"changes": {"GET /x": {"mode": "canary", "percent": 100.5}}},
-            "percent of GET /x: 100.5 is not a number from 0 to 100 for canary, and none otherwise",
+            "percent of GET /x: 100.5 is not a number from 0 to 100, which canary needs and no other mode takes",
         ),
         (
             {"changes": {"GET /x": {"mode": "shadow", "percent": 5}}},
-            "percent of GET /x: 5 is not a number from 0 to 100 for canary, and none otherwise",
+            "percent of GET /x: 5 is not a number from 0 to 100, which canary needs and no other mode takes",
         ),
         (
             {"changes": {"GET /x": {"mode": "canary", "percent": "5"}}},
-            'percent of GET /x: "5" is not a number from 0 to 100 for canary, and none otherwise',
+            'percent of GET /x: "5" is not a number from 0 to 100, which canary needs and no other mode takes',
         ),
         (
             {"changes": {"GET /x": {"mode": "shadow", "sample_rate": 1.01}}},

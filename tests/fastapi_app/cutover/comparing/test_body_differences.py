@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastapi_app.cutover.comparing.observation import Difference, Observation
 from fastapi_app.cutover.comparing.verdict import MATCH, MAX_DIFFERENCES, compare
-from tests.fastapi_app.cutover.comparing.seen import JSON, TEXT, bodies, places, seen
+from tests.fastapi_app.cutover.comparing.seen import JSON, TEXT, Headers, bodies, places, seen
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,30 @@ def test_text_shows_the_first_line_that_differs() -> None:
     ]
     (found,) = bodies("a" * 1_000 + "b" + "c" * 1_000, "a" * 1_000 + "d" + "c" * 1_000, TEXT)
     assert found.primary == "line 1: …" + "a" * 40 + "b" + "c" * 119 + "…"
+
+
+@pytest.mark.parametrize(
+    ("primary", "candidate", "told"),
+    [
+        ("hello\n", "hello", r"body: primary 'line 1: hello\n', candidate 'line 1: hello'"),
+        ("one\ntwo", "one\ntwo\nthree", r"body: primary 'line 2: two', candidate 'line 2: two\n'"),
+        ("one\n", "one\n\n", r"body: primary 'line 2: ', candidate 'line 2: \n'"),
+        ("one\n", "one\r\n", r"body: primary 'line 1: one', candidate 'line 1: one\r'"),
+        ("one\ntwo", "onetwo", "body: primary 'line 1: one', candidate 'line 1: onetwo'"),
+    ],
+)
+def test_a_newline_is_shown_where_it_is_what_differs(primary: str, candidate: str, told: str) -> None:
+    assert [str(difference) for difference in bodies(primary, candidate, TEXT)] == [told]
+
+
+@pytest.mark.parametrize("headers", [TEXT, JSON])
+def test_texts_that_look_alike_are_told_by_their_escapes(headers: Headers) -> None:
+    composed, decomposed = '"caf\u00e9"', '"cafe\u0301"'
+    (found,) = bodies(composed, decomposed, headers)
+    assert r"caf\xe9" in found.between("legacy", "native").partition(", native ")[0]
+    assert r"cafe\u0301" in found.between("legacy", "native").partition(", native ")[2]
+    (other,) = bodies(composed, '"caf\u00e8"', headers)
+    assert "café" in str(other)
 
 
 @pytest.mark.parametrize("other", ["1", "{}", '{"a":1}', "[]", '{"a":[]}'])

@@ -143,7 +143,14 @@ def test_parameters_in_any_text(body: bytes, shown: bytes, headers: Headers) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "Passwd", "client_secret", "clientSecret", "accessToken", "refresh-token", "api_key", "apikey"]
+    "name",
+    [
+        *("password", "Passwd", "client_secret", "clientSecret", "accessToken", "refresh-token", "api_key", "apikey"),
+        *("X-Access-Token", "X-Session-Token", "session_token", "api_token", "apiToken", "token"),
+        *("X-Amz-Security-Token", "X-Gitlab-Token", "X-Secret", "x-client-secret", "jwt", "sessionid", "X-Session-Id"),
+        *("X-Authorization", "secret_key", "aws_secret_access_key", "ssh-private-key", "keyPassphrase"),
+        *("db_passwd", "PWD"),
+    ],
 )
 def test_well_known_names_are_secret_without_being_configured(name: str) -> None:
     given = mismatch(
@@ -155,6 +162,24 @@ def test_well_known_names_are_secret_without_being_configured(name: str) -> None
     assert request.query == f"{name}=[redacted]"
     assert request.body == f'{{"user": {{"{name}": "[redacted]"}}}}'.encode()
     assert [value for _, value in request.headers] == ["[redacted]", "[redacted]"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("max_tokens", "total_tokens", "token_type", "tokenizer", "tokens", "secrets", "passwords", "secretary"),
+        *("idempotency_key", "public_key", "order_id", "symbol", "state_token_path", "no such token"),
+    ],
+)
+def test_names_that_only_look_like_secrets_are_kept(name: str) -> None:
+    body = f'{{"{name}": "abc", "n": ["{name}", "abc"]}}'.encode()
+    request = redacted(mismatch(body=body, headers=((name, "abc"),)), fields=()).request
+    assert (request.body, request.headers) == (body, ((name, "abc"),))
+
+
+def test_of_any_authorization_the_credentials_are_found_elsewhere() -> None:
+    given = mismatch(headers=(("x-authorization", "Bearer abcdefgh"),), body=b'{"seen": "abcdefgh"}')
+    assert redacted(given, fields=()).request.body == b'{"seen": "[redacted]"}'
 
 
 def test_bytes_that_are_no_text_survive_beside_a_secret() -> None:

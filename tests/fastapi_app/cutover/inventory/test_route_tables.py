@@ -83,7 +83,8 @@ class _AnyMethod:
         ),
         (
             Route("/any", _AnyMethod()),
-            "native's /any names no methods, so it is no endpoint: list it in native_routes with its methods",
+            "native's /any names no methods, so it is no endpoint: list it with its methods in native_routes "
+            "(--native-routes)",
         ),
         (OddRoute(), "native's OddRoute /odd is no endpoint: its kind of route isn't known"),
     ],
@@ -114,7 +115,8 @@ def test_what_legacy_has_beside_endpoints_is_told() -> None:
         (
             "legacy's /a of the subdomain api is no endpoint: the cutover goes by path alone",
             "legacy's WebSocket /ws is no endpoint: WebSockets go to native",
-            "legacy's /any names no methods, so it is no endpoint: list it in legacy_routes with its methods",
+            "legacy's /any names no methods, so it is no endpoint: list it with its methods in legacy_routes "
+            "(--legacy-routes)",
         ),
     )
 
@@ -155,15 +157,17 @@ def test_a_list_adds_to_what_is_read() -> None:
 def test_without_a_list_a_native_app_that_can_t_be_read_is_asked_nothing() -> None:
     found = take_inventory(_asgi_app, legacy_app(("GET", "/a")))
     assert sides(found) == {"GET /a": "legacy"}
-    assert found.findings == ("native is a function, whose routes can't be read: list them in native_routes",)
+    assert found.findings == (
+        "native is a function, whose routes can't be read: list them in native_routes (--native-routes)",
+    )
 
 
 def test_without_a_list_a_legacy_app_that_can_t_be_read_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
         take_inventory(native_app(("GET", "/a")), wsgi_app)
     assert str(caught.value) == (
-        "legacy is a function, whose routes can't be read: list them in legacy_routes, or native would take all that "
-        "it has a route for"
+        "legacy is a function, whose routes can't be read: list them in legacy_routes (--legacy-routes), or native "
+        "would take all that it has a route for"
     )
     assert take_inventory(None, wsgi_app).endpoints == ()
 

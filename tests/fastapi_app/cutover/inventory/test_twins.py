@@ -76,10 +76,12 @@ def test_of_a_twin_that_takes_more_only_what_legacy_takes_is_the_endpoint_s() ->
 def test_a_rule_that_takes_less_is_no_twin_and_takes_nothing_from_legacy(starlette: str, flask: str) -> None:
     found = inventory(native=[("GET", starlette)], legacy=[("GET", flask)])
     assert sorted(sides(found).values()) == ["legacy", "native"]
-    assert (
+    sentence = (
         f"GET {flask} and native's {starlette} don't pair: their converters differ, and native's doesn't take all that "
         "legacy's takes"
-    ) in found.findings
+    )
+    assert sentence in found.findings
+    assert [sentence in endpoint.notes for endpoint in found.endpoints] == [True, True]
     path = "/items/1.5" if "float" in flask else "/items/1"
     assert named(found, "GET", path) == f"GET {flask}"
 
@@ -90,6 +92,7 @@ def test_two_that_could_be_twins_of_one_are_twins_of_none() -> None:
     assert found.findings == (
         "native's GET /r/{x} could be the twin of /r/<int:x> and of /r/<uuid:x>, so it is that of none",
     )
+    assert [endpoint.notes for endpoint in found.endpoints] == [found.findings] * 3
     assert [named(found, "GET", path) for path in ("/r/1", "/r/x")] == ["GET /r/<int:x>", "GET /r/<x>"]
 
 
@@ -153,7 +156,7 @@ def test_where_a_converter_raises_legacy_answers(caplog: pytest.LogCaptureFixtur
     legacy.url_map.converters["day"] = Day
     legacy.add_url_rule("/days/<day:day>", view_func=lambda day: day)
     found = take_inventory(native_app(("GET", "/days/{day}")), legacy)
-    assert found.findings[-1] == (
+    assert found.findings[0] == (
         "legacy's converter 'day' (Day) converts by code of its own; the cutover runs it, too, to tell which endpoint "
         "a request is for, and where it raises, legacy answers"
     )

@@ -207,6 +207,9 @@ def test_a_table_that_was_answered_doesn_t_change(store: CutoverStore) -> None:
         (NEW.name, CANARY, "GET /api/new can't be in mode canary: it has no legacy side"),
         (NEW.name, LEGACY, "GET /api/new can't be in mode legacy: it has no legacy side"),
         ("GET /api/boht", SHADOW, "'GET /api/boht' is not an endpoint: the nearest are GET /api/both"),
+        ("GET /api/old/7", SHADOW, "'GET /api/old/7' is not an endpoint: the nearest are GET /api/old/<int:number>"),
+        ("HEAD /api/both", SHADOW, "'HEAD /api/both' is not an endpoint: HEAD goes with GET /api/both"),
+        ("HEAD /api/old/7", SHADOW, "'HEAD /api/old/7' is not an endpoint: HEAD goes with GET /api/old/<int:number>"),
         ("", SHADOW, "'' is not an endpoint: `tradewindow cutover list` shows all"),
     ],
 )

@@ -182,7 +182,8 @@ def test_both_sides_agree_on_data_that_is_gone_and_it_fails(suite: pytest.Pytest
     gone.stdout.fnmatch_lines(
         [
             "E   AssertionError: POST /login?token=a%26b: legacy answered 201 when this was found and 200 now: "
-            "bring its data back, or delete this test",
+            "its data is gone, or a variable PARITY_… has another value than the request had: bring that back, or "
+            "delete this test",
             "E   legacy answered 200",
         ]
     )
