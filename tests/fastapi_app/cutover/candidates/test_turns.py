@@ -105,15 +105,17 @@ async def test_a_task_factory_that_runs_tasks_at_once_does_not_run_candidates_in
 
 async def test_a_slow_endpoint_keeps_no_other_waiting() -> None:
     begun: list[Scope] = []
+    gate = asyncio.Event()
 
-    async def slowly() -> None:
-        await asyncio.sleep(0.01)
+    async def wait() -> None:
+        await gate.wait()
 
-    native = asgi(seen=begun, first=slowly)
+    native = asgi(seen=begun, first=wait)
     app = cutover_of(native, wsgi(), {**SHADOW, "GET /slow": "shadow"}, settings=CutoverSettings(concurrency=1))
     for _ in range(20):
         await ask(app, "GET", "/slow")
     await ask(app, "GET", "/items")
+    gate.set()
     assert await counts_of(app) == {"match": 21}
     assert "/items" in [scope["path"] for scope in begun[:3]]
 
