@@ -23,14 +23,14 @@ from tests.fastapi_app.cutover.pairs import SHADOW, asgi, ask, counts_of, cutove
 async def test_a_stretch_in_which_a_client_s_request_holds_up_the_loop_is_no_candidate_s_fault() -> None:
     async def native(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/blocks":
-            time.sleep(0.4)  # noqa: ASYNC251 - that is the fault
+            time.sleep(1.1)  # noqa: ASYNC251 - that is the fault
         await asgi()(scope, receive, send)
 
     def legacy(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         time.sleep(0.02)
         return wsgi()(environ, start_response)
 
-    settings = CutoverSettings(timeout_seconds=0.3, concurrency=4)
+    settings = CutoverSettings(timeout_seconds=1.0, concurrency=4)
     app = cutover_of(native, legacy, {"GET /items": "verify", "GET /blocks": "native"}, settings=settings)
     await asyncio.gather(*(ask(app, "GET", "/items") for _ in range(8)))
     await asyncio.sleep(0.005)
@@ -76,13 +76,13 @@ async def test_what_a_task_does_long_after_the_candidate_that_started_it_is_not_
             # Lazily, for all requests, as clients of databases do.
             keepers.append(asyncio.create_task(keep()))
         if scope["path"] == "/job":
-            jobs.put_nowait(0.4)
+            jobs.put_nowait(0.7)
         await asgi(first=pause)(scope, receive, send)
 
     async def pause() -> None:
         await asyncio.sleep(0.1)
 
-    settings = CutoverSettings(block_seconds=0.1)
+    settings = CutoverSettings(block_seconds=0.3)
     app = cutover_of(native, wsgi(), {**SHADOW, "GET /job": "native"}, settings=settings)
     async with app.running():
         await ask(app, "GET", "/items")

@@ -182,8 +182,8 @@ def test_json_in_very_many_texts() -> None:
 def test_a_hostile_body_takes_no_time(body: bytes, headers: Headers) -> None:
     started = time.thread_time()
     assert len(request_body(body, headers)) < MAX_BODY_BYTES + 100
-    # Of the processor, for the machine may be busy. It takes milliseconds where this was written; what takes time by the
-    # square of the length takes many seconds.
+    # Of the processor, for the machine may be busy. It takes milliseconds where this was written; what takes time by
+    # the square of the length takes many seconds.
     assert time.thread_time() - started < 0.5 * max(1, len(body) / 65_536)
 
 
