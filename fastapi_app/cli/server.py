@@ -120,8 +120,10 @@ def _without_ctrl_c() -> Iterator[None]:
     traceback. They inherit the block, and stop by the parent's SIGTERM; the parent gets a Ctrl-C of meanwhile after."""
     resource_tracker.ensure_running()  # or the first worker would start it, which ends the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Ending:

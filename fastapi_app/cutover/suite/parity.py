@@ -57,11 +57,11 @@ class Parities:
         """Calls both factories, which may be async, once, and starts the native app's lifespan.
 
         Raises TypeError for what is no such factory, and RuntimeError in a test that is async, for requests run on an
-        event loop of their own. What each request does to the world is compared in one of two
-        ways, and ValueError is raised for both at once. `legacy_effects` and `native_effects` tell as JSON what each
-        world holds after it. Or `effects` records what legacy does, and native is replayed from that and does nothing,
-        as on live traffic; it is needed for requests with a recording, too. A side that takes longer than
-        `timeout_seconds` for a request fails the test.
+        event loop of their own. What each request does to the world is compared in one of two ways, and ValueError is
+        raised for both at once. `legacy_effects` and `native_effects` tell as JSON what each world holds after it. Or
+        `effects` records what legacy does, and native is replayed from that and does nothing, as on live traffic; it is
+        needed for requests with a recording, too. A side that takes longer than `timeout_seconds` for a request fails
+        the test.
         """
         _refuse_a_running_loop()
         if isinstance(effects, type):
@@ -172,7 +172,7 @@ class Parity:
             why = "its data is gone, or a variable PARITY_… has another value than the request had"
             title = f"{asked}: {changed}: {why}: bring that back, or delete this test"
             raise AssertionError("\n".join([title, *_told(legacy)]))
-        verdict = compare(legacy, native, accepted=rules, method=method)
+        verdict = compare(legacy, native, accepted=rules, method=asked.method)
         if verdict.outcome == "mismatch":
             places = [f"  {difference.between('legacy', 'native')}" for difference in verdict.differences]
             title = f"{asked}: legacy and native differ"
