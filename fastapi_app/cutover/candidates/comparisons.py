@@ -48,6 +48,10 @@ CANCEL_SECONDS = 1.0
 NO_ANSWER_TOLD = "no answer"
 """Of an app that returns without having answered as a whole."""
 
+RECORDED_SECONDS = 50.0
+"""How long one may wait whose effects are recorded: what both sides count from now, such as the Expires of a cookie,
+may be a minute apart."""
+
 CLOSING_SECONDS = 1.0
 """How long a process that stops waits for candidates."""
 
@@ -293,7 +297,8 @@ class Comparisons:
         in_force = self._in_force(endpoint)
         if in_force is None or not in_force.sample_rate:
             return "stopped"
-        if pair.recording is None and time.monotonic() - pair.since > self._settings.max_queued_seconds:
+        max_seconds = self._settings.max_queued_seconds if pair.recording is None else RECORDED_SECONDS
+        if time.monotonic() - pair.since > max_seconds:
             return "stale"
         if side == "native" and self._heavy.rests(endpoint):
             return "heavy"

@@ -11,11 +11,12 @@ async def run_noted(primary: ASGIApp, pair: Pair, scope: Scope, send: Send) -> N
 
     async def send_and_note(message: Message) -> None:
         message = listed(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            await pair.request.take_what_is_there()
         # Events that nobody will compare may come for days.
         if not pair.answer.is_event_stream:
             pair.answer.note(message)
+        if pair.answer.is_event_stream or pair.answer.too_large:
+            # It may go on for long, and nobody will compare it.
+            pair.request.let_go()
         await send(message)
 
     async def receive_and_note() -> Message:
@@ -24,15 +25,5 @@ async def run_noted(primary: ASGIApp, pair: Pair, scope: Scope, send: Send) -> N
             pair.client_left = True
         return message
 
-    try:
-        await primary(scope, receive_and_note, send_and_note)
-    except Exception:
-        await _taken_down(pair)
-        raise
-    await _taken_down(pair)
-
-
-async def _taken_down(pair: Pair) -> None:
-    """Where the app has no whole answer, the server gives one."""
-    if not pair.answer.complete:
-        await pair.request.take_what_is_there()
+    await pair.request.begin()
+    await primary(scope, receive_and_note, send_and_note)

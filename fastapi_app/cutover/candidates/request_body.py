@@ -34,36 +34,45 @@ class RequestBody:
         self._room = room
         self._chunks: list[bytes] = []
         self._size = 0
-        self._receiving = 0
         self._ended = not _may_have_one(scope)
         self._cut_by: SkipReason | None = None
+        self._first: asyncio.Future[Message] | None = None
+        """The first message, until the primary has it."""
+
+    async def begin(self) -> None:
+        """Takes down what has come with the head, which a primary that refuses by the head alone doesn't read. To be
+        called before the primary runs: from then on nothing here waits, but for the primary."""
+        if self._ended:
+            return
+        self._first = asyncio.ensure_future(self._receive())
+        # One turn of the loop, in which a server gives what it has.
+        await asyncio.sleep(0)
 
     async def receive(self) -> Message:
         """For the primary."""
-        self._receiving += 1
+        first, self._first = self._first, None
         try:
-            message = await self._receive()
-        finally:
-            self._receiving -= 1
+            message = await (self._receive() if first is None else asyncio.shield(first))
+        except asyncio.CancelledError:
+            # Who asked has given up, and the next who asks is to have it.
+            if first is not None:
+                self._first = first
+            raise
         self._note(message)
         return message
 
-    async def take_what_is_there(self) -> None:
-        """Takes down what the client has sent and the primary hasn't read, without waiting for more. To be called
-        before the primary's answer ends, for then a server says that the client has left."""
-        while not self._ended and not self._receiving:
-            receiving = asyncio.ensure_future(self._receive())
-            try:
-                await asyncio.wait({receiving}, timeout=0)
-            finally:
-                # Of one that is done nothing is cancelled.
-                receiving.cancel()
-            if not receiving.done() or receiving.cancelled() or receiving.exception() is not None:
-                return
-            self._note(receiving.result())
+    def let_go(self) -> None:
+        """Holds nothing any more; the primary goes on."""
+        self._cut("request_unread")
 
     def leave(self) -> "bytes | SkipReason":
-        """The body, or why it isn't there as a whole. Nothing of it is held here any more."""
+        """The body, or why it isn't there as a whole, once the primary has ended. Nothing of it is held any more."""
+        first, self._first = self._first, None
+        if first is not None:
+            # Of one that is done nothing is cancelled.
+            first.cancel()
+            if first.done() and not first.cancelled() and first.exception() is None:
+                self._note(first.result())
         body = b"".join(self._chunks)
         self._drop()
         self._cut_by = self._cut_by or (None if self._ended else "request_unread")

@@ -1,14 +1,20 @@
 """Values of headers that tell when they were made: each side makes its own."""
 
 import base64
+import time
 from email.utils import mktime_tz, parsedate_tz
 
 MAX_SECONDS_BETWEEN = 60
 """A candidate runs behind its primary, under load by as much as its line is long."""
 
-_MAX_CHARACTERS_OF_SECONDS = 8
-_EARLIEST_SECONDS = 1_000_000_000
-"""Of 2001; what is smaller counts something else."""
+DAY_SECONDS = 86_400
+"""What is further from now is no time at which something is signed."""
+
+MIN_SIGNATURE_CHARACTERS = 20
+"""itsdangerous writes 27 for SHA-1, its shortest."""
+
+_CHARACTERS_OF_SECONDS = (6, 7)
+"""Of four bytes, which last until 2106, and of five."""
 
 
 def same_but_for_when_signed(ours: str, theirs: str) -> bool:
@@ -20,7 +26,9 @@ def same_but_for_when_signed(ours: str, theirs: str) -> bool:
     """
     *our_payload, our_time, our_signature = ("", "", *ours.split("."))
     *their_payload, their_time, their_signature = ("", "", *theirs.split("."))
-    if our_payload != their_payload or len(our_signature) != len(their_signature):
+    if our_payload != their_payload or our_signature == their_signature:
+        return False
+    if not MIN_SIGNATURE_CHARACTERS <= len(our_signature) == len(their_signature):
         return False
     our_seconds, their_seconds = _seconds(our_time), _seconds(their_time)
     if our_seconds is None or their_seconds is None:
@@ -35,14 +43,19 @@ def same_date(ours: str | None, theirs: str | None) -> bool:
     our_date, their_date = parsedate_tz(ours or ""), parsedate_tz(theirs or "")
     if our_date is None or their_date is None:
         return False
-    return abs(mktime_tz(our_date) - mktime_tz(their_date)) <= MAX_SECONDS_BETWEEN
+    try:
+        return abs(mktime_tz(our_date) - mktime_tz(their_date)) <= MAX_SECONDS_BETWEEN
+    except (ValueError, OverflowError):
+        # Of a year that no calendar has.
+        return False
 
 
 def _seconds(text: str) -> int | None:
-    if not text or len(text) > _MAX_CHARACTERS_OF_SECONDS:
+    if len(text) not in _CHARACTERS_OF_SECONDS:
         return None
     try:
-        seconds = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return None
-    return seconds if seconds >= _EARLIEST_SECONDS else None
+    seconds = int.from_bytes(decoded, "big")
+    return seconds if abs(seconds - time.time()) <= DAY_SECONDS else None

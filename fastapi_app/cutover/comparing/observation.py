@@ -35,7 +35,7 @@ SkipReason = Literal[
 """Why a comparison was not made: `unsafe` is a method with effects that no ports record, `costly` is declared,
 `primary_busy` is the bridge's own 503, `request_unread` was answered before its body had come, `expect_continue` a
 client that waits for leave to send its body, `stopped` waited when its endpoint was compared no more, `heavy` came too
-soon after two that kept the event loop for long, `stale` waited so long, with nothing recorded, that the world may have
+soon after two that kept the event loop for long, `stale` waited so long that the world, or the minute, may have
 changed, and `unfinished` is a primary that goes on behind its answer."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import anyio
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,15 +45,55 @@ async def test_a_primary_that_answers_by_the_head_alone_waits_for_no_body() -> N
     assert await counts_of(app) == {"skipped request_unread": 1}
 
 
-async def test_a_body_that_is_there_when_such_a_primary_answers_is_the_candidate_s() -> None:
+async def test_a_body_that_came_with_its_head_is_the_candidate_s_though_the_primary_does_not_read_it() -> None:
     seen: list[dict[str, Any]] = []
     app = cutover_of(early, wsgi(seen=seen), VERIFY, settings=PURE)
-    parts: asyncio.Queue[bytes] = asyncio.Queue()
-    for part in (b"12", b"34", b""):
-        parts.put_nowait(part)
-    await ask(sending(app, parts), "POST", "/items", headers=CHUNKED)
+    await ask(app, "POST", "/items", body=b"1234")
     assert await counts_of(app) == {"match": 1}
     assert [environ["body"] for environ in seen] == [b"1234"]
+
+
+async def test_nothing_of_a_body_is_lost_where_who_asks_for_it_gives_up() -> None:
+    heard: list[bytes] = []
+
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        more = True
+        while more:
+            try:
+                message = await asyncio.wait_for(receive(), timeout=0.01)
+            except TimeoutError:
+                continue
+            heard.append(message["body"])
+            more = message["more_body"]
+        await asgi()(scope, nothing_more, send)
+
+    seen: list[dict[str, Any]] = []
+    app = cutover_of(native, wsgi(seen=seen), VERIFY, settings=PURE)
+    parts: asyncio.Queue[bytes] = asyncio.Queue()
+    asking = asyncio.create_task(ask(sending(app, parts), "POST", "/items", headers=CHUNKED))
+    for part in (b"12", b"34", b""):
+        await asyncio.sleep(0.05)
+        parts.put_nowait(part)
+    assert (await asking).status == 200
+    assert heard == [b"12", b"34", b""]
+    assert await counts_of(app) == {"match": 1}
+    assert [environ["body"] for environ in seen] == [b"1234"]
+
+
+async def test_an_answer_of_an_app_that_was_cancelled_within_goes_out_whole() -> None:
+    """As where a middleware's time is over: a server's `send` doesn't wait, and nothing here may."""
+
+    async def native(scope: Scope, _receive: Receive, send: Send) -> None:
+        with anyio.move_on_after(0.01):
+            try:
+                await anyio.sleep(10)
+            finally:
+                await asgi(status=504)(scope, nothing_more, send)
+
+    app = cutover_of(native, wsgi(), VERIFY, settings=PURE)
+    never: asyncio.Queue[bytes] = asyncio.Queue()
+    answered = await ask(sending(app, never), "POST", "/items", headers=CHUNKED)
+    assert (answered.status, answered.body) == (504, b"{}")
 
 
 async def test_a_client_that_is_gone_costs_such_a_primary_nothing() -> None:
@@ -123,3 +164,26 @@ async def test_bodies_of_requests_that_are_under_way_have_a_bound_together(room:
     # What the first two had is free again.
     await ask(app, "POST", "/items", body=b"3" * 1_000)
     assert (await counts_of(app))["match"] == counts["match"] + 1
+
+
+async def test_a_stream_that_nobody_compares_holds_no_body() -> None:
+    gate = asyncio.Event()
+
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/items":
+            await asgi()(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        await gate.wait()
+        await send({"type": "http.response.body", "body": b""})
+
+    settings = CutoverSettings(pure=["POST /items", "POST /events"], max_queued_bytes=1_500)
+    app = cutover_of(native, wsgi(), {**VERIFY, "POST /events": "verify"}, settings=settings)
+    events = asyncio.create_task(ask(app, "POST", "/events", body=b"1" * 1_000))
+    await asyncio.sleep(0.01)
+    await ask(app, "POST", "/items", body=b"2" * 1_000)
+    gate.set()
+    await events
+    assert await counts_of(app) == {"match": 1, "skipped stream": 1}

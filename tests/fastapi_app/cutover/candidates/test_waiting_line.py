@@ -101,3 +101,21 @@ def test_all_of_them_can_leave() -> None:
     joined(line, pairs)
     assert list(line.leave()) == pairs
     assert (len(line), line.bytes) == (0, 0)
+
+
+def test_one_for_whom_there_is_no_room_pushes_nobody_out() -> None:
+    line = WaitingLine(max_pairs=1_000, max_bytes=80)
+    joined(line, [pair("GET /large", b"x" * 50), *(pair("GET /small", b"1") for _ in range(30))])
+    large = pair("GET /large", b"x" * 50)
+    assert joined(line, [large]) == [large]
+    assert (len(line), line.bytes) == (31, 80)
+    assert [each.plan.endpoint for each in joined(line, [pair("GET /other", b"x" * 20)])] == ["GET /large"]
+
+
+def test_what_an_app_sends_behind_its_end_does_not_change_the_count() -> None:
+    line = WaitingLine(max_pairs=10, max_bytes=100)
+    one = pair("GET /a", b"12")
+    joined(line, [one])
+    one.body = b"12345"
+    line.take()
+    assert line.bytes == 0

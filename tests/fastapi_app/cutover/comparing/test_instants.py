@@ -30,7 +30,8 @@ def session_cookie(*, late_seconds: float = 0, user: str = "ada", key: str = "k"
 
 
 def differ_in(primary: str, candidate: str, *, name: str = "set-cookie") -> list[str]:
-    return places(compare(seen(headers=((name, primary),)), seen(headers=((name, candidate),))))
+    with time_machine.travel(NOW, tick=False):
+        return places(compare(seen(headers=((name, primary),)), seen(headers=((name, candidate),))))
 
 
 @pytest.mark.parametrize("user", ["ada", LONG])
@@ -64,14 +65,26 @@ def test_a_session_that_differs_in_more_is_another(other: str) -> None:
     assert differ_in(session_cookie(), other) == ["headers.set-cookie.session"]
 
 
+SIGNATURE = "abcdefghijklmnopqrstuvwxyz"
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
         ("a.b.c", "a.b.d"),
         ("v1.2.3", "v1.2.4"),
-        ("1.1.1", "1.2.1"),
-        ("a.AQ.c", "a.Ag.d"),
-        ("a.aaaaaaaaa.c", "a.aaaaaaaab.c"),
+        ("3.104500.1", "3.104510.1"),
+        ("v1.20261127.0", "v1.20261128.0"),
+        ("EUR.123410.00", "EUR.123420.00"),
+        (f"a.104500.{SIGNATURE}1", f"a.104510.{SIGNATURE}2"),
+        (f"a.aaaaaaaaa.{SIGNATURE}1", f"a.aaaaaaaab.{SIGNATURE}2"),
+        (f"a.AQ.{SIGNATURE}1", f"a.Ag.{SIGNATURE}2"),
+        # Times of that noon, as itsdangerous writes them.
+        ("a.aagewA.c", "a.aagewQ.d"),
+        (f"a.aagewA.{SIGNATURE}", f"a.aagewQ.{SIGNATURE}"),
+        (f"a.aagewA.{SIGNATURE}1", f"a.aagewQ.{SIGNATURE}"),
+        (f"a.aagew.{SIGNATURE}1", f"a.aagewQ.{SIGNATURE}2"),
+        (f"a.aage!A.{SIGNATURE}1", f"a.aagewQ.{SIGNATURE}2"),
     ],
 )
 def test_what_is_no_time_is_compared_as_it_is(ours: str, theirs: str) -> None:
@@ -85,6 +98,15 @@ def test_an_expires_may_be_a_minute_earlier_or_later(late_seconds: float, differ
     assert len(differ_in(f"a=1; Expires={ours}", f"a=1; Expires={theirs}")) == differences
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("0", "1"), ("0", "Wed, 04 Mar 2026 12:00:00 GMT"), ("", "0")])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("0", "1"),
+        ("0", "Wed, 04 Mar 2026 12:00:00 GMT"),
+        ("", "0"),
+        ("Sat, 01 Jan 10000 00:00:00 GMT", "Sat, 01 Jan 10000 00:00:01 GMT"),
+        ("Sat, 01 Jan 99999999999 00:00:00 GMT", "Sat, 01 Jan 99999999999 00:00:01 GMT"),
+    ],
+)
 def test_an_expires_that_is_no_date_is_compared_as_it_is(ours: str, theirs: str) -> None:
     assert differ_in(ours, theirs, name="expires") == ["headers.expires"]
