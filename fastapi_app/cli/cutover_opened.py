@@ -26,7 +26,7 @@ from shared.window_config import WindowConfig
 PATIENCE_SECONDS = 5.0
 """For how long a command waits for a store that others write to."""
 
-MAKING_SECONDS = 2.0
+MAKING_SECONDS = 5.0
 """For how long a command waits for a state file that a first start is making."""
 
 MAKING_POLL_SECONDS = 0.02

@@ -1,11 +1,12 @@
 """The wire of the cutover's HTTP API: its requests, the models of all answers."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fastapi_app.cutover.comparing.observation import Outcome
+from fastapi_app.cutover.modes.sync import DecisionAuthor
 from fastapi_app.cutover.modes.unproved import NeverCompared
 from fastapi_app.cutover.store.base import ChangeKind
 from shared._json_object import read_object
@@ -23,13 +24,24 @@ def _printable(text: str) -> str:
     return text
 
 
-def _text(low: int, high: int) -> Any:
+def _a_person_s(author: str) -> str:
+    if author in get_args(DecisionAuthor):
+        raise ValueError("a name that the cutover signs with itself")
+    return author
+
+
+def _text(low: int, high: int, *, but: str = "") -> Any:
     return Field(
-        min_length=low, max_length=high, description=f"a text of {low} to {high} printable characters, not blank"
+        min_length=low, max_length=high, description=f"a text of {low} to {high} printable characters, not blank{but}"
     )
 
 
-_Author = Annotated[str, _text(1, 100), AfterValidator(_printable)]
+_Author = Annotated[
+    str,
+    _text(1, 100, but=f", and none of {', '.join(get_args(DecisionAuthor))}"),
+    AfterValidator(_printable),
+    AfterValidator(_a_person_s),
+]
 _Reason = Annotated[str, _text(1, 1_000), AfterValidator(_printable)]
 
 _NAME_RULE = "an endpoint's name, its method and rule, such as GET /api/trading-window/can-trade"

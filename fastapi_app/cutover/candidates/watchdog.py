@@ -15,7 +15,6 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.2
 IDLE_SECONDS = 1.0
 
-
 BLAME_SECONDS = 5.0
 """How long a candidate that has ended stands for the tasks that it has left; later they may be the app's as a whole,
 which whoever comes first happens to start."""

@@ -13,8 +13,8 @@ SECRET_NAMES = frozenset({"cookie", "set-cookie"})
 
 SECRET_ENDS = (
     *("authorization", "token", "jwt", "session-id"),
-    *("password", "passwd", "pwd", "passphrase"),
-    *("secret", "api-key", "access-key", "private-key", "secret-key"),
+    *("password", "passwd", "pwd", "passphrase", "password-confirmation", "password-confirm", "credentials"),
+    *("secret", "api-key", "access-key", "private-key", "secret-key", "sessid"),
 )
 """A name that ends in one of these is redacted as well, such as `X-Gitlab-Token`, `new_password` and `clientSecret`. In
 the plural they count things, or hold them under names of their own: `max_tokens` isn't."""
@@ -40,8 +40,10 @@ class Secrets:
 
     def _is_secret(self, name: str) -> bool:
         plain = _plain(name)
-        # A sentence may end in "token", too, and is no name.
-        return plain in self._names or (plain.endswith(self._ends) and " " not in plain)
+        if plain in self._names:
+            return True
+        # `password2` is one, too. A sentence may end in "token", and is no name.
+        return plain.rstrip("0123456789").endswith(self._ends) and " " not in plain
 
     def label(self, name: str, value: object) -> str:
         """What stands for the value: the same for an equal value of this name, in the whole mismatch."""

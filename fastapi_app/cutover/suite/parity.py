@@ -14,6 +14,7 @@ from fastapi_app.bridge import Bridge
 from fastapi_app.bridge.exchange import WSGIApp
 from fastapi_app.bridge.trace import TRACE, Trace
 from fastapi_app.cutover.candidates.capture import CandidateClient
+from fastapi_app.cutover.candidates.finishing import until_finished
 from fastapi_app.cutover.candidates.stacks import head_follows_get
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference, assert_none_expired
 from fastapi_app.cutover.comparing.observation import Observation, SeenAnswer
@@ -32,8 +33,6 @@ MAX_TOLD_CHARACTERS = 600
 
 _KINDS: dict[Side, tuple[str, int]] = {"legacy": ("a WSGI", 2), "native": ("an ASGI", 3)}
 """Of a side's app, with how many arguments its server calls it."""
-
-FINISHING_POLL_SECONDS = 0.001
 
 CallableEffects = Callable[[], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 
@@ -197,8 +196,7 @@ class Parity:
             async with limit:
                 await self._apps[side](scope, client.receive, client.send)
                 # Behind an answer, what a WSGI app does in `close()`, in its thread, has effects, too.
-                while not trace.finished:  # noqa: ASYNC110
-                    await asyncio.sleep(FINISHING_POLL_SECONDS)
+                await until_finished(trace)
         except Exception as exc:
             if limit.expired():
                 raise AssertionError(f"{side} took longer than {self._timeout_seconds:g} s") from exc

@@ -72,7 +72,7 @@ def test_forget_as_json_is_what_the_http_api_answers(store: SQLiteCutoverStore) 
         (["--all", "GET /api/both", "--reason", "x"], "endpoints and --all: give one of them, not both"),
         (
             ["--all", "--reason", "x", "--author", "a\nb"],
-            'author: "a\\nb" is not a text of 1 to 100 printable characters, not blank',
+            'author: "a\\nb" is not a text of 1 to 100 printable characters, not blank, and none of guard, watchdog',
         ),
     ],
 )

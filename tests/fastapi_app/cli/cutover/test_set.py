@@ -142,7 +142,7 @@ def test_set_as_json_answers_with_the_table(store: SQLiteCutoverStore) -> None:
         ),
         (
             ["GET /api/both", "shadow", "--reason", "x", "--author", "a\nb"],
-            'author: "a\\nb" is not a text of 1 to 100 printable characters, not blank',
+            'author: "a\\nb" is not a text of 1 to 100 printable characters, not blank, and none of guard, watchdog',
         ),
         (
             ["GET /api/both", "--reason", "x"],

@@ -75,7 +75,7 @@ async def test_of_an_endpoint_that_isn_t_there_nothing_is_forgotten(client: Clie
         ({"endpoints": [1]}, 'endpoints: [1] is not a list of at least one endpoint\'s name, or "all"'),
         (
             {"endpoints": "all", "reason": "why"},
-            "author: missing is not a text of 1 to 100 printable characters, not blank",
+            "author: missing is not a text of 1 to 100 printable characters, not blank, and none of guard, watchdog",
         ),
         (
             {"endpoints": "all", "author": "ann", "reason": " "},

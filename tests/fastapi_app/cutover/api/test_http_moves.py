@@ -162,15 +162,20 @@ async def test_an_endpoint_that_can_t_be_moved_so_moves_none(
         ),
         (
             {"changes": ONE, "reason": "why"},
-            "author: missing is not a text of 1 to 100 printable characters, not blank",
+            "author: missing is not a text of 1 to 100 printable characters, not blank, and none of guard, watchdog",
         ),
         (
             {"changes": ONE, "author": "", "reason": "why"},
-            'author: "" is not a text of 1 to 100 printable characters, not blank',
+            'author: "" is not a text of 1 to 100 printable characters, not blank, and none of guard, watchdog',
         ),
         (
             {"changes": ONE, "author": "a" * 101, "reason": "why"},
-            f'author: "{"a" * 79} is not a text of 1 to 100 printable characters, not blank',
+            f'author: "{"a" * 79} is not a text of 1 to 100 printable characters, not blank, '
+            "and none of guard, watchdog",
+        ),
+        (
+            {"changes": ONE, "author": "guard", "reason": "why"},
+            'author: "guard" is not a text of 1 to 100 printable characters, not blank, and none of guard, watchdog',
         ),
         (
             {"changes": ONE, "author": "ann", "reason": "  "},

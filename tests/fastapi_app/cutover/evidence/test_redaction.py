@@ -148,6 +148,7 @@ def test_parameters_in_any_text(body: bytes, shown: bytes, headers: Headers) -> 
         *("password", "Passwd", "client_secret", "clientSecret", "accessToken", "refresh-token", "api_key", "apikey"),
         *("X-Access-Token", "X-Session-Token", "session_token", "api_token", "apiToken", "token"),
         *("X-Amz-Security-Token", "X-Gitlab-Token", "X-Secret", "x-client-secret", "jwt", "sessionid", "X-Session-Id"),
+        *("password2", "password_confirmation", "PHPSESSID", "credentials"),
         *("X-Authorization", "secret_key", "aws_secret_access_key", "ssh-private-key", "keyPassphrase"),
         *("db_passwd", "PWD"),
     ],
