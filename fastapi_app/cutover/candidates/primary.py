@@ -14,6 +14,8 @@ async def run_noted(primary: ASGIApp, pair: Pair, scope: Scope, send: Send) -> N
         # Events that nobody will compare may come for days.
         if not pair.answer.is_event_stream:
             pair.answer.note(message)
+        if pair.answer.complete:
+            pair.request.answered()
         if pair.answer.is_event_stream or pair.answer.too_large:
             # It may go on for long, and nobody will compare it.
             pair.request.let_go()

@@ -65,14 +65,18 @@ class RequestBody:
         """Holds nothing any more; the primary goes on."""
         self._cut("request_unread")
 
-    def leave(self) -> "bytes | SkipReason":
-        """The body, or why it isn't there as a whole, once the primary has ended. Nothing of it is held any more."""
+    def answered(self) -> None:
+        """The primary has its whole answer out: what it didn't read by then a server gives it no more."""
         first, self._first = self._first, None
         if first is not None:
             # Of one that is done nothing is cancelled.
             first.cancel()
             if first.done() and not first.cancelled() and first.exception() is None:
                 self._note(first.result())
+
+    def leave(self) -> "bytes | SkipReason":
+        """The body, or why it isn't there as a whole, once the primary has ended. Nothing of it is held any more."""
+        self.answered()
         body = b"".join(self._chunks)
         self._drop()
         self._cut_by = self._cut_by or (None if self._ended else "request_unread")

@@ -53,6 +53,31 @@ async def test_a_body_that_came_with_its_head_is_the_candidate_s_though_the_prim
     assert [environ["body"] for environ in seen] == [b"1234"]
 
 
+async def test_behind_its_answer_a_primary_is_told_that_its_client_has_left_and_gets_no_body() -> None:
+    heard: list[str] = []
+
+    async def native(scope: Scope, receive: Receive, send: Send) -> None:
+        await asgi()(scope, nothing_more, send)
+        heard.append((await receive())["type"])
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_as_a_server() -> Message:
+            return {"type": "http.disconnect"} if is_answered else await receive()
+
+        async def send_as_a_server(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = message["type"] == "http.response.body"
+            await send(message)
+
+        is_answered = False
+        await app(scope, receive_as_a_server, send_as_a_server)
+
+    app = cutover_of(native, wsgi(), VERIFY, settings=PURE)
+    await ask(serve, "POST", "/items", body=b"1234")
+    assert heard == ["http.disconnect"]
+    assert await counts_of(app) == {"match": 1}
+
+
 async def test_nothing_of_a_body_is_lost_where_who_asks_for_it_gives_up() -> None:
     heard: list[bytes] = []
 
