@@ -61,6 +61,8 @@ async def test_behind_its_answer_a_primary_is_told_that_its_client_has_left_and_
         heard.append((await receive())["type"])
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        is_answered = False
+
         async def receive_as_a_server() -> Message:
             return {"type": "http.disconnect"} if is_answered else await receive()
 
@@ -69,7 +71,6 @@ async def test_behind_its_answer_a_primary_is_told_that_its_client_has_left_and_
             is_answered = message["type"] == "http.response.body"
             await send(message)
 
-        is_answered = False
         await app(scope, receive_as_a_server, send_as_a_server)
 
     app = cutover_of(native, wsgi(), VERIFY, settings=PURE)
