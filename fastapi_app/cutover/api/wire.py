@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fastapi_app.cutover.comparing.observation import Outcome
-from fastapi_app.cutover.modes.sync import DecisionAuthor
 from fastapi_app.cutover.modes.unproved import NeverCompared
-from fastapi_app.cutover.store.base import ChangeKind
+from fastapi_app.cutover.store.base import ChangeKind, DecisionAuthor
 from shared._json_object import read_object
 from shared.errors import InvalidField
 from shared.fields import validated

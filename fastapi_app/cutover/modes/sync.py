@@ -12,7 +12,14 @@ from fastapi_app.cutover.comparing.observation import Mismatch
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.evidence.redaction import without_content
 from fastapi_app.cutover.modes.plan import GUARDED
-from fastapi_app.cutover.store.base import ChangeRefused, CountKey, CutoverStore, ModeTable, VersionConflict
+from fastapi_app.cutover.store.base import (
+    ChangeRefused,
+    CountKey,
+    CutoverStore,
+    DecisionAuthor,
+    ModeTable,
+    VersionConflict,
+)
 from shared.errors import StoreUnavailable
 from shared.modes import EndpointMode
 
@@ -20,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 DecisionKind = Literal["take back", "stop comparing", "give up"]
 """To `shadow`; to a sample rate of 0; to both, for a native side that must not go on."""
-
-DecisionAuthor = Literal["guard", "watchdog"]
-"""Who moves endpoints without a person. Any other author of a move is one."""
 
 _TOLD: Mapping[DecisionKind, str] = {
     "take back": "taken back to shadow",

@@ -23,6 +23,9 @@ class ModeTable:
 
 ChangeKind = Literal["begin", "move", "forget"]
 
+DecisionAuthor = Literal["guard", "watchdog"]
+"""Who moves endpoints without a person. Any other author of a move is one."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
