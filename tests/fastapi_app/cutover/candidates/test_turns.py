@@ -125,9 +125,9 @@ async def test_what_waits_long_is_compared_only_where_the_world_is_recorded(
     is_recorded: bool, counts: dict[str, int]
 ) -> None:
     async def slowly() -> None:
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(0.4)
 
-    settings = CutoverSettings(concurrency=1, max_queued_seconds=0.5)
+    settings = CutoverSettings(concurrency=1, max_queued_seconds=0.3)
     app = cutover_of(
         asgi(first=slowly), wsgi(), SHADOW, settings=settings, effects=NoEffects() if is_recorded else None
     )

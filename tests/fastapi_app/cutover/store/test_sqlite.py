@@ -40,7 +40,7 @@ def open_store(path: Path) -> Iterator[OpenStore]:
     opened: list[SQLiteCutoverStore] = []
 
     def open_one(at: Path = path, **options: Any) -> SQLiteCutoverStore:
-        opened.append(SQLiteCutoverStore(at, busy_timeout_seconds=0.05, **options))
+        opened.append(SQLiteCutoverStore(at, **{"busy_timeout_seconds": 0.05, **options}))
         return opened[-1]
 
     yield open_one
@@ -415,7 +415,7 @@ def test_a_change_outlives_its_process(open_store: OpenStore, path: Path) -> Non
 
 
 def test_threads_open_one_store_at_once(open_store: OpenStore) -> None:
-    store = open_store()
+    store = open_store(busy_timeout_seconds=DEADLINE_SECONDS)
     threads = [in_thread(store.register, INVENTORY, {}, at=INSTANT) for _ in range(8)]
     assert [thread.result(DEADLINE_SECONDS) for thread in threads] == [ModeTable(1, SEEDED)] * 8
 
