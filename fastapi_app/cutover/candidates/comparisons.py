@@ -17,6 +17,7 @@ from fastapi_app.cutover.candidates.finishing import has_finished, until_finishe
 from fastapi_app.cutover.candidates.going_on import forget
 from fastapi_app.cutover.candidates.judging import Judge, OffLoop
 from fastapi_app.cutover.candidates.limits import HangingCandidates, HeavyCandidates, KeptThreads
+from fastapi_app.cutover.candidates.observed import NO_ANSWER_TOLD, observed
 from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
 from fastapi_app.cutover.candidates.patience import Patience
 from fastapi_app.cutover.candidates.primary import run_noted
@@ -27,7 +28,7 @@ from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.comparing.observation import Observation, SkipReason
 from fastapi_app.cutover.comparing.raised import named
-from fastapi_app.cutover.effects import Effects, Replay
+from fastapi_app.cutover.effects import Effects
 from fastapi_app.cutover.evidence.evidence import Evidence
 from fastapi_app.cutover.modes.guard import Guard
 from fastapi_app.cutover.modes.plan import Plan
@@ -44,9 +45,6 @@ NOT_RUN = frozenset({"stopped", "stale", "unfinished", "heavy", "candidates_busy
 
 CANCEL_SECONDS = 1.0
 """How long a candidate gets to end once it is cancelled."""
-
-NO_ANSWER_TOLD = "no answer"
-"""Of an app that returns without having answered as a whole."""
 
 RECORDED_SECONDS = 50.0
 """How long one may wait whose effects are recorded: what both sides count from now, such as the Expires of a cookie,
@@ -69,8 +67,8 @@ class Candidates(Protocol):
 class Comparisons:
     """Serves a primary, takes it down, and runs the candidate once the answer is out.
 
-    Candidates wait in a line that is bounded in number and bytes; what finds it full is counted and no more. Those
-    whose endpoint is compared no more, as `in_force` says, aren't run. Not for use from several event loops at once.
+    Candidates wait in a line that is bounded in number and bytes; what has no place in it is counted. Those whose
+    endpoint is compared no more, as `in_force` says, aren't run. Not for use from several event loops at once.
     """
 
     def __init__(
@@ -344,7 +342,7 @@ class Comparisons:
             self._overdue.discard(task)
         if pair.candidate_trace.refused:
             return "candidates_busy"
-        return _observed(side, client.capture, pair.candidate_error, pair.replay)
+        return observed(side, client.capture, pair.candidate_error, pair.replay)
 
     def _give_up(self, task: "asyncio.Task[None]", pair: Pair, capture: Capture) -> None:
         pair.answered_in_time = capture.complete
@@ -386,18 +384,3 @@ class Comparisons:
 
 async def _run(app: ASGIApp, scope: Scope, client: CandidateClient) -> None:
     await app(scope, client.receive, client.send)
-
-
-def _observed(
-    side: Side, capture: Capture, error: BaseException | None, replay: Replay | None
-) -> Observation | SkipReason:
-    if capture.too_large:
-        return "candidate_too_large"
-    raised = NO_ANSWER_TOLD if error is None else named(error)
-    return Observation(
-        side=side,
-        answer=capture.answer(),
-        effects={} if replay is None else replay.effects(),
-        # Behind a whole answer it is an error that the framework has answered and raises again, for the log.
-        raised=None if capture.complete else raised,
-    )

@@ -1,4 +1,4 @@
-"""A primary's answer, taken down as it goes out to its client."""
+"""A primary's request and its answer, taken down as they pass."""
 
 from starlette.types import ASGIApp, Message, Scope, Send
 

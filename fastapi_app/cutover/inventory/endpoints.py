@@ -1,7 +1,7 @@
 """Endpoints: what either side serves, paired by method and rule, and which of them a request is for."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
@@ -93,16 +93,10 @@ def take_inventory(
         *shared.items(),
         *twins_that_differ(pairing, of_legacy),
     ]
-    notes: dict[Key, list[str]] = defaultdict(list)
-    for key, sentence in weighty:
-        notes[key].append(sentence)
     both_have_rules = of_legacy.rules and (of_native.declared or of_native.listed)
     almost = list(almost_twins(pairing, told=shared)) if both_have_rules else []
-    for keys, sentence in almost:
-        for key in keys:
-            notes[key].append(sentence)
     explained = {key for keys, _ in almost for key in keys}
-    by_key = _endpoints(pairing, notes, shared)
+    by_key = _endpoints(pairing, _notes(weighty, almost), shared)
     of_no_endpoint = [
         *of_native.findings,
         *of_legacy.findings,
@@ -121,6 +115,16 @@ def take_inventory(
         by_key=by_key,
         matcher=matcher,
     )
+
+
+def _notes(weighty: Iterable[tuple[Key, str]], almost: Iterable[tuple[tuple[Key, ...], str]]) -> dict[Key, list[str]]:
+    notes: dict[Key, list[str]] = defaultdict(list)
+    for key, sentence in weighty:
+        notes[key].append(sentence)
+    for keys, sentence in almost:
+        for key in keys:
+            notes[key].append(sentence)
+    return notes
 
 
 def _asked(pairing: Pairing, *, without: Mapping[Key, str]) -> list[NativeRule]:
