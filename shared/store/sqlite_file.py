@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +16,10 @@ from shared.store.group_commit import GroupCommit, Job
 
 SCHEMA_REVISION = "0006"
 """The newest migration; a file that has it is used without loading the machinery of migrations."""
+
+LOCK_POLL_SECONDS = 0.002
+"""How often a write looks whether another process has let go of the file. SQLite's own wait looks every tenth of a
+second: under load the others let go and take again in between, and a write may be refused in the end."""
 
 T = TypeVar("T")
 
@@ -114,7 +119,10 @@ class SQLiteFile(Generic[BatchT]):
             if process is None:
                 self.prepare()
                 process = self._process = _Process(
-                    self._connect, self._batch, max_waiting_writes=self._max_waiting_writes
+                    self._connect,
+                    self._batch,
+                    busy_timeout_seconds=self._busy_timeout_seconds,
+                    max_waiting_writes=self._max_waiting_writes,
                 )
             return process
 
@@ -165,6 +173,7 @@ class _Process(Generic[BatchT]):
         connect: Callable[[], sqlite3.Connection],
         batch: Callable[[sqlite3.Connection], BatchT],
         *,
+        busy_timeout_seconds: float,
         max_waiting_writes: int,
     ) -> None:
         self.pid = os.getpid()
@@ -172,6 +181,7 @@ class _Process(Generic[BatchT]):
         self.writer: GroupCommit[BatchT] = GroupCommit(self._commit, max_waiting=max_waiting_writes)
         self._connect = connect
         self._batch = batch
+        self._busy_timeout_seconds = busy_timeout_seconds
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
@@ -211,9 +221,9 @@ class _Process(Generic[BatchT]):
                         return  # those before it are committed
 
     def _transact(self, jobs: Sequence[Job[BatchT, Any]]) -> None:
-        connection = self._connection = self._connection or self._connect()
+        connection = self._connection = self._connection or self._writing_connection()
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             batch = self._batch(connection)
             for job in jobs:
                 try:
@@ -229,6 +239,23 @@ class _Process(Generic[BatchT]):
             self._connection = None
             connection.close()
             raise
+
+    def _writing_connection(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA busy_timeout = 0")  # `_begin` waits
+        return connection
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + self._busy_timeout_seconds
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+            time.sleep(LOCK_POLL_SECONDS)
 
 
 def translated(call: Callable[..., T], *arguments: Any) -> T:

@@ -1,6 +1,8 @@
 """A file or a disk that says no."""
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -87,6 +89,26 @@ def test_a_writer_waits_for_another_as_long_as_it_was_told(store: SQLiteStore, o
         with pytest.raises(TimeoutError):
             waiting.result(FAST)
     assert waiting.result(DEADLINE_SECONDS).after.sequence == 1
+
+
+def test_a_writer_gets_its_turn_among_others_that_hardly_let_go(store: SQLiteStore, open_store: OpenStore) -> None:
+    """The file is free for 5 ms out of 100: who comes to look every tenth of a second waits in vain."""
+    patient, done = open_store(busy_timeout_seconds=2.0), threading.Event()
+
+    def hold_again_and_again() -> None:
+        while not done.is_set():
+            with locked(store.path):
+                done.wait(0.095)
+            time.sleep(0.005)
+
+    holding = in_thread(hold_again_and_again)
+    try:
+        for number in range(30):
+            patient.apply("w", trade(str(number)), instant=INSTANT)
+    finally:
+        done.set()
+    holding.result(DEADLINE_SECONDS)
+    assert patient.snapshot("w").sequence == 30
 
 
 FULL_DISK = """
