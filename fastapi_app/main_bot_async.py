@@ -297,8 +297,9 @@ async def main_async(settings: Settings | None = None, *, stop: asyncio.Event | 
         )
         try:
             await bot.start()
+            stop = stop or _stop_by_signal()
             logger.info("%s", told)
-            await _until(bot, bots, stop or _stop_by_signal())
+            await _until(bot, bots, stop)
             if bot.lost is not None:
                 raise bot.lost
             logger.info("the bot has stopped")
@@ -312,6 +313,8 @@ def run_main_async() -> None:
     log_to_stderr()
     try:
         asyncio.run(main_async())
+    except KeyboardInterrupt:  # before the loop has begun to listen for it
+        logger.info("the bot was interrupted")
     except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
         sys.stderr.write(f"the bot can't start: {exc}\n")
         sys.exit(CANT_START_EXIT_CODE)

@@ -349,7 +349,8 @@ class TradingBot:
 
 
 def main(settings: Settings | None = None) -> None:
-    """Runs the bot until it is interrupted, or stopped in its row. Without settings it reads the process's own."""
+    """Runs the bot until SIGINT or SIGTERM comes, or it is stopped in its row. Without settings it reads the process's
+    own. A second signal, or one while it starts, raises KeyboardInterrupt."""
     settings = settings or load_settings()
     with contextlib.ExitStack() as opened:
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))
@@ -363,12 +364,10 @@ def main(settings: Settings | None = None) -> None:
         try:
             bot.start()
             config = windows.snapshot(DEFAULT_WINDOW_ID).config
-            logger.info("%s", told_at_start(settings.bot, holder=bot.holder, account=bot.account, window=config))
             with stopped_by_signals(bot):
+                logger.info("%s", told_at_start(settings.bot, holder=bot.holder, account=bot.account, window=config))
                 bot.run()
             logger.info("the bot has stopped")
-        except KeyboardInterrupt:
-            logger.info("the bot was interrupted")
         finally:
             bots.change(ended_here(bot.holder))
             bots.change(released(bot.holder))
@@ -379,6 +378,8 @@ def run_main() -> None:
     log_to_stderr()
     try:
         main()
+    except KeyboardInterrupt:  # while it started, or a second one
+        logger.info("the bot was interrupted")
     except (SettingsError, BotIsRunning, LeaseHeld, OtherAccount) as exc:
         sys.stderr.write(f"the bot can't start: {exc}\n")
         sys.exit(CANT_START_EXIT_CODE)

@@ -49,3 +49,21 @@ def test_it_tells_what_it_trades_and_that_it_has_stopped(
     for pattern, line in zip(head, lines, strict=False):
         assert re.fullmatch(pattern.format(pid=process.pid), line), lines
     assert lines[-1] == last
+
+
+@pytest.mark.parametrize("module", ["legacy_flask.main_bot", "fastapi_app.main_bot_async"])
+def test_interrupted_while_it_starts_it_ends_with_a_line(module: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with out.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module], env=environment(), cwd=tmp_path, stdout=file, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_until(lambda: "prices come from" in out.read_text() or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_SECONDS) == 0, out.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    # A machine that is slow to send the signal lets it start.
+    assert out.read_text().splitlines()[-1].endswith(("the bot was interrupted", "the bot has stopped"))
