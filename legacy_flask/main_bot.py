@@ -350,7 +350,7 @@ class TradingBot:
 
 def main(settings: Settings | None = None) -> None:
     """Runs the bot until SIGINT or SIGTERM comes, or it is stopped in its row. Without settings it reads the process's
-    own. A second signal, or one while it starts, raises KeyboardInterrupt."""
+    own. A second signal, or SIGINT while it starts, raises KeyboardInterrupt."""
     settings = settings or load_settings()
     with contextlib.ExitStack() as opened:
         bots = opened.enter_context(contextlib.closing(open_bot_store(settings.store)))

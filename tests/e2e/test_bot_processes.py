@@ -34,36 +34,31 @@ RUNS = (
 def test_it_tells_what_it_trades_and_that_it_has_stopped(
     command: list[str], head: list[str], last: str, tmp_path: Path
 ) -> None:
-    environ = environment(WINDOW__MAX_TRADES_PER_DAY="7")
-    out = tmp_path / "out"
-    with out.open("wb") as file:
-        process = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=file, stderr=subprocess.STDOUT)
-    try:
-        wait_until(lambda: "the bot runs as" in out.read_text() or process.poll() is not None)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(DEADLINE_SECONDS) == 0, out.read_text()
-    finally:
-        process.kill()
-        process.wait()
-    lines = [re.sub(r"^[-0-9]+ [0-9:,]+ INFO [a-z_.]+: ", "", line) for line in out.read_text().splitlines()]
+    pid, text = _interrupted(command, tmp_path, once="the bot runs as")
+    lines = [re.sub(r"^[-0-9]+ [0-9:,]+ INFO [a-z_.]+: ", "", line) for line in text.splitlines()]
     for pattern, line in zip(head, lines, strict=False):
-        assert re.fullmatch(pattern.format(pid=process.pid), line), lines
+        assert re.fullmatch(pattern.format(pid=pid), line), lines
     assert lines[-1] == last
 
 
 @pytest.mark.parametrize("module", ["legacy_flask.main_bot", "fastapi_app.main_bot_async"])
 def test_interrupted_while_it_starts_it_ends_with_a_line(module: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+    _, text = _interrupted([sys.executable, "-m", module], tmp_path, once="prices come from")
+    # A machine that is slow to send the signal lets it start.
+    assert text.splitlines()[-1].endswith(("the bot was interrupted", "the bot has stopped"))
+
+
+def _interrupted(command: list[str], folder: Path, *, once: str) -> tuple[int, str]:
+    """The process's id, and what it has said, with a Ctrl-C as soon as it has said `once`."""
+    out = folder / "out"
     with out.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module], env=environment(), cwd=tmp_path, stdout=file, stderr=subprocess.STDOUT
-        )
+        environ = environment(WINDOW__MAX_TRADES_PER_DAY="7")
+        process = subprocess.Popen(command, env=environ, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: "prices come from" in out.read_text() or process.poll() is not None)
+        wait_until(lambda: once in out.read_text() or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_SECONDS) == 0, out.read_text()
     finally:
         process.kill()
         process.wait()
-    # A machine that is slow to send the signal lets it start.
-    assert out.read_text().splitlines()[-1].endswith(("the bot was interrupted", "the bot has stopped"))
+    return process.pid, out.read_text()
