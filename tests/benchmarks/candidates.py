@@ -102,8 +102,9 @@ def _round(bench: Bench, round_number: int) -> _Round:
             for pair in range(_PAIRS):
                 for spec in in_turn(SERVERS, round_number + pair):
                     bench.step(f"{kind}: {spec.name}")
-                    order = Order(port=ports[spec.name], path=f"/{kind}", rate=RATE, seconds=bench.seconds)
-                    loads[spec.name, kind].append(run_open_loop(order, core=bench.pins.load))
+                    port = ports[spec.name]
+                    order = Order(ports=[port], path=f"/{kind}", rate=RATE, seconds=bench.seconds)
+                    loads[spec.name, kind] += run_open_loop(order, core=bench.pins.load)[port]
             bench.step(f"{kind}: what is still compared")
             store = SQLiteCutoverStore(cutover_path(states[SHADOW.name]))
             counts[kind] = counts_when_settled(store, quiet_seconds=_QUIET_SECONDS)

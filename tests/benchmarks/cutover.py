@@ -11,7 +11,7 @@ from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.benchmarks.bridge import BRIDGE, GET, POST
 from tests.benchmarks.evidence import counts_when_settled
-from tests.benchmarks.figures import Verdict, ratios
+from tests.benchmarks.figures import Spread, Verdict, ratios
 from tests.benchmarks.load import (
     CONNECTIONS,
     HOST,
@@ -35,6 +35,14 @@ SHARE_OF_CAPACITY = 0.5
 _TURNS = 4
 """In each round: what there is to see is smaller than what these machines do from one second to the next."""
 
+_CAPACITIES = 12
+"""In each round: how often it is taken anew, since half of it is three quarters soon after."""
+
+_CAPACITY_SECONDS = 1
+_SLICES = 4
+_SLICE_SECONDS = 0.25
+"""So many for each server behind each capacity: short, so that what slows the machine down meets them all."""
+
 _STARTS = 8
 """Of each pair in each round."""
 
@@ -46,6 +54,7 @@ def _cutover(name: str, mode: str | Mapping[str, str | float]) -> ServerSpec:
 
 NATIVE = _cutover("native, in a cutover", "native")
 LEGACY = _cutover("legacy, in a cutover", "legacy")
+CONTROL = _cutover("legacy, another server", "legacy")
 SAMPLED = _cutover(f"shadow, sample rate {SAMPLE_RATE:g}", {"mode": "shadow", "sample_rate": SAMPLE_RATE})
 SHADOW = _cutover("shadow, sample rate 1", {"mode": "shadow", "sample_rate": 1.0})
 FASTAPI = ServerSpec(name="FastAPI alone", app="tests.benchmarks.small_pair:create_native", keeps=False)
@@ -60,17 +69,22 @@ def cutover(bench: Bench) -> Section:
     loads: Loads = {}
     for pair in _PAIRS:
         loads = {**loads, **measure_at_once(in_between, pair, _REQUESTS, starts=_STARTS)}
-    turns = [turn for round_number in range(bench.rounds) for turn in _turns(bench, round_number)]
+    turns: list[_Turn] = []
+    halves: list[_Half] = []
+    for round_number in range(bench.rounds):
+        turns += _turns(bench, round_number)
+        halves += _halves(bench, round_number)
+        bench.round_done()
     answered = ratios([each.shadow.load.rate for each in turns], [each.both_rate for each in turns])
     compared = ratios([each.both_microseconds for each in turns], [each.shadow.per_pair for each in turns])
-    waits = ratios([each.sampled.p50_ms for each in turns], [each.legacy.p50_ms for each in turns])
+    waits = _p50(halves, SAMPLED)
     return Section(
         title="The cutover",
         blocks=(
             _METHOD,
             *(rate_table(spec, [peer], loads, request) for spec, peer in _PAIRS for request in _REQUESTS),
-            _OPEN_METHOD.format(seconds=bench.seconds, rate=median(each.rate for each in turns)),
-            _open_table(turns),
+            _OPEN_METHOD.format(rate=median(each.rate for each in halves)),
+            _open_table(halves),
             _FULL_METHOD,
             _full_table(turns),
             _FULL_MEANING.format(
@@ -105,9 +119,10 @@ object; POST has a body of four fields, which pydantic checks on the native side
 _OPEN_METHOD = f"""\
 wrk sends when it has an answer, so a server that slows down is asked less. To see what a comparison costs the
 client, GETs are sent at times that are fixed in advance: {{rate:,.0f}} a second at equal distances, which is
-{SHARE_OF_CAPACITY:g} of the rate at which wrk saturates mode `legacy` just before. Times count from when a
-request was due, over {CONNECTIONS} connections; {{seconds}} s a measurement. The last column is how late the client
-itself was."""
+{SHARE_OF_CAPACITY:g} of the rate at which wrk saturates mode `legacy` just before, {_CAPACITIES} times a round. The
+servers take turns of {_SLICE_SECONDS:g} s, {_SLICES} each, and a ratio is made of two turns that belong together; what
+these ratios are worth shows a second server of the same mode. Times count from when a request was due, over
+{CONNECTIONS} connections. The last column is how late the client itself was."""
 
 _FULL_METHOD = """\
 At a sample rate of 1 each GET is answered by Flask, then asked of FastAPI, and the two answers are compared, as
@@ -150,9 +165,6 @@ class _Used:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Turn:
     used: Mapping[str, _Used]
-    rate: float
-    legacy: OpenLoad
-    sampled: OpenLoad
 
     @property
     def shadow(self) -> _Used:
@@ -168,32 +180,55 @@ class _Turn:
         return 1e6 / self.both_microseconds
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Half:
+    """Of one capacity: the rate that is half of it, and what came of that, by the name of the server."""
+
+    rate: float
+    loads: Mapping[str, Sequence[OpenLoad]]
+
+
 def _turns(bench: Bench, round_number: int) -> Sequence[_Turn]:
     """Raises WrongAnswers, ServerFailed."""
+    specs = (LEGACY, SHADOW, NATIVE)
     turns = []
     with ExitStack() as running:
         servers = {}
-        for number, spec in enumerate((LEGACY, NATIVE, SHADOW, SAMPLED)):
+        for number, spec in enumerate(specs):
             bench.step(f"starting {spec.name}")
             state = bench.folder / f"compared-{round_number}-{number}.sqlite3"
             port = running.enter_context(serving(spec, state=state, core=bench.pins.server))
             servers[spec.name] = (port, SQLiteCutoverStore(cutover_path(state)))
         for turn in range(_TURNS):
             used = {}
-            for spec in in_turn((LEGACY, SHADOW, NATIVE), round_number + turn):
+            for spec in in_turn(specs, round_number + turn):
                 bench.step(f"processor time: {spec.name}")
                 used[spec.name] = _used(bench, spec, *servers[spec.name])
-            rate = used[LEGACY.name].load.rate * SHARE_OF_CAPACITY
-            opens = {}
-            for spec in in_turn((LEGACY, SAMPLED), round_number + turn):
-                bench.step(f"half of capacity: {spec.name}")
-                port, _ = servers[spec.name]
-                warm_up(port, GET)
-                order = Order(port=port, path=GET.path, rate=rate, seconds=bench.seconds)
-                opens[spec.name] = run_open_loop(order, core=bench.pins.load)
-            turns.append(_Turn(used=used, rate=rate, legacy=opens[LEGACY.name], sampled=opens[SAMPLED.name]))
-    bench.round_done()
+            turns.append(_Turn(used=used))
     return turns
+
+
+def _halves(bench: Bench, round_number: int) -> Sequence[_Half]:
+    """Raises WrongAnswers, ServerFailed."""
+    halves = []
+    with ExitStack() as running:
+        ports = {}
+        # The one in the middle follows each of the others as often as it comes before it.
+        for number, spec in enumerate((LEGACY, SAMPLED, CONTROL)):
+            bench.step(f"starting {spec.name}")
+            state = bench.folder / f"half-{round_number}-{number}.sqlite3"
+            ports[spec.name] = running.enter_context(serving(spec, state=state, core=bench.pins.server))
+            warm_up(ports[spec.name], GET)
+        for _ in range(_CAPACITIES):
+            bench.step("half of capacity")
+            port = ports[LEGACY.name]
+            capacity = run_load(port, GET, seconds=_CAPACITY_SECONDS, core=bench.pins.load).rate
+            wait_until_idle(port)
+            rate = capacity * SHARE_OF_CAPACITY
+            order = Order(ports=list(ports.values()), path=GET.path, rate=rate, seconds=_SLICE_SECONDS, turns=_SLICES)
+            loads = run_open_loop(order, core=bench.pins.load)
+            halves.append(_Half(rate=rate, loads={name: loads[port] for name, port in ports.items()}))
+    return halves
 
 
 def _used(bench: Bench, spec: ServerSpec, port: int, store: CutoverStore) -> _Used:
@@ -228,19 +263,25 @@ def _processor_seconds(port: int) -> float:
     return seconds
 
 
-def _open_table(turns: Sequence[_Turn]) -> Table:
+def _of(halves: Sequence[_Half], spec: ServerSpec) -> Sequence[OpenLoad]:
+    return [load for half in halves for load in half.loads[spec.name]]
+
+
+def _p50(halves: Sequence[_Half], spec: ServerSpec) -> Spread:
+    """To that of `LEGACY`."""
+    return ratios(*([load.p50_ms for load in _of(halves, each)] for each in (spec, LEGACY)))
+
+
+def _open_table(halves: Sequence[_Half]) -> Table:
     rows = []
-    for name, loads in (
-        (LEGACY.name, [each.legacy for each in turns]),
-        (SAMPLED.name, [each.sampled for each in turns]),
-    ):
-        p50 = ratios([load.p50_ms for load in loads], [each.legacy.p50_ms for each in turns])
+    for spec in (LEGACY, CONTROL, SAMPLED):
+        loads = _of(halves, spec)
         rows.append(
             (
-                name,
+                spec.name,
                 f"{median(load.p50_ms for load in loads):,.2f}",
                 f"{median(load.p99_ms for load in loads):,.1f}",
-                "" if name == LEGACY.name else ratio_text(p50),
+                "" if spec is LEGACY else ratio_text(_p50(halves, spec)),
                 f"{median(load.late_p99_ms for load in loads):,.2f}",
             )
         )

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -18,6 +20,7 @@ from httptools import HttpResponseParser
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.load import CONNECTIONS, HOST, WrongAnswers
 from tests.benchmarks.machine import pinned
+from tests.benchmarks.rounds import in_turn
 from tests.benchmarks.servers import ROOT
 
 _FIRST_AFTER_SECONDS = 0.05
@@ -27,12 +30,14 @@ _PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """GETs of one path, `rate` of them a second at equal distances."""
+    """GETs of one path, `rate` of them a second at equal distances, for so many seconds to each of the ports in turn,
+    and that `turns` times, every second time the other way round."""
 
-    port: int
+    ports: Sequence[int]
     path: str
     rate: float
     seconds: float
+    turns: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,25 +51,29 @@ class OpenLoad:
     late_p99_ms: float
 
 
-def run_open_loop(order: Order, *, core: int | None) -> OpenLoad:
-    """Raises WrongAnswers unless the client ran, and every request was answered 200 in time."""
+def run_open_loop(order: Order, *, core: int | None) -> Mapping[int, Sequence[OpenLoad]]:
+    """By port, a load for each turn. Raises WrongAnswers unless the client ran, and every request was answered 200 in
+    time."""
     command = [sys.executable, "-m", "tests.benchmarks.open_loop", json.dumps(asdict(order))]
-    timeout = order.seconds + 2 * _PATIENCE_SECONDS
+    timeout = len(order.ports) * order.turns * (order.seconds + _PATIENCE_SECONDS) + _PATIENCE_SECONDS
     ran = subprocess.run(pinned(command, core), cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
     if ran.returncode:
         raise WrongAnswers(f"the open-loop client gave up: {ran.stderr.strip()[-2000:]}")
-    return OpenLoad(**json.loads(ran.stdout))
+    loads = json.loads(ran.stdout)
+    return {port: [OpenLoad(**load) for load in loads[str(port)]] for port in order.ports}
 
 
-async def ask(order: Order) -> OpenLoad:
+async def ask(order: Order) -> Mapping[int, Sequence[OpenLoad]]:
     """The load itself, in this process. Raises WrongAnswers."""
-    client = _Client(order)
-    try:
-        await client.connect()
-        await client.ask_and_wait()
-    finally:
-        client.close()
-    return client.summary()
+    loads: dict[int, list[OpenLoad]] = {port: [] for port in order.ports}
+    with ExitStack() as connected:
+        clients = {port: connected.enter_context(closing(_Client(order, port))) for port in order.ports}
+        for client in clients.values():
+            await client.connect()
+        for turn in range(order.turns):
+            for port in in_turn(order.ports, turn):
+                loads[port].append(await clients[port].ask_and_wait())
+    return loads
 
 
 class _Connection(asyncio.Protocol):
@@ -104,20 +113,22 @@ class _Connection(asyncio.Protocol):
 
 
 class _Client:
-    def __init__(self, order: Order) -> None:
-        self.order = order
-        self.request = f"GET {order.path} HTTP/1.1\r\nHost: {HOST}:{order.port}\r\n\r\n".encode()
+    """Of one port. Its connections are kept for all turns."""
+
+    def __init__(self, order: Order, port: int) -> None:
+        self._order = order
+        self._port = port
+        self.request = f"GET {order.path} HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n".encode()
         # Taken in turn: a server closes a connection that is idle for long.
         self.idle: deque[_Connection] = deque()
         self.seconds: list[float] = []
         self.problem: str | None = None
         self._connections: list[_Connection] = []
-        self._late: list[float] = []
 
     async def connect(self) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(CONNECTIONS):
-            _, connection = await loop.create_connection(lambda: _Connection(self), HOST, self.order.port)
+            _, connection = await loop.create_connection(lambda: _Connection(self), HOST, self._port)
             self._connections.append(connection)
         self.idle.extend(self._connections)
 
@@ -125,40 +136,38 @@ class _Client:
         for connection in self._connections:
             connection.close()
 
-    def summary(self) -> OpenLoad:
-        return OpenLoad(
-            requests=len(self.seconds),
-            p50_ms=percentile(self.seconds, 50) * 1e3,
-            p99_ms=percentile(self.seconds, 99) * 1e3,
-            late_p99_ms=percentile(self._late, 99) * 1e3,
-        )
-
-    async def ask_and_wait(self) -> None:
-        order = self.order
+    async def ask_and_wait(self) -> OpenLoad:
+        order = self._order
         total = round(order.rate * order.seconds)
+        self.seconds.clear()
+        late: list[float] = []
         begin = time.perf_counter() + _FIRST_AFTER_SECONDS
-        asked = 0
         while len(self.seconds) < total:
             now = time.perf_counter()
-            while self.idle and asked < total and (due := begin + asked / order.rate) <= now:
+            while self.idle and len(late) < total and (due := begin + len(late) / order.rate) <= now:
                 self.idle.popleft().ask(due)
-                self._late.append(now - due)
-                asked += 1
+                late.append(now - due)
             if now > begin + order.seconds + _PATIENCE_SECONDS:
                 self.problem = self.problem or f"{total - len(self.seconds)} of {total} requests were not answered"
             if self.problem is not None:
                 raise WrongAnswers(self.problem)
             # A timer of the loop counts milliseconds, which is what is to be measured.
             await asyncio.sleep(0)
+        return OpenLoad(
+            requests=total,
+            p50_ms=percentile(self.seconds, 50) * 1e3,
+            p99_ms=percentile(self.seconds, 99) * 1e3,
+            late_p99_ms=percentile(late, 99) * 1e3,
+        )
 
 
 def main() -> None:
     order = Order(**json.loads(sys.argv[1]))
     try:
-        load = uvloop.run(ask(order))
+        loads = uvloop.run(ask(order))
     except (WrongAnswers, OSError) as exc:
         sys.exit(str(exc))
-    sys.stdout.write(json.dumps(asdict(load)) + "\n")
+    sys.stdout.write(json.dumps({port: [asdict(load) for load in each] for port, each in loads.items()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ async def _server(status: bytes, *, stalls_seconds: float = 0.0) -> AsyncIterato
 
 async def test_a_request_that_could_not_be_sent_is_late_from_when_it_was_due() -> None:
     async with _server(b"200 OK", stalls_seconds=STALL_SECONDS) as port:
-        load = await ask(Order(port=port, path="/", rate=1_000, seconds=0.4))
+        loads = await ask(Order(ports=[port], path="/", rate=1_000, seconds=0.4))
+    [load] = loads[port]
 
     # 250 were due while the server was silent, for 64 connections. A client that waits for answers would have seen 64
     # slow ones and sent the others later.
@@ -45,7 +46,18 @@ async def test_a_request_that_could_not_be_sent_is_late_from_when_it_was_due() -
     assert load.p50_ms > 20
 
 
+async def test_two_servers_are_asked_in_turn_and_each_waits_for_the_other() -> None:
+    async with _server(b"200 OK") as one, _server(b"200 OK", stalls_seconds=STALL_SECONDS) as other:
+        loads = await ask(Order(ports=[one, other], path="/", rate=1_000, seconds=0.1, turns=2))
+
+    assert [load.requests for load in loads[one]] == [100, 100]
+    stalled, awake = loads[other]
+    # The silence is the other one's alone, and the next turn begins when all of this one is answered.
+    assert stalled.p50_ms > 0.5 * STALL_SECONDS * 1e3
+    assert max(load.p50_ms for load in (*loads[one], awake)) < 0.5 * STALL_SECONDS * 1e3
+
+
 async def test_an_answer_that_is_not_200_is_no_figure() -> None:
     async with _server(b"503 Service Unavailable") as port:
         with pytest.raises(WrongAnswers, match=r"^an answer was 503$"):
-            await ask(Order(port=port, path="/", rate=1_000, seconds=0.1))
+            await ask(Order(ports=[port], path="/", rate=1_000, seconds=0.1))

@@ -26,6 +26,10 @@ class WaitingLine:
         self._count: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
 
+    def __bool__(self) -> bool:
+        """Whether any pair waits."""
+        return bool(self._lines)
+
     def __len__(self) -> int:
         return self._count.total()
 
@@ -43,9 +47,10 @@ class WaitingLine:
         if leaving is None:
             return [pair]
         left = [self._taken(endpoint, newest=True) for endpoint in leaving]
-        self._lines.setdefault(pair.plan.endpoint, deque()).append(_Place(pair, pair.size))
-        self._count[pair.plan.endpoint] += 1
-        self._bytes[pair.plan.endpoint] += pair.size
+        endpoint, size = pair.plan.endpoint, pair.size
+        self._lines.setdefault(endpoint, deque()).append(_Place(pair, size))
+        self._count[endpoint] += 1
+        self._bytes[endpoint] += size
         return left
 
     def take(self) -> Pair:
@@ -66,6 +71,9 @@ class WaitingLine:
 
     def _those_who_give_way(self, pair: Pair) -> Sequence[str] | None:
         """An endpoint for each pair of it that has to leave; None where that is too much to ask."""
+        if len(self) < self._max_pairs and self.bytes + pair.size <= self._max_bytes:
+            # As a rule, and quicker to tell than what would be left.
+            return ()
         endpoint = pair.plan.endpoint
         leaving: list[str] = []
         # What would be left.
