@@ -11,7 +11,17 @@ from fastapi_app.cutover.store.base import CutoverStore
 from fastapi_app.cutover.store.sqlite import SQLiteCutoverStore
 from tests.benchmarks.bridge import BRIDGE, GET, POST
 from tests.benchmarks.evidence import counts_when_settled
-from tests.benchmarks.figures import Spread, Verdict, ratios
+from tests.benchmarks.figures import Verdict, ratios
+from tests.benchmarks.half_of_capacity import (
+    LEGACY,
+    SAMPLED,
+    AtHalf,
+    cut_over,
+    half_method,
+    half_table,
+    measure_at_half,
+    p50_to_legacy,
+)
 from tests.benchmarks.load import (
     CONNECTIONS,
     HOST,
@@ -22,41 +32,20 @@ from tests.benchmarks.load import (
     wait_until_idle,
     warm_up,
 )
-from tests.benchmarks.open_loop import OpenLoad, Order, run_open_loop
 from tests.benchmarks.peer_sections import rate_ratios, rate_table
-from tests.benchmarks.report import Section, Table, ratio_text
+from tests.benchmarks.report import Section, Table
 from tests.benchmarks.rounds import Bench, Loads, in_turn, measure_at_once
 from tests.benchmarks.servers import ServerSpec, cutover_path, serving
-from tests.benchmarks.small_flask import JSON_PATH, PROCESSOR_PATH, THREADS
-
-SAMPLE_RATE = 0.05
-SHARE_OF_CAPACITY = 0.5
+from tests.benchmarks.small_flask import PROCESSOR_PATH, THREADS
 
 _TURNS = 4
 """In each round: what there is to see is smaller than what these machines do from one second to the next."""
 
-_CAPACITIES = 12
-"""In each round: how often it is taken anew, since half of it is three quarters soon after."""
-
-_CAPACITY_SECONDS = 1
-_SLICES = 4
-_SLICE_SECONDS = 0.25
-"""So many for each server behind each capacity: short, so that what slows the machine down meets them all."""
-
 _STARTS = 8
 """Of each pair in each round."""
 
-
-def _cutover(name: str, mode: str | Mapping[str, str | float]) -> ServerSpec:
-    modes = {f"{method} {JSON_PATH}": mode for method in ("GET", "POST")}
-    return ServerSpec(name=name, app="tests.benchmarks.small_pair:cut_over", modes=modes, keeps=False)
-
-
-NATIVE = _cutover("native, in a cutover", "native")
-LEGACY = _cutover("legacy, in a cutover", "legacy")
-CONTROL = _cutover("legacy, another server", "legacy")
-SAMPLED = _cutover(f"shadow, sample rate {SAMPLE_RATE:g}", {"mode": "shadow", "sample_rate": SAMPLE_RATE})
-SHADOW = _cutover("shadow, sample rate 1", {"mode": "shadow", "sample_rate": 1.0})
+NATIVE = cut_over("native, in a cutover", "native")
+SHADOW = cut_over("shadow, sample rate 1", {"mode": "shadow", "sample_rate": 1.0})
 FASTAPI = ServerSpec(name="FastAPI alone", app="tests.benchmarks.small_pair:create_native", keeps=False)
 
 _PAIRS = ((NATIVE, FASTAPI), (LEGACY, BRIDGE))
@@ -70,21 +59,21 @@ def cutover(bench: Bench) -> Section:
     for pair in _PAIRS:
         loads = {**loads, **measure_at_once(in_between, pair, _REQUESTS, starts=_STARTS)}
     turns: list[_Turn] = []
-    halves: list[_Half] = []
+    at_half: list[AtHalf] = []
     for round_number in range(bench.rounds):
         turns += _turns(bench, round_number)
-        halves += _halves(bench, round_number)
+        at_half += measure_at_half(bench, round_number)
         bench.round_done()
     answered = ratios([each.shadow.load.rate for each in turns], [each.both_rate for each in turns])
     compared = ratios([each.both_microseconds for each in turns], [each.shadow.per_pair for each in turns])
-    waits = _p50(halves, SAMPLED)
+    waits = p50_to_legacy(at_half, SAMPLED)
     return Section(
         title="The cutover",
         blocks=(
             _METHOD,
             *(rate_table(spec, [peer], loads, request) for spec, peer in _PAIRS for request in _REQUESTS),
-            _OPEN_METHOD.format(rate=median(each.rate for each in halves)),
-            _open_table(halves),
+            half_method(at_half),
+            half_table(at_half),
             _FULL_METHOD,
             _full_table(turns),
             _FULL_MEANING.format(
@@ -115,14 +104,6 @@ A small Flask app on the {THREADS} threads of a bridge, and a FastAPI app, as it
 taken over two of its routes. FastAPI, and the bridge, in a cutover and alone are loaded at the same time,
 {_STARTS} times a round with fresh servers: each would answer about twice as often by itself. GET returns a small JSON
 object; POST has a body of four fields, which pydantic checks on the native side."""
-
-_OPEN_METHOD = f"""\
-wrk sends when it has an answer, so a server that slows down is asked less. To see what a comparison costs the
-client, GETs are sent at times that are fixed in advance: {{rate:,.0f}} a second at equal distances, which is
-{SHARE_OF_CAPACITY:g} of the rate at which wrk saturates mode `legacy` just before, {_CAPACITIES} times a round. The
-servers take turns of {_SLICE_SECONDS:g} s, {_SLICES} each, and a ratio is made of two turns that belong together; what
-these ratios are worth shows a second server of the same mode. Times count from when a request was due, over
-{CONNECTIONS} connections. The last column is how late the client itself was."""
 
 _FULL_METHOD = """\
 At a sample rate of 1 each GET is answered by Flask, then asked of FastAPI, and the two answers are compared, as
@@ -180,14 +161,6 @@ class _Turn:
         return 1e6 / self.both_microseconds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Half:
-    """Of one capacity: the rate that is half of it, and what came of that, by the name of the server."""
-
-    rate: float
-    loads: Mapping[str, Sequence[OpenLoad]]
-
-
 def _turns(bench: Bench, round_number: int) -> Sequence[_Turn]:
     """Raises WrongAnswers, ServerFailed."""
     specs = (LEGACY, SHADOW, NATIVE)
@@ -206,29 +179,6 @@ def _turns(bench: Bench, round_number: int) -> Sequence[_Turn]:
                 used[spec.name] = _used(bench, spec, *servers[spec.name])
             turns.append(_Turn(used=used))
     return turns
-
-
-def _halves(bench: Bench, round_number: int) -> Sequence[_Half]:
-    """Raises WrongAnswers, ServerFailed."""
-    halves = []
-    with ExitStack() as running:
-        ports = {}
-        # The one in the middle follows each of the others as often as it comes before it.
-        for number, spec in enumerate((LEGACY, SAMPLED, CONTROL)):
-            bench.step(f"starting {spec.name}")
-            state = bench.folder / f"half-{round_number}-{number}.sqlite3"
-            ports[spec.name] = running.enter_context(serving(spec, state=state, core=bench.pins.server))
-            warm_up(ports[spec.name], GET)
-        for _ in range(_CAPACITIES):
-            bench.step("half of capacity")
-            port = ports[LEGACY.name]
-            capacity = run_load(port, GET, seconds=_CAPACITY_SECONDS, core=bench.pins.load).rate
-            wait_until_idle(port)
-            rate = capacity * SHARE_OF_CAPACITY
-            order = Order(ports=list(ports.values()), path=GET.path, rate=rate, seconds=_SLICE_SECONDS, turns=_SLICES)
-            loads = run_open_loop(order, core=bench.pins.load)
-            halves.append(_Half(rate=rate, loads={name: loads[port] for name, port in ports.items()}))
-    return halves
 
 
 def _used(bench: Bench, spec: ServerSpec, port: int, store: CutoverStore) -> _Used:
@@ -261,31 +211,6 @@ def _processor_seconds(port: int) -> float:
     finally:
         connection.close()
     return seconds
-
-
-def _of(halves: Sequence[_Half], spec: ServerSpec) -> Sequence[OpenLoad]:
-    return [load for half in halves for load in half.loads[spec.name]]
-
-
-def _p50(halves: Sequence[_Half], spec: ServerSpec) -> Spread:
-    """To that of `LEGACY`."""
-    return ratios(*([load.p50_ms for load in _of(halves, each)] for each in (spec, LEGACY)))
-
-
-def _open_table(halves: Sequence[_Half]) -> Table:
-    rows = []
-    for spec in (LEGACY, CONTROL, SAMPLED):
-        loads = _of(halves, spec)
-        rows.append(
-            (
-                spec.name,
-                f"{median(load.p50_ms for load in loads):,.2f}",
-                f"{median(load.p99_ms for load in loads):,.1f}",
-                "" if spec is LEGACY else ratio_text(_p50(halves, spec)),
-                f"{median(load.late_p99_ms for load in loads):,.2f}",
-            )
-        )
-    return Table(head=("GET at half of capacity", "p50, ms", "p99, ms", "p50 to legacy", "client, p99, ms"), rows=rows)
 
 
 def _full_table(turns: Sequence[_Turn]) -> Table:

@@ -11,21 +11,21 @@ _FLUSH_SECONDS = 0.6
 """Within it a process keeps what it has found since: twice its poll, and some."""
 
 
-def counts_when_settled(store: CutoverStore, *, quiet_seconds: float = _FLUSH_SECONDS) -> Counter[str]:
-    """By outcome, or the reason of a skip, once they stay as they are for so long. Raises WrongAnswers if they never
-    do."""
+def counts_when_settled(store: CutoverStore) -> Counter[str]:
+    """By outcome, or the reason of a skip, once they stay as they are. Raises WrongAnswers if they never do."""
     deadline = time.monotonic() + _SETTLED_SECONDS
-    counts = _counts(store)
+    counts = counts_now(store)
     while True:
-        time.sleep(quiet_seconds)
-        before, counts = counts, _counts(store)
+        time.sleep(_FLUSH_SECONDS)
+        before, counts = counts, counts_now(store)
         if counts == before:
             return counts
         if time.monotonic() > deadline:
             raise WrongAnswers(f"comparisons still went on {_SETTLED_SECONDS:g} s after their load")
 
 
-def _counts(store: CutoverStore) -> Counter[str]:
+def counts_now(store: CutoverStore) -> Counter[str]:
+    """By outcome, or the reason of a skip: all of them where its server has ended."""
     counts: Counter[str] = Counter()
     for key, count in store.counts().items():
         counts[key.reason or key.outcome] += count

@@ -20,7 +20,7 @@ from httptools import HttpResponseParser
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.load import CONNECTIONS, HOST, WrongAnswers
 from tests.benchmarks.machine import pinned
-from tests.benchmarks.rounds import in_turn
+from tests.benchmarks.rounds import rotated
 from tests.benchmarks.servers import ROOT
 
 _FIRST_AFTER_SECONDS = 0.05
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 10.0
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """GETs of one path, `rate` of them a second at equal distances, for so many seconds to each of the ports in turn,
-    and that `turns` times, every second time the other way round."""
+    and that `turns` times, each time another one first."""
 
     ports: Sequence[int]
     path: str
@@ -71,7 +71,7 @@ async def ask(order: Order) -> Mapping[int, Sequence[OpenLoad]]:
         for client in clients.values():
             await client.connect()
         for turn in range(order.turns):
-            for port in in_turn(order.ports, turn):
+            for port in rotated(order.ports, turn):
                 loads[port].append(await clients[port].ask_and_wait())
     return loads
 
@@ -119,7 +119,6 @@ class _Client:
         self._order = order
         self._port = port
         self.request = f"GET {order.path} HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n".encode()
-        # Taken in turn: a server closes a connection that is idle for long.
         self.idle: deque[_Connection] = deque()
         self.seconds: list[float] = []
         self.problem: str | None = None
@@ -141,12 +140,14 @@ class _Client:
         total = round(order.rate * order.seconds)
         self.seconds.clear()
         late: list[float] = []
+        asked = 0
         begin = time.perf_counter() + _FIRST_AFTER_SECONDS
         while len(self.seconds) < total:
             now = time.perf_counter()
-            while self.idle and len(late) < total and (due := begin + len(late) / order.rate) <= now:
+            while self.idle and asked < total and (due := begin + asked / order.rate) <= now:
                 self.idle.popleft().ask(due)
                 late.append(now - due)
+                asked += 1
             if now > begin + order.seconds + _PATIENCE_SECONDS:
                 self.problem = self.problem or f"{total - len(self.seconds)} of {total} requests were not answered"
             if self.problem is not None:

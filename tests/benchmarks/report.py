@@ -107,15 +107,15 @@ run shorter or longer, and how to measure one part alone. It needs wrk. The rati
 figures beside them are those of one machine."""
 
 _HOW = """\
-Measured on {day} in {minutes:.1f} min; rounds: {rounds}; {seconds} s a measurement, less where a section says
-so. {pinning} Where nothing else is said, a server is an uvicorn with uvloop and httptools, without an access
+Measured on {day} in {minutes:.1f} min; rounds: {rounds}; {seconds} s a measurement, unless a section says
+otherwise. {pinning} Where nothing else is said, a server is an uvicorn with uvloop and httptools, without an access
 log, and with one worker. wrk keeps 64 connections busy, so every server is saturated, and a p99 is that of a
 full house.
 
 In each round, fresh processes on fresh state files are measured one after the other, every second round in the
-opposite order. A ratio is made of two figures of the same round; tables show the median over the rounds, and in
-brackets the lowest and the highest. The run fails if any answer is not the wanted one, or if a trade that was
-acknowledged is not in the file."""
+opposite order. A ratio is made of two figures of the same round, or of the same turn where a section has turns; tables
+show the median over all of them, and in brackets the lowest and the highest. The run fails if any answer is not the
+wanted one, or if a trade that was acknowledged is not in the file."""
 
 _PINNED = "What is measured has one core, and wrk another (`taskset`)."
 

@@ -110,6 +110,12 @@ def in_turn(arms: Sequence[T], round_number: int) -> Sequence[T]:
     return arms if round_number % 2 == 0 else arms[::-1]
 
 
+def rotated(arms: Sequence[T], number: int) -> Sequence[T]:
+    """Another one first each time. Of three in a row of such turns each follows each of the others, and none itself."""
+    first = number % len(arms)
+    return [*arms[first:], *arms[:first]]
+
+
 def _state_file(bench: Bench, spec: ServerSpec, round_number: int, fillings: Mapping[str, Filling] | None) -> Path:
     name = re.sub(r"\W+", "-", spec.name)
     if fillings is None:

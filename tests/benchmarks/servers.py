@@ -91,6 +91,8 @@ def _command(spec: ServerSpec, port: int) -> list[str]:
         return ["waitress", "--listen", f"{HOST}:{port}", "--threads", str(spec.threads), "--call", spec.app]
     command = ["uvicorn", "--factory", spec.app, "--host", HOST, "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--timeout-graceful-shutdown", "2"]
+    # The open-loop client keeps its connections while other servers have their turns.
+    command += ["--timeout-keep-alive", "120"]
     # One worker is the server itself, without a supervisor.
     return [*command, "--workers", str(spec.workers)] if spec.workers > 1 else command
 
