@@ -21,6 +21,7 @@ from fastapi_app.cutover.candidates.capture import SENT_AS_FILES, naming
 from fastapi_app.cutover.candidates.comparisons import Comparisons
 from fastapi_app.cutover.candidates.lifespan import live_with
 from fastapi_app.cutover.candidates.stacks import CandidateStacks, Stacks, head_follows_get, route_path
+from fastapi_app.cutover.candidates.steps import is_made_to_end
 from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
 from fastapi_app.cutover.effects import Effects
@@ -215,10 +216,8 @@ class Cutover:
             try:
                 await app(scope, receive_and_see, send_and_see)
                 failed = status >= 500 or not answered
-            except Exception:
-                raise
-            except BaseException:
-                failed = status >= 500
+            except BaseException as exc:
+                failed = status >= 500 or not is_made_to_end(exc)
                 raise
             finally:
                 # What an app makes of a client that has left is no fault of its own.

@@ -22,7 +22,7 @@ from fastapi_app.cutover.candidates.pair import Pair, scope_of_candidate
 from fastapi_app.cutover.candidates.patience import Patience
 from fastapi_app.cutover.candidates.primary import run_noted
 from fastapi_app.cutover.candidates.request_body import RequestBody, Room
-from fastapi_app.cutover.candidates.steps import Steps
+from fastapi_app.cutover.candidates.steps import Steps, is_made_to_end
 from fastapi_app.cutover.candidates.waiting_line import WaitingLine
 from fastapi_app.cutover.candidates.watchdog import Watchdog
 from fastapi_app.cutover.comparing.accepted import AcceptedDifference
@@ -136,15 +136,15 @@ class Comparisons:
             if side == "native" and not pair.answer.complete:
                 # The server says 500, or cuts the connection. The bridge does so itself where a client leaves.
                 pair.raised = NO_ANSWER_TOLD
-        except Exception as exc:
-            if not pair.answer.complete:
-                pair.raised = named(exc)
-            self._line_up(pair)
-            raise
-        except BaseException:
-            # The server cancels what is still open when its drain time is over.
-            pair.request.leave()
-            self._skip(plan, "shutdown")
+        except BaseException as exc:
+            if is_made_to_end(exc):
+                # The server cancels what is still open when its drain time is over.
+                pair.request.leave()
+                self._skip(plan, "shutdown")
+            else:
+                if not pair.answer.complete:
+                    pair.raised = named(exc)
+                self._line_up(pair)
             raise
         self._line_up(pair)
 

@@ -124,7 +124,7 @@ class Judge:
             if is_kept:
                 return
             mismatch = self._bare(found)
-        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.differences[0])
+        logger.warning("%s: the sides differ: %s", plan.endpoint, mismatch.first_difference)
         if is_kept or not self._guard.mismatched(plan, mismatch):
             self._evidence.add(mismatch)
 

@@ -8,6 +8,8 @@ from enum import Enum, auto
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fastapi_app.cutover.candidates.steps import cancelling
+
 logger = logging.getLogger(__name__)
 
 FAILED_EARLY = "native's lifespan has failed; both sides are served on until the server stops"
@@ -35,7 +37,8 @@ async def live_with(
             try:
                 await native(scope, life.receive, life.send)
             except (Exception, asyncio.CancelledError):
-                if life.stage in (_Stage.FAILED, _Stage.STOPPING) or _is_cancelled():
+                if life.stage in (_Stage.FAILED, _Stage.STOPPING) or cancelling():
+                    # By the server, which will say no more.
                     raise
                 if life.stage is _Stage.STARTED:
                     logger.exception(FAILED_EARLY)
@@ -45,12 +48,6 @@ async def live_with(
                 if life.failure_told_early:
                     logger.error("%s: %s", FAILED_EARLY, life.failure_told_early)
         await life.go_on()
-
-
-def _is_cancelled() -> bool:
-    """By the server, which will say no more; what native cancels within itself is its own."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 class _Stage(Enum):

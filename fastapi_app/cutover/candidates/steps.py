@@ -21,7 +21,7 @@ class Steps(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         thrown: BaseException | None = None
         while True:
-            asked = _cancelling()
+            asked = cancelling()
             begun = time.thread_time()
             try:
                 waits_for = self._coroutine.send(None) if thrown is None else self._coroutine.throw(thrown)
@@ -30,7 +30,7 @@ class Steps(Generic[T]):
                 return result
             finally:
                 self.longest_seconds = max(self.longest_seconds, time.thread_time() - begun)
-                self.cancelled_itself = self.cancelled_itself or _cancelling() > asked
+                self.cancelled_itself = self.cancelled_itself or cancelling() > asked
                 thrown = None
             try:
                 yield waits_for
@@ -41,7 +41,13 @@ class Steps(Generic[T]):
                 thrown = exc
 
 
-def _cancelling() -> int:
+def is_made_to_end(exc: BaseException) -> bool:
+    """Whether the current task ends by this because somebody else ends it, such as a server that stops. SystemExit is
+    an app's own, and so is a CancelledError for which nobody has asked: it awaits a task that it has cancelled."""
+    return isinstance(exc, GeneratorExit) or (isinstance(exc, asyncio.CancelledError) and cancelling() > 0)
+
+
+def cancelling() -> int:
     """How often the current task was asked to end. The task itself is held by no frame of `Steps`: a traceback leads
     there, and asyncio tells what a task has raised once nobody holds it."""
     task = asyncio.current_task()

@@ -123,3 +123,8 @@ class Mismatch:
     recording: Mapping[str, Any] | None = None
     id: int | None = None
     """None until it is kept."""
+
+    @property
+    def first_difference(self) -> str:
+        """In words, with the sides by their names."""
+        return self.differences[0].between(self.primary.side, self.candidate.side)

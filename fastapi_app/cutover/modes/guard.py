@@ -30,7 +30,7 @@ class Guard:
 
     def mismatched(self, plan: Plan, mismatch: Mismatch) -> bool:
         """Whether the endpoint is taken back for it, and the mismatch kept with that. It is redacted already."""
-        return self._take_back(plan, str(mismatch.differences[0]), mismatch)
+        return self._take_back(plan, mismatch.first_difference, mismatch)
 
     def native_failed(self, plan: Plan) -> None:
         if not plan.guarded:

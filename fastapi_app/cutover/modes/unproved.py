@@ -58,7 +58,9 @@ def unproved(moved: Iterable[str], before: ModeTable, after: ModeTable, counts: 
 def _gets_native_now(name: str, before: ModeTable, after: ModeTable) -> bool:
     old = before.modes.get(name)
     new = after.modes[name]
-    return old is not None and old != new and old.mode != "native" and new.mode in ("canary", "verify", "native")
+    if old is None or old == new or old.mode == "native" or (new.mode == "canary" and not new.percent):
+        return False
+    return new.mode in ("canary", "verify", "native")
 
 
 def _stays_skipped(name: str, counts: Mapping[CountKey, int]) -> NeverCompared | None:

@@ -25,12 +25,14 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(cls, method: str, target: str, *, headers: Headers | None, body: bytes | str | None, json: Any) -> "Asked":
-        """See Parity.request. Raises ValueError."""
+        """See Parity.request. Raises ValueError, TypeError."""
         _check_target(target)
         if json is not None:
             if body is not None:
                 raise ValueError("json= and body= are given, and a request has one body: leave one of them out")
             body = json_module.dumps(json)
+        if not isinstance(body, bytes | str | None):
+            raise TypeError(f"body={body!r} is neither bytes nor text; json= takes what is to be sent as JSON")
         method = method.upper()
         raw = body.encode() if isinstance(body, str) else body or b""
         return cls(method, target, _headers(method, headers, raw, is_json=json is not None), raw)
@@ -78,6 +80,9 @@ def _check_target(target: str) -> None:
 def _headers(method: str, given: Headers | None, body: bytes, *, is_json: bool) -> list[tuple[str, str]]:
     pairs = given.items() if isinstance(given, Mapping) else given or ()
     headers = [(name.lower(), value) for name, value in pairs]
+    for name, value in headers:
+        if not isinstance(value, str):
+            raise TypeError(f"the header {name!r} is {value!r}, and text is needed: {str(value)!r}")
     names = {name for name, _ in headers}
     if "host" not in names:
         headers.insert(0, ("host", HOST))

@@ -49,6 +49,14 @@ def test_set_warns_of_what_was_never_compared(store: SQLiteCutoverStore, before:
     assert warned_as_json(store, BOTH.name, OTHER.name, *mode) == {**NOTHING, "never_compared": [BOTH.name]}
 
 
+def test_a_canary_of_nobody_is_no_move_to_native(store: SQLiteCutoverStore) -> None:
+    counted(store, BOTH.name, "mismatch", 1)
+    put(store, SHADOW, BOTH.name, OTHER.name)
+    assert warned(store, BOTH.name, OTHER.name, "canary", "--percent", "0") == []
+    # It comes with the first client.
+    assert len(warned(store, BOTH.name, OTHER.name, "canary", "--percent", "1")) == 2
+
+
 @pytest.mark.parametrize(
     ("reason", "way"),
     [

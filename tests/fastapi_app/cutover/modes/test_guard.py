@@ -1,5 +1,7 @@
 """An endpoint whose native side proves wrong while clients get its answers goes back by itself."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -27,7 +29,7 @@ async def test_a_mismatch_takes_an_endpoint_back_to_shadow_and_is_kept(mode: End
     change = app.store.log()[0]
     assert (change.endpoint, change.author) == ("GET /items", "guard")
     assert (change.before, change.after) == (mode, EndpointMode(mode="shadow"))
-    assert change.reason == f"mismatch {mismatch.id}: body.a: primary 2, candidate 1"
+    assert change.reason == f"mismatch {mismatch.id}: body.a: native 2, legacy 1"
 
 
 async def test_it_holds_in_this_process_before_it_is_written() -> None:
@@ -83,6 +85,44 @@ async def test_more_errors_than_the_limit_take_it_back_also_where_nothing_is_sam
     await ask(app, "GET", "/items")
     await app.settled()
     assert mode_of(app, "GET /items") == EndpointMode(mode="shadow", sample_rate=0)
+    assert app.store.log()[0].reason == "native failed 3 times, more than 2"
+
+
+async def exits() -> None:
+    raise SystemExit(3)
+
+
+async def awaits_what_it_has_cancelled() -> None:
+    task = asyncio.ensure_future(asyncio.sleep(10))
+    task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("handler", [exits, awaits_what_it_has_cancelled])
+@pytest.mark.parametrize("mode", [CANARY, VERIFY])
+async def test_one_that_ends_by_no_exception_is_a_mismatch_as_any_other(
+    mode: EndpointMode, handler: Callable[[], Awaitable[None]]
+) -> None:
+    app = cutover_of(asgi(first=handler), wsgi(), {"GET /items": mode})
+    with pytest.raises((SystemExit, asyncio.CancelledError)) as raised:
+        await ask(app, "GET", "/items")
+    await app.settled()
+    assert mode_of(app, "GET /items") == EndpointMode(mode="shadow")
+    assert await counts_of(app) == {"mismatch": 1}
+    [mismatch] = app.store.mismatches()
+    assert mismatch.primary.raised is not None
+    assert mismatch.primary.raised.startswith(raised.typename)
+
+
+@pytest.mark.parametrize("handler", [exits, awaits_what_it_has_cancelled])
+async def test_it_counts_as_an_error_where_nothing_is_sampled(handler: Callable[[], Awaitable[None]]) -> None:
+    mode = EndpointMode(mode="verify", sample_rate=0)
+    settings = CutoverSettings(max_native_errors=2)
+    app = cutover_of(asgi(first=handler), wsgi(), {"GET /items": mode}, settings=settings)
+    for _ in range(3):
+        with pytest.raises((SystemExit, asyncio.CancelledError)):
+            await ask(app, "GET", "/items")
+    await app.settled()
     assert app.store.log()[0].reason == "native failed 3 times, more than 2"
 
 

@@ -155,7 +155,7 @@ async def test_a_mismatch_that_can_not_be_kept_keeps_no_endpoint_from_being_take
     await ask(app, "GET", "/items")
     await app.settled()
     assert store.table().modes["GET /items"] == EndpointMode(mode="shadow")
-    assert store.log()[0].reason == "body: primary 2, candidate 1"
+    assert store.log()[0].reason == "body: native 2, legacy 1"
     assert app._sync.problem == "the disk is full"
     store.full = False
     await app.settled()

@@ -83,6 +83,13 @@ def test_json_and_a_body_at_once_are_refused(pair: Parity) -> None:
         pair.request("POST", "/x", json=1, body=b"")
 
 
+def test_a_body_or_a_header_of_another_type_is_refused_by_its_name(pair: Parity) -> None:
+    with pytest.raises(TypeError, match=r"^body=\{'a': 1\} is neither bytes nor text; json= takes"):
+        pair.request("POST", "/x", body={"a": 1})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^the header 'x-a' is 1, and text is needed: '1'$"):
+        pair.request("GET", "/x", headers={"X-A": 1})  # type: ignore[arg-type]
+
+
 SENTENCE = "^the fixture parity runs an event loop of its own: use it in a test that is `def`, not `async def`$"
 
 
