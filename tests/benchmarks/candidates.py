@@ -1,6 +1,6 @@
 """What candidates that fail, wait, never end or are too large cost the clients whose answers they are held against."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,19 +12,16 @@ from tests.benchmarks.figures import Spread, Verdict, ratios
 from tests.benchmarks.load import CONNECTIONS, Request, WrongAnswers, still_answering, warm_up
 from tests.benchmarks.open_loop import OpenLoad, Order, run_open_loop
 from tests.benchmarks.report import Section, Table, ratio_text
-from tests.benchmarks.rounds import Bench, rotated
+from tests.benchmarks.rounds import Bench, in_turn
 from tests.benchmarks.servers import ServerSpec, cutover_path, serving
 
 RATE = 300
 """Requests a second: some tenths of what the pair can serve."""
 
-_STARTS = 3
-"""Of the servers of each kind in each round."""
-
-_TURNS = 3
-_TURN_SECONDS = 0.5
-"""Of each server behind each start: short ones, so that what stops the machine for a moment spoils one ratio of many,
-and all of them within the five seconds for which a candidate that never ends is waited for."""
+_STRETCHES = 8
+_STRETCH_SECONDS = 0.5
+"""Of each server in each round, one after the other: short ones, so that what stops the machine for a moment spoils one
+ratio of many, and all of them within the five seconds for which a candidate that never ends is waited for."""
 
 KINDS: Mapping[str, str] = {
     "agrees": "answers the same",
@@ -68,13 +65,13 @@ def candidates(bench: Bench) -> Section:
 
 _METHOD = f"""\
 Legacy answers each request with a small JSON object, and what native does of it is the row's. All limits are as by
-default. GETs are sent at times that are fixed in advance, {RATE} a second over {CONNECTIONS} connections. Three servers
-take {_TURNS} turns of {_TURN_SECONDS:g} s, each time another one first; a ratio is of two of the same turn, and a
-second server in mode legacy shows what it is worth. For each kind they are started {_STARTS} times a round, and answer
-some requests of a kind that agrees before: so all turns lie in the first seconds of a kind, in which candidates that
-never end are waited for, and what they go on with falls on the turns of the others, too. What happens once is in the
-highest ratios: an answer of 50 MB that is built at once holds up who comes in that moment, and then it has to rest.
-Times count from when a request was due."""
+default. GETs are sent at times that are fixed in advance, {RATE} a second over {CONNECTIONS} connections, for
+{_STRETCHES} stretches of {_STRETCH_SECONDS:g} s; a ratio is of two stretches in the same place. The servers are fresh
+for each kind, answer some requests of a kind that agrees, and are asked one after the other: two in mode legacy, of
+which the second shows what a ratio is worth, then the one that compares, for its candidates may go on. All of its
+stretches lie in the first seconds of the kind, in which candidates that never end are waited for. What happens once is
+in the highest ratios: the first stream loads a module of anyio's, and an answer of 50 MB that is built at once holds up
+who comes in that moment, and then has to rest. Times count from when a request was due."""
 
 _COUNTED = """\
 What came of the comparisons in all rounds: none is lost silently. What still ran when its server was ended is
@@ -90,7 +87,7 @@ class _Round:
 
 
 def _p99(rounds: Sequence[_Round], spec: ServerSpec, kind: str) -> Spread:
-    """To that of `LEGACY`, turn by turn."""
+    """To that of `LEGACY`, stretch by stretch."""
     return ratios(*([load.p99_ms for load in _loads(rounds, each, kind)] for each in (spec, LEGACY)))
 
 
@@ -100,41 +97,33 @@ def _loads(rounds: Sequence[_Round], spec: ServerSpec, kind: str) -> Sequence[Op
 
 def _round(bench: Bench, round_number: int) -> _Round:
     """Raises WrongAnswers, ServerFailed."""
-    loads: defaultdict[tuple[str, str], list[OpenLoad]] = defaultdict(list)
+    loads: dict[tuple[str, str], Sequence[OpenLoad]] = {}
     counts = {}
     for kind in KINDS:
-        counts[kind] = Counter[str]()
-        for start in range(_STARTS):
-            of_servers, found = _turns(bench, kind, round_number * _STARTS + start)
-            _check(kind, found, requests=sum(load.requests for load in of_servers[SHADOW.name]))
-            counts[kind] += found
-            for name, of_server in of_servers.items():
-                loads[name, kind] += of_server
+        states = {
+            spec.name: bench.folder / f"{kind}-{number}-{round_number}.sqlite3" for number, spec in enumerate(SERVERS)
+        }
+        store = SQLiteCutoverStore(cutover_path(states[SHADOW.name]))
+        with ExitStack() as running:
+            ports = {}
+            for spec in SERVERS:
+                bench.step(f"{kind}: starting {spec.name}")
+                port = running.enter_context(serving(spec, state=states[spec.name], core=bench.pins.server))
+                with still_answering(spec.name):
+                    warm_up(port, _WARM_UP)
+                ports[spec.name] = port
+            before = counts_when_settled(store)
+            for spec in (*in_turn((LEGACY, CONTROL), round_number), SHADOW):
+                bench.step(f"{kind}: {spec.name}")
+                port = ports[spec.name]
+                order = Order(ports=[port], path=f"/{kind}", rate=RATE, seconds=_STRETCH_SECONDS, turns=_STRETCHES)
+                loads[spec.name, kind] = run_open_loop(order, core=bench.pins.load)[port]
+        # A server that ends keeps what it has found.
+        counts[kind] = counts_now(store)
+        counts[kind].subtract(before)
+        _check(kind, counts[kind], requests=sum(load.requests for load in loads[SHADOW.name, kind]))
     bench.round_done()
     return _Round(loads=loads, counts=counts)
-
-
-def _turns(bench: Bench, kind: str, start: int) -> tuple[Mapping[str, Sequence[OpenLoad]], Counter[str]]:
-    """By server, and what came of the comparisons. Raises WrongAnswers, ServerFailed."""
-    states = {spec.name: bench.folder / f"{kind}-{number}-{start}.sqlite3" for number, spec in enumerate(SERVERS)}
-    store = SQLiteCutoverStore(cutover_path(states[SHADOW.name]))
-    with ExitStack() as running:
-        ports = {}
-        for spec in SERVERS:
-            bench.step(f"{kind}: starting {spec.name}")
-            port = running.enter_context(serving(spec, state=states[spec.name], core=bench.pins.server))
-            with still_answering(spec.name):
-                warm_up(port, _WARM_UP)
-            ports[spec.name] = port
-        before = counts_when_settled(store)
-        bench.step(f"{kind}: in turn")
-        in_turn = rotated(list(ports.values()), start)
-        order = Order(ports=in_turn, path=f"/{kind}", rate=RATE, seconds=_TURN_SECONDS, turns=_TURNS)
-        loads = run_open_loop(order, core=bench.pins.load)
-    # A server that ends keeps what it has found.
-    found = counts_now(store)
-    found.subtract(before)
-    return {name: loads[port] for name, port in ports.items()}, found
 
 
 def _check(kind: str, counts: Counter[str], *, requests: int) -> None:
