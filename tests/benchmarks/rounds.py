@@ -111,7 +111,7 @@ def in_turn(arms: Sequence[T], round_number: int) -> Sequence[T]:
 
 
 def rotated(arms: Sequence[T], number: int) -> Sequence[T]:
-    """Another one first each time. Of three in a row of such turns each follows each of the others, and none itself."""
+    """Another one first each time: in three such turns of three arms each follows each other one, and none itself."""
     first = number % len(arms)
     return [*arms[first:], *arms[:first]]
 
